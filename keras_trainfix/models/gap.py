@@ -1,0 +1,193 @@
+"""How far training mode and inference mode of batch normalization are apart."""
+
+import sys
+import warnings
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keras_trainfix.backend import no_gradient
+from keras_trainfix.data import input_batches
+from keras_trainfix.models.batch_norm_layers import batch_norm_layers, plain_only
+from keras_trainfix.models.batch_statistics import (
+    Statistics,
+    call_on_batch,
+    observed,
+    uses_batch_statistics,
+)
+
+
+@dataclass(frozen=True)
+class LayerGap:
+    """The gap of one layer.
+
+    Attributes:
+        name: Name of the layer.
+        path: Path of the layer, which is unique in the model.
+        channels: Number of channels.
+        by_batch: Whether the layer normalizes by the batch in training; False for
+            frozen layers and for `trainable=False`.
+        mean_shift: `|batch mean - moving mean| / sqrt(moving variance + epsilon)`,
+            root mean square over the channels: standard deviations.
+        max_mean_shift: The same for the channel where it is largest.
+        std_ratio: `sqrt((batch variance + epsilon) / (moving variance + epsilon))`,
+            geometric mean over the channels; 1 is no gap.
+    """
+
+    name: str
+    path: str
+    channels: int
+    by_batch: bool
+    mean_shift: float
+    max_mean_shift: float
+    std_ratio: float
+
+
+@dataclass(frozen=True, repr=False)
+class BatchNormGap:
+    """The gap of a model; `str()` of it is a table.
+
+    Attributes:
+        layers: List of `LayerGap`, in the order in which the model has them.
+        output_gap: Root mean square difference between the output with batch
+            statistics and the output with moving statistics, in standard
+            deviations of the output; the largest over the outputs. 0 where all
+            layers are frozen; about 1 where the two have nothing in common.
+        changed_answers: Share of the positions of a classifying output (several
+            channels) at which the two have another arg-max; None for one channel.
+    """
+
+    layers: list[LayerGap]
+    output_gap: float
+    changed_answers: float | None
+
+    def __str__(self):
+        width = max(len("layer"), *(len(layer.name) for layer in self.layers))
+        lines = [
+            f"{'layer':<{width}}  channels  training uses  mean shift (max)  std ratio"
+        ]
+        for gap in self.layers:
+            uses = "batch" if gap.by_batch else "moving"
+            shift = f"{gap.mean_shift:.2f} ({gap.max_mean_shift:.2f})"
+            lines.append(
+                f"{gap.name:<{width}}  {gap.channels:>8}  {uses:>13}  "
+                f"{shift:>16}  {gap.std_ratio:>9.2f}"
+            )
+        last = f"output: training and inference differ by {self.output_gap:.2g} std"
+        if self.changed_answers is not None:
+            last += f", in {self.changed_answers:.0%} of the answers"
+        return "\n".join([*lines, last])
+
+    def __repr__(self):
+        return str(self)
+
+
+def batch_norm_gap(model, x):
+    """Measures what batch normalization does in training and not in inference.
+
+    For each batch normalization layer: how far the statistics of the batch `x` are
+    from the moving statistics, in standard deviations. For the model: how much its
+    output changes when the layers that normalize by the batch in training do so,
+    everything else (dropout, augmentation) being in inference mode. The model,
+    its statistics and the random state stay as they are.
+
+    A gap of the output near 1 with a good training loss means that inference
+    computes another function than the one that was trained: freeze the statistics
+    before fine-tuning (`freeze_batch_norm`), or renew them after training
+    (`recalibrate_batch_norm`).
+
+    Args:
+        model: A built `keras.Model`, or any built layer.
+        x: One batch of inputs, of the size used in training: an array of shape
+            `(batch, ...)`, or a list or dict of these for several inputs. Of a
+            dataset the first batch is taken.
+
+    Returns:
+        `BatchNormGap`: `.layers` (one `LayerGap` each), `.output_gap` and
+        `.changed_answers`; printing it shows a table.
+
+    Raises:
+        ValueError: If the model is not built, or if `x` is empty, not finite, or
+            does not fit the model.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> model = keras.Sequential(
+    ...     [keras.Input((2,)), keras.layers.BatchNormalization(name="bn")]
+    ... )
+    >>> x = np.array([[0.0, 9.0], [2.0, 11.0]], dtype="float32")
+    >>> gap = batch_norm_gap(model, x)
+    >>> round(gap.layers[0].max_mean_shift)  # a mean of 10 against a moving mean of 0
+    10
+
+    Reference:
+        [Wu and Johnson, 2021](https://arxiv.org/abs/2105.07576), sections 3 and 4.
+    """
+    found = batch_norm_layers(model)
+    if not found:
+        warnings.warn(
+            f"Model '{model.name}' has no BatchNormalization layer: no gap to measure.",
+            stacklevel=2,
+        )
+    found = plain_only(found, stacklevel=3)
+    by_batch = [layer for layer in found if uses_batch_statistics(layer)]
+    x = next(input_batches(x, batch_size=sys.maxsize), None)
+    if x is None or 0 in {len(leaf) for leaf in keras.tree.flatten(x)}:
+        raise ValueError("`x` must hold at least one sample. Received: none.")
+    seen: dict[int, Statistics] = {}
+
+    def keep(layer, batch):
+        before = seen.get(id(layer))
+        seen[id(layer)] = batch if before is None else before.merged(batch)
+
+    with observed(found, keep, by_batch):
+        training = call_on_batch(model, x, 0)
+    with no_gradient():
+        inference = call_on_batch(model, x, 0)
+    gaps = [
+        _layer_gap(layer, seen[id(layer)], layer in by_batch)
+        for layer in found
+        if id(layer) in seen
+    ]
+    pairs = [
+        (_as_float64(a), _as_float64(b))
+        for a, b in zip(
+            keras.tree.flatten(training), keras.tree.flatten(inference), strict=True
+        )
+    ]
+    return BatchNormGap(
+        gaps,
+        max(_output_gap(*pair) for pair in pairs),
+        max(
+            (_changed_answers(*pair) for pair in pairs if _classifies(*pair)),
+            default=None,
+        ),
+    )
+
+
+def _layer_gap(layer, batch, by_batch):
+    mean = _as_float64(layer.moving_mean)
+    variance = _as_float64(layer.moving_variance) + layer.epsilon
+    shift = np.abs(batch.mean - mean) / np.sqrt(variance)
+    log_ratio = np.log((batch.variance + layer.epsilon) / variance) / 2
+    return LayerGap(
+        name=layer.name,
+        path=layer.path,
+        channels=len(mean),
+        by_batch=by_batch,
+        mean_shift=float(np.sqrt(np.mean(shift**2))),
+        max_mean_shift=float(shift.max()),
+        std_ratio=float(np.exp(log_ratio.mean())),
+    )
+
+
+def _output_gap(training, inference):
+    spread = max(training.std(), inference.std())
+    difference = np.sqrt(np.mean((training - inference) ** 2))
+    return float(difference / spread) if spread else float(difference > 0)
+
+
+def _as_float64(tensor):
+    return np.asarray(keras.ops.convert_to_numpy(tensor), dtype="float64")
