@@ -157,13 +157,15 @@ def batch_norm_gap(model, x):
             keras.tree.flatten(training), keras.tree.flatten(inference), strict=True
         )
     ]
+    changed = [
+        float(np.mean(a.argmax(-1) != b.argmax(-1)))
+        for a, b in pairs
+        if a.ndim > 1 and a.shape[-1] > 1
+    ]
     return BatchNormGap(
         gaps,
-        max(_output_gap(*pair) for pair in pairs),
-        max(
-            (_changed_answers(*pair) for pair in pairs if _classifies(*pair)),
-            default=None,
-        ),
+        output_gap=max(_output_gap(a, b) for a, b in pairs),
+        changed_answers=max(changed, default=None),
     )
 
 
