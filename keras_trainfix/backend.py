@@ -55,3 +55,9 @@ def no_gradient():
 
     with torch.no_grad():
         yield
+
+
+def to_numpy(tensor):
+    """A NumPy copy of a tensor or variable, with its dtype."""
+    # A variable on its own makes NumPy 2 warn about Keras' `__array__`.
+    return keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(tensor))

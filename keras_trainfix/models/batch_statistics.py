@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 from keras.layers import BatchNormalization
 
-from keras_trainfix.backend import no_gradient
+from keras_trainfix.backend import no_gradient, to_numpy
 from keras_trainfix.data import shapes
 from keras_trainfix.layers.frozen_batch_norm import FrozenBatchNorm
 from keras_trainfix.messages import count
@@ -98,7 +98,7 @@ def call_on_batch(model, x, index):
         ValueError: If `x` has NaN or Inf, or does not fit the model.
     """
     for leaf in keras.tree.flatten(x):
-        values = keras.ops.convert_to_numpy(leaf)
+        values = to_numpy(leaf)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             bad = int(np.size(values) - np.isfinite(values).sum())
             raise ValueError(
@@ -153,8 +153,7 @@ def _aligned(mask, x, axis):
 def _on_host(layer, size, mean, variance):
     try:
         mean, variance = (
-            np.asarray(ops.convert_to_numpy(tensor), dtype="float64")
-            for tensor in (mean, variance)
+            to_numpy(tensor).astype("float64") for tensor in (mean, variance)
         )
         return Statistics(float(size), mean, variance)
     except Exception as error:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras.layers import BatchNormalization
 
+from keras_trainfix.backend import to_numpy
 from keras_trainfix.layers.frozen_batch_norm import FrozenBatchNorm
 from keras_trainfix.messages import count, tell
 from keras_trainfix.models.batch_norm_layers import (
@@ -154,6 +155,6 @@ def _forget_compiled_functions(layers):
 
 
 def _has_initial_statistics(layer):
-    mean = keras.ops.convert_to_numpy(layer.moving_mean)
-    variance = keras.ops.convert_to_numpy(layer.moving_variance)
+    mean = to_numpy(layer.moving_mean)
+    variance = to_numpy(layer.moving_variance)
     return bool(np.all(mean == 0) and np.all(variance == 1))

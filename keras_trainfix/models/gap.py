@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_trainfix.backend import no_gradient
+from keras_trainfix.backend import no_gradient, to_numpy
 from keras_trainfix.data import input_batches
 from keras_trainfix.models.batch_norm_layers import batch_norm_layers, plain_only
 from keras_trainfix.models.batch_statistics import (
@@ -192,4 +192,4 @@ def _output_gap(training, inference):
 
 
 def _as_float64(tensor):
-    return np.asarray(keras.ops.convert_to_numpy(tensor), dtype="float64")
+    return to_numpy(tensor).astype("float64")

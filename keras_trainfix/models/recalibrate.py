@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 
+from keras_trainfix.backend import to_numpy
 from keras_trainfix.data import input_batches, number_of_batches
 from keras_trainfix.messages import count, listed, tell
 from keras_trainfix.models.batch_norm_layers import batch_norm_layers, plain_only
@@ -154,7 +155,7 @@ def _assign(layers, seen):
                 (layer, layer.moving_stddev, stddev),
             ]
     for layer, variable, value in values:
-        stored = keras.ops.convert_to_numpy(keras.ops.cast(value, variable.dtype))
+        stored = to_numpy(keras.ops.cast(value, variable.dtype))
         if not np.isfinite(stored.astype("float32")).all():
             raise ValueError(
                 f"The statistics of layer '{layer.name}' must be finite in its dtype. "

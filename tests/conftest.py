@@ -1,0 +1,73 @@
+"""One process tests one backend: the one that KERAS_BACKEND names."""
+
+import os
+
+import hypothesis
+import pytest
+
+# These have to be set before the framework is imported. The first two keep TensorFlow
+# and torch away from the oneDNN convolution that writes out of bounds on AVX-512 CPUs
+# (uxlfoundation/oneDNN#6035, see examples/README.md); the third silences a banner.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "SSE41")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+BACKEND = os.environ.get("KERAS_BACKEND")
+if BACKEND is None:
+    pytest.exit(
+        "KERAS_BACKEND must be set to tensorflow, jax or torch. `python tests/run.py` "
+        "runs the suite under each of them.",
+        returncode=4,
+    )
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+
+hypothesis.settings.register_profile(
+    "ci", max_examples=25, deadline=None, derandomize=True
+)
+hypothesis.settings.register_profile("deep", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_report_header():
+    return f"keras {keras.__version__}, backend {keras.backend.backend()}"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        for marker in item.iter_markers("backend_only"):
+            if BACKEND not in marker.args:
+                reason = f"{' and '.join(marker.args)} only: {marker.kwargs['reason']}"
+                item.add_marker(pytest.mark.skip(reason=reason))
+        if item.get_closest_marker("gpu") and not sees_gpu():
+            item.add_marker(pytest.mark.skip(reason="the backend sees no GPU"))
+
+
+def sees_gpu():
+    if BACKEND == "torch":
+        import torch
+
+        return torch.cuda.is_available()
+    if BACKEND == "jax":
+        import jax
+
+        return jax.default_backend() == "gpu"
+    import tensorflow
+
+    return bool(tensorflow.config.list_physical_devices("GPU"))
+
+
+@pytest.fixture(autouse=True)
+def fresh_keras():
+    """Each test starts from the same seeds, names and policies."""
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(1)
+    yield
+    keras.config.set_dtype_policy("float32")
+    keras.config.enable_interactive_logging()
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(1)

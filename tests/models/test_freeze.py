@@ -1,0 +1,491 @@
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from keras.layers import BatchNormalization
+
+from keras_trainfix import FrozenBatchNorm, freeze_batch_norm, unfreeze_batch_norm
+from keras_trainfix.backend import to_numpy
+from keras_trainfix.models.batch_norm_layers import all_layers
+
+
+def sequential():
+    return keras.Sequential(
+        [
+            keras.Input((6, 6, 3)),
+            layers.Conv2D(4, 3),
+            BatchNormalization(name="first"),
+            layers.ReLU(),
+            layers.Dropout(0.5),
+            layers.Conv2D(4, 3),
+            BatchNormalization(name="second"),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+
+
+def nested():
+    backbone = keras.Sequential(
+        [keras.Input((6, 6, 3)), layers.Conv2D(4, 3), BatchNormalization(name="first")],
+        name="backbone",
+    )
+    inputs = keras.Input((6, 6, 3))
+    # Released versions of Keras ignore this `training=False` in `fit`.
+    x = backbone(inputs, training=False)
+    x = BatchNormalization(name="second")(layers.Flatten()(x))
+    return keras.Model(inputs, layers.Dense(2)(x))
+
+
+class Block(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.steps = [layers.Conv2D(4, 3), BatchNormalization(name="first")]
+
+    def build(self, input_shape):
+        for step in self.steps:
+            step.build(input_shape)
+            input_shape = step.compute_output_shape(input_shape)
+
+    def call(self, inputs, training=None):
+        return self.steps[1](self.steps[0](inputs), training=training)
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.block = Block()
+        self.heads = {"main": layers.Dense(2)}
+        self.norm = BatchNormalization(name="second")
+
+    def call(self, inputs, training=None):
+        x = self.block(inputs, training=training)
+        x = keras.ops.reshape(x, (-1, 64))
+        return self.heads["main"](self.norm(x, training=training))
+
+
+def subclassed():
+    model = Subclassed()
+    model(np.zeros((1, 6, 6, 3), "float32"))
+    return model
+
+
+def wrapped():
+    return keras.Sequential(
+        [
+            keras.Input((6, 6, 3)),
+            layers.TimeDistributed(BatchNormalization(name="first")),
+            layers.Flatten(),
+            layers.Dense(4),
+            BatchNormalization(name="second"),
+            layers.Dense(2),
+        ]
+    )
+
+
+def shared():
+    inputs = keras.Input((6, 6, 3))
+    norm = BatchNormalization(name="first")
+    x = layers.Flatten()(layers.Add()([norm(inputs), norm(inputs * 2)]))
+    x = BatchNormalization(name="second", axis=1)(x)
+    return keras.Model(inputs, layers.Dense(2)(x))
+
+
+BUILDERS = [sequential, nested, subclassed, wrapped, shared]
+every_kind = pytest.mark.parametrize("build", BUILDERS, ids=lambda f: f.__name__)
+
+
+@pytest.fixture
+def x(rng):
+    return rng.normal(3, 2, (16, 6, 6, 3)).astype("float32")
+
+
+@pytest.fixture
+def y(rng):
+    return rng.normal(size=(16, 2)).astype("float32")
+
+
+def trained(build, x, y):
+    model = build()
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    model.fit(x, y, batch_size=8, epochs=2, verbose=0)
+    return model
+
+
+def norms(model, kind=BatchNormalization):
+    return [layer for layer in all_layers(model) if isinstance(layer, kind)]
+
+
+def statistics(model):
+    return [
+        to_numpy(weight)
+        for layer in norms(model)
+        for weight in (layer.moving_mean, layer.moving_variance)
+    ]
+
+
+def affines(model):
+    return [
+        to_numpy(weight)
+        for layer in norms(model)
+        for weight in (layer.gamma, layer.beta)
+    ]
+
+
+def equal(before, after):
+    return [bool((a == b).all()) for a, b in zip(before, after, strict=True)]
+
+
+@every_kind
+def test_a_trained_model_honours_it_without_recompiling(build, x, y):
+    model = trained(build, x, y)
+    before = statistics(model), affines(model)
+    assert freeze_batch_norm(model) is model
+    assert [type(layer) for layer in norms(model)] == [FrozenBatchNorm] * 2
+    model.fit(x, y, batch_size=8, epochs=1, verbose=0)
+    assert all(equal(before[0], statistics(model)))
+    assert not any(equal(before[1], affines(model)))
+
+
+@every_kind
+def test_names_weights_outputs_and_optimizer_state_stay(build, x, y):
+    model = trained(build, x, y)
+    output = model.predict(x, verbose=0)
+    names = [layer.name for layer in all_layers(model)]
+    weights = list(model.weights)
+    state = [to_numpy(variable) for variable in model.optimizer.variables]
+    for convert in (freeze_batch_norm, unfreeze_batch_norm):
+        convert(model)
+        assert [layer.name for layer in all_layers(model)] == names
+        assert [id(w) for w in model.weights] == [id(w) for w in weights]
+        np.testing.assert_array_equal(model.predict(x, verbose=0), output)
+        after = [to_numpy(variable) for variable in model.optimizer.variables]
+        assert all(equal(state, after))
+
+
+@every_kind
+def test_unfreezing_lets_the_statistics_move_again(build, x, y):
+    model = freeze_batch_norm(trained(build, x, y))
+    model.fit(x, y, batch_size=8, epochs=1, verbose=0)
+    before = statistics(model)
+    assert unfreeze_batch_norm(model) is model
+    assert norms(model, FrozenBatchNorm) == []
+    model.fit(x, y, batch_size=8, epochs=1, verbose=0)
+    assert not any(equal(before, statistics(model)))
+
+
+@every_kind
+def test_training_equals_that_of_a_model_built_frozen(build, x, y, monkeypatch):
+    """Adam goes on as in a model that had the frozen layer from the start."""
+    losses = []
+    for frozen_from_the_start in (True, False):
+        keras.utils.set_random_seed(1)
+        with monkeypatch.context() as patch:
+            if frozen_from_the_start:
+                patch.setitem(globals(), "BatchNormalization", FrozenBatchNorm)
+            model = build()
+        model.compile(keras.optimizers.Adam(0.01), "mse")
+        freeze_batch_norm(model)
+        history = model.fit(
+            x, y, batch_size=8, epochs=3, shuffle=False, verbose=0
+        ).history
+        losses.append(history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+def test_evaluation_and_training_give_the_same_loss_once_frozen(x, y):
+    model = keras.Sequential(
+        [
+            keras.Input((6, 6, 3)),
+            BatchNormalization(),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    model.fit(x, y, epochs=3, batch_size=16, verbose=0)
+    gap = abs(model.train_on_batch(x, y) - model.evaluate(x, y, verbose=0))
+    assert gap > 0.1
+    freeze_batch_norm(model)
+    trained_loss = model.train_on_batch(x, y)
+    np.testing.assert_allclose(trained_loss, model.evaluate(x, y, verbose=0), rtol=1e-5)
+
+
+def test_a_compiled_model_honours_the_freezing_of_its_backbone(x, y):
+    model = trained(nested, x, y)
+    backbone = model.get_layer("backbone")
+    before = statistics(model)
+    freeze_batch_norm(backbone)
+    model.fit(x, y, batch_size=8, epochs=1, verbose=0)
+    assert equal(before, statistics(model)) == [True, True, False, False]
+
+
+def test_two_models_that_share_layers_both_honour_it(x, y):
+    encoder = keras.Sequential(
+        [keras.Input((6, 6, 3)), BatchNormalization(), layers.Flatten()]
+    )
+    first, second = (
+        keras.Sequential([keras.Input((6, 6, 3)), encoder, layers.Dense(2)])
+        for _ in range(2)
+    )
+    for model in (first, second):
+        model.compile("sgd", "mse")
+        model.fit(x / 100, y, epochs=1, verbose=0)
+    freeze_batch_norm(first)
+    before = statistics(encoder)
+    second.fit(x / 100, y, epochs=1, verbose=0)
+    assert all(equal(before, statistics(encoder)))
+
+
+def test_a_callback_can_freeze_in_the_middle_of_fit(x, y):
+    class FreezeAtTwo(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                freeze_batch_norm(self.model)
+
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(statistics(self.model))
+
+    seen = []
+    model = sequential()
+    model.compile("sgd", "mse")
+    model.fit(x, y, epochs=4, verbose=0, callbacks=[FreezeAtTwo()])
+    assert not any(equal(seen[0], seen[1]))
+    assert all(equal(seen[1], seen[2]))
+    assert all(equal(seen[1], seen[3]))
+
+
+def test_trainable_flags_keep_their_meaning(x, y, capsys):
+    model = sequential()
+    model.get_layer("first").trainable = False
+    model.compile("sgd", "mse")
+    freeze_batch_norm(model)
+    assert "1 of 2 have trainable=False" in capsys.readouterr().out
+    before = statistics(model), affines(model)
+    model.fit(x, y, epochs=1, verbose=0)
+    assert all(equal(before[0], statistics(model)))
+    assert equal(before[1], affines(model)) == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    "choose",
+    [
+        lambda model: "first",
+        lambda model: ["first"],
+        lambda model: model.get_layer("backbone").get_layer("first"),
+        lambda model: [model.get_layer("backbone").get_layer("first").path],
+        lambda model: "backbone",
+        lambda model: (model.get_layer("backbone"),),
+        lambda model: iter(["first", "backbone"]),
+    ],
+)
+def test_layers_may_be_named(choose):
+    model = nested()
+    freeze_batch_norm(model, choose(model))
+    assert [layer.name for layer in norms(model, FrozenBatchNorm)] == ["first"]
+    unfreeze_batch_norm(model, layers=choose(model))
+    assert norms(model, FrozenBatchNorm) == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ("third", r"must be a layer of the model.*'third'.*'first', 'second'"),
+        (BatchNormalization(), "must be a layer of the model.*BatchNormalization"),
+        ("flatten", "must be, or contain, a batch normalization layer.*'flatten'"),
+        ([], r"must name at least one layer.*layers=\[\]"),
+        (["first", 3], "must be a layer of the model.*3"),
+    ],
+)
+@pytest.mark.parametrize("convert", [freeze_batch_norm, unfreeze_batch_norm])
+def test_bad_layers_are_named_and_nothing_changes(convert, chosen, message):
+    model = nested()
+    kinds = [type(layer) for layer in all_layers(model)]
+    with pytest.raises(ValueError, match=message):
+        convert(model, chosen)
+    assert [type(layer) for layer in all_layers(model)] == kinds
+
+
+def test_an_ambiguous_name_is_an_error():
+    def branch(name):
+        return keras.Sequential(
+            [keras.Input((2,)), BatchNormalization(name="bn")], name=name
+        )
+
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, [branch("a")(inputs), branch("b")(inputs)])
+    with pytest.raises(ValueError, match="occurs 2 times.*a/bn.*b/bn"):
+        freeze_batch_norm(model, "bn")
+    freeze_batch_norm(model, "b")
+    assert len(norms(model, FrozenBatchNorm)) == 1
+
+
+@pytest.mark.parametrize("convert", [freeze_batch_norm, unfreeze_batch_norm])
+def test_a_model_without_batch_norm_warns(convert):
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(2)], name="plain")
+    with pytest.warns(UserWarning, match="'plain' has no BatchNormalization layer"):
+        assert convert(model) is model
+
+
+@pytest.mark.parametrize("convert", [freeze_batch_norm, unfreeze_batch_norm])
+@pytest.mark.parametrize(
+    "model",
+    [keras.Sequential([layers.Dense(2), BatchNormalization(name="bn")]), Subclassed()],
+)
+def test_an_unbuilt_model_is_an_error(convert, model):
+    with pytest.raises(ValueError, match="must be built.*'(bn|second|first)'"):
+        convert(model)
+
+
+@pytest.mark.parametrize("model", ["model.keras", None, [BatchNormalization()]])
+def test_what_is_no_model_is_an_error(model):
+    with pytest.raises(TypeError, match="must be a Keras 3 model or layer. Received"):
+        freeze_batch_norm(model)
+
+
+class NoisyBatchNorm(BatchNormalization):
+    def call(self, inputs, training=None, mask=None):
+        return super().call(inputs, training=training) + 1
+
+
+def test_a_subclass_of_the_users_is_left_alone_with_a_warning():
+    model = keras.Sequential(
+        [keras.Input((2,)), NoisyBatchNorm(name="mine"), BatchNormalization()]
+    )
+    with pytest.warns(UserWarning, match="Left out: 'mine' of type NoisyBatchNorm"):
+        freeze_batch_norm(model)
+    assert [type(n) for n in norms(model)] == [NoisyBatchNorm, FrozenBatchNorm]
+
+
+def test_a_single_layer_can_be_frozen():
+    layer = BatchNormalization()
+    layer.build((None, 3))
+    assert type(freeze_batch_norm(layer)) is FrozenBatchNorm
+
+
+@pytest.mark.parametrize(
+    "settings", [{"renorm": True}, {"synchronized": True}, {"axis": 1}]
+)
+def test_settings_survive_the_round_trip(settings, rng):
+    if not set(settings) <= set(inspect.signature(BatchNormalization).parameters):
+        pytest.skip(f"this Keras has no {settings}")
+    if "synchronized" in settings and keras.backend.backend() != "tensorflow":
+        pytest.skip("Keras has synchronized layers on TensorFlow only")
+    model = keras.Sequential([keras.Input((3, 4)), BatchNormalization(**settings)])
+    config = model.layers[0].get_config()
+    freeze_batch_norm(model)
+    assert model.layers[0].get_config() == config
+    model.compile("sgd", "mse")
+    x = rng.normal(4, 2, (8, 3, 4))
+    before = statistics(model)
+    model.fit(x, x, verbose=0)
+    assert all(equal(before, statistics(model)))
+    unfreeze_batch_norm(model)
+    assert model.layers[0].get_config() == config
+    model.fit(x, x, verbose=0)
+    assert not any(equal(before, statistics(model)))
+
+
+def test_tells_how_many_layers_changed(capsys, x, y):
+    model = sequential()
+    freeze_batch_norm(model, "first")
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "freeze_batch_norm: 1 layer changed. 1 of them still has mean"
+    )
+    assert "recalibrate_batch_norm before freezing" in out
+    model.compile("sgd", "mse")
+    model.fit(x, y, verbose=0)
+    freeze_batch_norm(model)
+    expected = "freeze_batch_norm: 1 layer changed, 1 frozen before.\n"
+    assert capsys.readouterr().out == expected
+    unfreeze_batch_norm(model)
+    assert capsys.readouterr().out == "unfreeze_batch_norm: 2 layers changed.\n"
+
+
+def test_is_silent_where_the_user_asked_for_it(capsys, caplog):
+    keras.config.disable_interactive_logging()
+    with caplog.at_level("INFO", logger="keras_trainfix"):
+        freeze_batch_norm(sequential())
+    assert capsys.readouterr().out == ""
+    assert "2 layers changed" in caplog.text
+
+
+def test_the_file_of_a_frozen_model_stays_frozen(tmp_path, x, y):
+    model = freeze_batch_norm(trained(nested, x, y))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert len(norms(loaded, FrozenBatchNorm)) == 2
+    np.testing.assert_array_equal(
+        loaded.predict(x, verbose=0), model.predict(x, verbose=0)
+    )
+    before = statistics(loaded)
+    loaded.fit(x, y, epochs=1, verbose=0)
+    assert all(equal(before, statistics(loaded)))
+
+
+def test_the_best_weights_from_before_the_freeze_come_back(tmp_path, x, y):
+    model = trained(sequential, x, y)
+    model.save_weights(tmp_path / "best.weights.h5")
+    best = model.get_weights()
+    freeze_batch_norm(model, "second")
+    model.fit(x, y, epochs=2, verbose=0)
+    model.load_weights(tmp_path / "best.weights.h5")
+    assert all(equal(best, model.get_weights()))
+
+
+APPLICATIONS = {
+    "MobileNetV2": 52,
+    "ResNet50V2": 49,
+    "EfficientNetV2B0": 59,
+    "Xception": 40,
+}
+
+
+class Classifier(keras.Model):
+    def __init__(self, base):
+        super().__init__()
+        self.base = base
+        self.head = layers.Dense(2)
+
+    def call(self, inputs, training=None):
+        return self.head(self.base(inputs, training=training))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_applications_convert_inside_functional_and_subclassed(name, rng):
+    base = getattr(keras.applications, name)(
+        weights=None, include_top=False, pooling="avg", input_shape=(71, 71, 3)
+    )
+    x = rng.normal(size=(2, 71, 71, 3)).astype("float32")
+    inputs = keras.Input((71, 71, 3))
+    functional = keras.Model(inputs, layers.Dense(2)(base(inputs)))
+    outer = Classifier(base)
+    outer(x)
+    for model in (functional, outer):
+        before = model.predict(x, verbose=0)
+        assert len(norms(model)) == APPLICATIONS[name]
+        freeze_batch_norm(model)
+        assert len(norms(model, FrozenBatchNorm)) == APPLICATIONS[name]
+        np.testing.assert_array_equal(model.predict(x, verbose=0), before)
+        unfreeze_batch_norm(model)
+        assert norms(model, FrozenBatchNorm) == []
+
+
+@pytest.mark.slow
+def test_the_transfer_learning_recipe_keeps_its_statistics_once_frozen(rng):
+    """The official recipe moves all 52 on released versions of Keras 3."""
+    base = keras.applications.MobileNetV2(
+        weights=None, include_top=False, pooling="avg", input_shape=(32, 32, 3)
+    )
+    inputs = keras.Input((32, 32, 3))
+    outputs = layers.Dense(1)(base(inputs, training=False))
+    model = keras.Model(inputs, outputs)
+    freeze_batch_norm(base)
+    model.compile("sgd", "mse")
+    before = statistics(model)
+    model.fit(rng.normal(size=(8, 32, 32, 3)), np.zeros(8), verbose=0)
+    assert all(equal(before, statistics(model)))

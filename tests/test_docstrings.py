@@ -1,0 +1,26 @@
+"""The examples in the docstrings run."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import keras_trainfix
+
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(keras_trainfix.__path__, "keras_trainfix.")
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_run(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_every_public_name_has_an_example():
+    for name in keras_trainfix.__all__:
+        docstring = getattr(keras_trainfix, name).__doc__
+        assert ">>>" in docstring, name
+        assert "Args:" in docstring, name
