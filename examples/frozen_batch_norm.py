@@ -12,6 +12,7 @@ after it, closes the gap.
 
 import argparse
 import importlib.util
+import logging
 import os
 
 
@@ -33,6 +34,9 @@ import numpy as np  # noqa: E402
 from real_data import emotion_model_path, mnist_digits  # noqa: E402
 
 from keras_trainfix import freeze_batch_norm, recalibrate_batch_norm  # noqa: E402
+
+# It warns that every new model is traced again, which is as it should be.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 SHORT = os.environ.get("KERAS_TRAINFIX_SHORT") == "1"
 EPOCHS, TRAIN, VALIDATION = (2, 128, 200) if SHORT else (5, 512, 1000)
