@@ -129,7 +129,9 @@ def plot_curves(arms, recalibrated=()):
     if len(recalibrated):
         end = [len(history["train"])] * len(recalibrated)
         label = "validation, recalibrated"
-        first.plot(end, recalibrated, "*", ms=12, color="tab:red", label=label)
+        first.plot(
+            end, recalibrated, "*", ms=12, mec="white", color="tab:red", label=label
+        )
     first.set_ylabel("accuracy")
     handles, labels = first.get_legend_handles_labels()
     figure.legend(handles, labels, ncols=3, loc="lower center", frameon=False)
