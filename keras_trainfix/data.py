@@ -81,7 +81,8 @@ def _all_batches(data, batch_size):
 
 
 def _inputs(batch):
-    return keras.utils.unpack_x_y_sample_weight(batch)[0]
+    """`x` out of `(x, y)` or `(x, y, sample_weight)`; a list is several inputs."""
+    return batch[0] if isinstance(batch, tuple) else batch
 
 
 def _is_array(value):
@@ -91,8 +92,10 @@ def _is_array(value):
 def _is_arrays(data):
     if not isinstance(data, (list, tuple, dict)):
         return _is_array(data)
-    leaves = keras.tree.flatten(_inputs(data))
-    return bool(leaves) and all(map(_is_array, leaves))
+    x = _inputs(data)
+    parts = list(x.values()) if isinstance(x, dict) else x
+    parts = parts if isinstance(parts, list) else [parts]
+    return bool(parts) and all(map(_is_array, parts))
 
 
 def _length(x):

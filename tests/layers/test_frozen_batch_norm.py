@@ -94,7 +94,11 @@ def test_gradients_are_those_of_an_affine_map(rng):
     shift = Shift()
     model = keras.Sequential([keras.Input((5, 4)), shift, layer])
     weights = with_weights(layer, (None, 5, 4))
-    model.compile(keras.optimizers.SGD(1.0), loss=lambda y_true, y: ops.sum(y_true * y))
+    model.compile(
+        keras.optimizers.SGD(1.0),
+        loss=lambda y_true, y: ops.sum(y_true * y),
+        run_eagerly=True,  # TensorFlow's graph of a loss so bare is wrong at times
+    )
     model.train_on_batch(x, upstream)
     gamma, _, mean, variance = weights
     inverse = 1 / np.sqrt(variance + layer.epsilon)
@@ -150,6 +154,8 @@ def test_computes_in_float64_under_that_policy():
     layer = FrozenBatchNorm(dtype="float64", epsilon=0.0)
     if keras.backend.backend() == "jax":
         pytest.skip("JAX has float64 in its 64-bit mode only")
+    if keras.backend.result_type("float64", "float32") != "float64":
+        pytest.skip("Keras promotes float64 to float32 on this backend")
     layer.build((None, 1))
     layer.moving_mean.assign([1e8])
     y = to_numpy(layer(ops.convert_to_tensor(np.array([[1e8 + 1e-3]]), "float64")))
