@@ -9,7 +9,7 @@ import pytest
 # and torch away from the oneDNN convolution that writes out of bounds on AVX-512 CPUs
 # (uxlfoundation/oneDNN#6035, see examples/README.md); the third silences a banner.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "SSE41")
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 BACKEND = os.environ.get("KERAS_BACKEND")

@@ -1,0 +1,76 @@
+"""Timing contestants in turns, and their peak memory."""
+
+import statistics
+import time
+
+import keras
+
+
+def in_turns(contestants, rounds=15, repeats=5):
+    """Median seconds of one call of each contestant, taking turns.
+
+    Args:
+        contestants: Dict of name to a function that returns when its work is done.
+        rounds: How often each gets its turn.
+        repeats: Calls in a turn.
+
+    Returns:
+        Dict of name to seconds.
+    """
+    for call in contestants.values():
+        call()  # compiles
+        call()
+    seconds = {name: [] for name in contestants}
+    for turn in range(rounds):
+        # The order alternates, so that no one always follows the same neighbour.
+        order = list(contestants.items())[:: 1 if turn % 2 else -1]
+        for name, call in order:
+            start = time.perf_counter()
+            for _ in range(repeats):
+                call()
+            seconds[name].append((time.perf_counter() - start) / repeats)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def peak_memory(call):
+    """Bytes of memory that `call` adds to this process at its peak; None if unknown."""
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")  # resets the peak to what is in use now
+        before = _status("VmRSS")
+        call()
+        return max(_status("VmHWM") - before, 0)
+    except OSError:
+        return None
+
+
+def device_name():
+    """The accelerator that the backend computes on, or "CPU"."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    if keras.backend.backend() == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        return "CPU" if device.platform == "cpu" else device.device_kind
+    import tensorflow as tf
+
+    return "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+
+
+def print_table(title, seconds, reference, memory=None):
+    """Prints milliseconds, the ratio to `reference`, and peak memory."""
+    print(f"\n{title:<44}  {'ms':>8}  ratio{'  peak MiB' if memory else ''}")
+    for name, value in seconds.items():
+        line = f"{name:<44}  {value * 1e3:>8.2f}  {value / seconds[reference]:>5.2f}"
+        if memory and memory[name] is not None:
+            line += f"  {memory[name] / 2**20:>8.0f}"
+        print(line)
+
+
+def _status(field):
+    with open("/proc/self/status") as file:
+        line = next(line for line in file if line.startswith(field))
+    return int(line.split()[1]) * 1024

@@ -1,0 +1,25 @@
+"""Runs every notebook in `examples/`, shortened, and reports the time of each.
+
+KERAS_BACKEND=jax python -m tests.run_notebooks
+"""
+
+import os
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parent.parent / "examples"
+
+os.environ["KERAS_TRAINFIX_SHORT"] = "1"
+
+if __name__ == "__main__":
+    for path in sorted(FOLDER.glob("*.ipynb")):
+        start = time.monotonic()
+        notebook = nbformat.read(path, as_version=4)
+        NotebookClient(
+            notebook, timeout=900, resources={"metadata": {"path": str(FOLDER)}}
+        ).execute()
+        seconds = time.monotonic() - start
+        print(f"{path.name} on {os.environ['KERAS_BACKEND']}: {seconds:.0f} s")
