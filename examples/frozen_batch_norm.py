@@ -20,8 +20,8 @@ def prepare_environment():
     """Chooses an installed backend, and keeps oneDNN from crashing; before Keras."""
     installed = filter(importlib.util.find_spec, ("tensorflow", "jax", "torch"))
     os.environ.setdefault("KERAS_BACKEND", next(installed, "tensorflow"))
-    # On some CPUs oneDNN's AVX-512 convolutions corrupt memory when they train this
-    # network, and the process dies without a traceback. See README.md.
+    # On CPUs with AVX-512 oneDNN corrupts memory when it trains this network, and the
+    # process dies without a traceback. See README.md.
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -44,12 +44,12 @@ BATCH_SIZE = 64
 
 
 def load_data(seed, train=TRAIN, validation=VALIDATION):
-    """`(x, y), (x_val, y_val)`: digits as the network expects faces, drawn by seed."""
+    """`(x, y), (x_val, y_val)`: digits in the size of its faces, drawn by seed."""
     images, labels = mnist_digits()
     chosen = np.random.default_rng(seed).permutation(len(images))[: train + validation]
     x = images[chosen].repeat(2, axis=1).repeat(2, axis=2)  # 28 -> 56
     x = np.pad(x, ((0, 0), (4, 4), (4, 4)))[..., None]  # -> 64
-    x = x.astype("float32") / 127.5 - 1
+    x = x.astype("float32") / 255
     y = labels[chosen].astype("int32")
     return (x[:train], y[:train]), (x[train:], y[train:])
 

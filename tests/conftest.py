@@ -11,6 +11,9 @@ import pytest
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# GPUs multiply float32 in fewer bits by default, which is too few for a reference.
+os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "float32")
+os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
 
 BACKEND = os.environ.get("KERAS_BACKEND")
 if BACKEND is None:

@@ -44,7 +44,7 @@ def main(arguments):
             if device.returncode:
                 sys.exit(f"{backend} sees no GPU:\n{device.stderr}")
             print(f"{backend}: {device.stdout.strip()}", flush=True)
-        return run.main(["--backends", *BACKENDS])
+        return run.main(["--backends", *BACKENDS, "--", "-m", "not network"])
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from keras_trainfix import (
 from keras_trainfix.backend import to_numpy
 
 pytestmark = [
+    pytest.mark.network,
     pytest.mark.slow,
     # Files of Keras 2 have a list of one input; Keras 3 says so when given an array.
     pytest.mark.filterwarnings("ignore:The structure of `inputs` doesn't match"),
