@@ -111,16 +111,15 @@ def batch_norm_gap(model, x):
         ValueError: If the model is not built, or if `x` is empty, not finite, or
             does not fit the model.
 
-    Example:
-
-    >>> import keras, numpy as np
-    >>> model = keras.Sequential(
-    ...     [keras.Input((2,)), keras.layers.BatchNormalization(name="bn")]
-    ... )
-    >>> x = np.array([[0.0, 9.0], [2.0, 11.0]], dtype="float32")
-    >>> gap = batch_norm_gap(model, x)
-    >>> round(gap.layers[0].max_mean_shift)  # a mean of 10 against a moving mean of 0
-    10
+    Examples:
+        >>> import keras, numpy as np
+        >>> model = keras.Sequential(
+        ...     [keras.Input((2,)), keras.layers.BatchNormalization(name="bn")]
+        ... )
+        >>> x = np.array([[0.0, 9.0], [2.0, 11.0]], dtype="float32")
+        >>> gap = batch_norm_gap(model, x)
+        >>> round(gap.layers[0].max_mean_shift)  # mean 10, moving mean 0
+        10
 
     Reference:
         [Wu and Johnson, 2021](https://arxiv.org/abs/2105.07576), sections 3 and 4.

@@ -56,18 +56,17 @@ def recalibrate_batch_norm(model, data, steps=None, *, layers=None, batch_size=3
             the data are empty, not finite, endless without `steps`, or do not fit
             the model.
 
-    Example:
-
-    >>> import keras, numpy as np
-    >>> keras.config.disable_interactive_logging()
-    >>> model = keras.Sequential(
-    ...     [keras.Input((1,)), keras.layers.BatchNormalization(name="bn")]
-    ... )
-    >>> data = np.array([[1.0], [2.0], [6.0]], dtype="float32")
-    >>> model = recalibrate_batch_norm(model, data, batch_size=2)
-    >>> float(model.get_layer("bn").moving_mean[0])
-    3.0
-    >>> keras.config.enable_interactive_logging()
+    Examples:
+        >>> import keras, numpy as np
+        >>> keras.config.disable_interactive_logging()
+        >>> model = keras.Sequential(
+        ...     [keras.Input((1,)), keras.layers.BatchNormalization(name="bn")]
+        ... )
+        >>> data = np.array([[1.0], [2.0], [6.0]], dtype="float32")
+        >>> model = recalibrate_batch_norm(model, data, batch_size=2)
+        >>> float(model.get_layer("bn").moving_mean[0])
+        3.0
+        >>> keras.config.enable_interactive_logging()
 
     Reference:
         [Wu and Johnson, 2021](https://arxiv.org/abs/2105.07576), section 3
