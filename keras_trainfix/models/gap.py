@@ -11,7 +11,6 @@ from keras_trainfix.backend import no_gradient, to_numpy
 from keras_trainfix.data import input_batches
 from keras_trainfix.models.batch_norm_layers import batch_norm_layers, plain_only
 from keras_trainfix.models.batch_statistics import (
-    Statistics,
     call_on_batch,
     observed,
     uses_batch_statistics,
@@ -132,16 +131,10 @@ def batch_norm_gap(model, x):
         )
     found = plain_only(found, stacklevel=3)
     by_batch = [layer for layer in found if uses_batch_statistics(layer)]
-    x = next(input_batches(x, batch_size=sys.maxsize), None)
-    if x is None or 0 in {len(leaf) for leaf in keras.tree.flatten(x)}:
+    x = next(input_batches(x, batch_size=sys.maxsize, steps=1), None)
+    if x is None or 0 in {leaf.shape[0] for leaf in keras.tree.flatten(x)}:
         raise ValueError("`x` must hold at least one sample. Received: none.")
-    seen: dict[int, Statistics] = {}
-
-    def keep(layer, batch):
-        before = seen.get(id(layer))
-        seen[id(layer)] = batch if before is None else before.merged(batch)
-
-    with observed(found, keep, by_batch):
+    with observed(found, by_batch) as seen:
         training = call_on_batch(model, x, 0)
     with no_gradient():
         inference = call_on_batch(model, x, 0)
