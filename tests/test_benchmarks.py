@@ -19,11 +19,18 @@ def test_the_table_shows_ratios_to_the_reference(capsys):
     assert lines[3].split() == ["theirs", "2.00", "1.00"]
 
 
+def test_peak_memory_is_that_of_the_statement():
+    little = measure.peak_memory("pass")
+    much = measure.peak_memory("b'x' * 2**28")
+    assert 0.9 * 2**28 < much - little < 1.2 * 2**28
+
+
 def test_batch_norm_runs(monkeypatch, capsys):
     monkeypatch.setattr(batch_norm, "SHAPE", (16, 16, 3))
     monkeypatch.setattr(batch_norm, "BATCH", 2)
     once = functools.partial(measure.in_turns, rounds=1, repeats=1)
     monkeypatch.setattr(batch_norm, "in_turns", once)
+    monkeypatch.setattr(batch_norm, "peak_memory", lambda _: 2**30)
     batch_norm.main()
     out = capsys.readouterr().out
     for name in batch_norm.CONTESTANTS:
