@@ -31,7 +31,9 @@ def freeze_batch_norm(model, layers=None):
 
     Do this after the pretrained weights are loaded and before fine-tuning. Training
     steps of your own that are wrapped in `tf.function` or `jax.jit` must be traced
-    again: create them after this call.
+    again: create them after this call. A `.keras` file of the frozen model is loaded
+    after `import keras_trainfix`; call `unfreeze_batch_norm` before saving one that
+    has to load without: its inference is the same.
 
     Args:
         model: A built `keras.Model`, or any built layer.
