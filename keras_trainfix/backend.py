@@ -79,8 +79,10 @@ def is_concrete(tensor):
     if backend == "jax":
         import jax
 
+        if isinstance(tensor, jax.core.Tracer):
+            return False
         # An array over several hosts cannot be read from one of them.
-        return not isinstance(tensor, jax.core.Tracer) and tensor.is_fully_addressable
+        return getattr(tensor, "is_fully_addressable", True)
     import torch
 
     return not torch.compiler.is_compiling() and tensor.device.type != "meta"

@@ -5,6 +5,7 @@ on its result. Which form arrived is decided by shapes and dtypes, never by valu
 that compiled and eager code agree.
 """
 
+import functools
 import numbers
 from typing import Any, NamedTuple
 
@@ -58,12 +59,11 @@ def read_labels(
     - sparse, `(N, ...)` or `(N, ..., 1)` of any integer or float dtype;
     - one-hot or soft, `(N, ..., C)`, with its classes on the axis of `y_pred`;
     - binary where `C == 1`: `(N, ...)` or `(N, ..., 1)`. Integers are read as labels
-      0 and 1, floats as rows of one probability. `y_pred` may lack the class axis
-      where nothing else fits: `(N,)`, or `(N, ...)` with labels `(N, ..., 1)`.
+      0 and 1, floats as rows of one probability. `y_pred` may lack its class axis
+      only where it is `(N,)`: of `(N, H, W)` the last axis is taken for the classes.
 
-    The shape of `y_pred` tells these apart; where a graph is compiled for unknown
-    sizes it may not, and that is an error. Labels that have the shape of a `y_pred`
-    with more than one axis are always rows.
+    The shape of `y_pred` tells these apart. Where a graph is compiled for unknown
+    sizes it may not, and that is an error.
 
     A sparse or binary label is void where it is an ignored id. A row is void where a
     channel holds an ignored id other than 0 and 1, where its arg-max is an ignored
@@ -284,12 +284,10 @@ def _form(labels, predictions, axis):
     received = (
         f"Received: y_true.shape={labels}, y_pred.shape={predictions}, axis={axis}."
     )
+    if len(predictions) == 1:
+        predictions = (*predictions, 1)
     rank = len(predictions)
-    if labels[-1:] == (1,) and _fits(labels[:-1], predictions):
-        return 1, False, rank
-    if rank == 1 and _fits(labels, predictions):
-        return 1, False, None
-    if not 1 <= axis % max(rank, 1) < rank or not -rank <= axis < rank:
+    if not -rank <= axis < rank or axis % rank == 0:
         raise ValueError(
             "`axis` must be the class axis of `y_pred`, and not its first axis, the "
             f"batch. {received}"
@@ -315,25 +313,28 @@ def _form(labels, predictions, axis):
         f"`y_true` must have shape {pixels} or {(*pixels, 1)} (sparse)"
         + (f" or {predictions} (one-hot)" if channels > 1 else "")
         + f" for this `y_pred`, whose classes are on axis {axis}. {received} Move the "
-        "class axis with `keras.ops.moveaxis`, or give the model as many outputs as "
-        "`y_true` has classes."
+        "class axis with `keras.ops.moveaxis`, add one that `y_pred` lacks with "
+        "`keras.ops.expand_dims`, or give the model as many outputs as `y_true` has "
+        "classes."
     )
 
 
 def _read_rows(rows, ignored, channels, axis, multi_label):
     """`(void, known)` of rows of `channels` entries; a pixel may be both."""
+    # Not by minimum and maximum: these may pass over NaN.
     known = ops.all(ops.logical_and(rows >= 0, rows <= 1), axis=axis)
     marked = [index for index in ignored if index not in (0, 1)]
     void = ops.any(_any_of(rows, marked), axis=axis)
-    if not multi_label and channels > 1:
-        void = ops.logical_or(void, ops.all(rows == 0, axis=axis))
-    classes = [index for index in ignored if index in range(max(channels, 2))]
-    if classes:
-        has_class = known
-        if channels > 1:  # an all-zero row has no arg-max
-            has_class = ops.logical_and(known, ops.any(rows > 0, axis=axis))
-        of_class = _any_of(_arg_max(rows, axis), classes)
-        void = ops.logical_or(void, ops.logical_and(has_class, of_class))
+    has_class = known
+    if channels > 1:
+        is_zero = ops.all(rows == 0, axis=axis)
+        has_class = ops.logical_and(known, ops.logical_not(is_zero))
+        if not multi_label:
+            void = ops.logical_or(void, is_zero)
+    in_range = [index for index in ignored if index in range(max(channels, 2))]
+    if in_range:
+        is_ignored = _any_of(_arg_max(rows, axis), in_range)
+        void = ops.logical_or(void, ops.logical_and(has_class, is_ignored))
     return void, known
 
 
@@ -345,10 +346,9 @@ def _arg_max(rows, axis):
 
 
 def _any_of(values, ids):
-    found = ops.zeros_like(values, dtype="bool")
-    for index in ids:
-        found = ops.logical_or(found, values == index)
-    return found
+    if not ids:
+        return ops.zeros_like(values, dtype="bool")
+    return functools.reduce(ops.logical_or, [values == index for index in ids])
 
 
 def _tensor(raw):

@@ -213,16 +213,29 @@ def check_one_pixel(value, kind, valid, index, row):
         assert index == row.index(max(row))
 
 
-@pytest.mark.backend_only("jax", "tensorflow", reason="torch has the values at hand")
 def test_compiled_code_counts_what_eager_code_refuses():
-    def read(y):
-        labels = read_labels(y, (4, 3))
-        return labels.values, labels.valid, count_invalid(labels)
+    def read(y, rows):
+        labels = read_labels(y, (4, 3), ignore_class=(255, 1))
+        soft = read_labels(rows, (4, 3), ignore_class=(255, 1))
+        found = (labels.values, labels.valid, count_invalid(labels))
+        return (*found, soft.valid, count_invalid(soft))
 
-    values, valid, count = compiled(read)(tensor([2, 7, 255, -1]))
-    assert array(values).tolist() == [2, 0, 0, 0]
-    assert array(valid).tolist() == [True, False, False, False]
-    assert int(count) == 2
+    if BACKEND == "torch":
+        import torch
+
+        run = torch.compile(read, backend="eager", fullgraph=True)
+    elif BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        run = tf.function(read, jit_compile=True)
+    else:
+        run = compiled(read)
+    rows = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 0], [np.nan, 0, 0]], "float32")
+    found = [
+        array(part).tolist() for part in run(tensor([2, 7, 255, -1]), tensor(rows))
+    ]
+    assert found[:3] == [[2, 0, 0, 0], [True, False, False, False], 2]
+    assert found[3:] == [[True, False, False, False], 1]
 
 
 # --- forms ---
@@ -238,7 +251,7 @@ def test_compiled_code_counts_what_eager_code_refuses():
         ((4, 1), (4,), -1, True),
         ((4,), (4, 1), -1, True),
         ((4, 1), (4, 1), -1, True),
-        ((2, 5, 6, 1), (2, 5, 6), -1, True),
+        ((4,), (4,), 1, True),
         ((2, 5, 6), (2, 5, 6, 1), -1, True),
         ((2, 3, 3), (2, 3, 3), -1, False),  # (N, W, C) where W == C
         ((2, 3), (2, 3, 3), -1, True),
@@ -267,7 +280,10 @@ def test_the_shapes_tell_the_form(labels, predictions, axis, sparse):
     [
         ((4, 5), (4, 3), -1, r"shape \(4,\) or \(4, 1\) \(sparse\) or \(4, 3\) \(one"),
         ((5,), (4, 3), -1, r"shape \(4,\)"),
-        ((5,), (4,), -1, "`axis` must be the class axis"),
+        ((5,), (4,), -1, r"shape \(4,\) or \(4, 1\) \(sparse\) for this"),
+        ((4, 2), (4,), -1, r"shape \(4,\) or \(4, 1\) \(sparse\) for this"),
+        ((2, 5, 6, 1), (2, 5, 6), -1, "that `y_pred` lacks with `keras.ops.expand"),
+        ((), (), -1, "not its first axis"),
         ((2, 5, 6), (2, 6, 6), -1, r"\(2, 6, 6\) \(one-hot\)"),
         ((2, 5, 6, 3), (2, 5, 6, 1), -1, r"\(2, 5, 6, 1\) \(sparse\) for this"),
         ((2, 5, 6, 3), (2, 3, 5, 6), 1, "keras.ops.moveaxis"),
