@@ -522,6 +522,36 @@ def test_a_strange_value_does_not_hide_behind_the_arg_max():
     assert bool(array(labels.invalid)[0])
 
 
+@pytest.mark.parametrize(
+    ("row", "ignore_class", "multi_label", "valid"),
+    [
+        ([0, 0, 0], None, False, False),
+        ([0, 0, 0], None, True, True),
+        ([0, 0, 0], 0, True, True),  # it has no arg-max
+        ([1, 0, 0], 0, True, False),
+        ([0, 1, 0], 0, False, True),
+        ([0, 1, 0], (5, 1), False, False),
+        ([0.2, 0.3, 0.5], 2, False, False),
+        ([0, 255, 0], 255, True, False),
+        ([255, 255, 255], (0, 255), False, False),
+        ([0.0], 0, True, False),
+        ([0.5], 0, False, False),
+        ([0.5], 1, False, True),
+        ([0.75], 1, False, False),
+        ([255.0], 255, False, False),
+    ],
+)
+def test_which_rows_are_void(row, ignore_class, multi_label, valid):
+    def read(y):
+        shape = (1, len(row))
+        return read_labels(
+            y, shape, ignore_class=ignore_class, multi_label=multi_label
+        ).valid
+
+    for run in (read, compiled(read)):
+        assert array(run(tensor([row]))).tolist() == [valid]
+
+
 @pytest.mark.parametrize("name", ["nan", "inf"])
 def test_strange_floats_are_void_only_next_to_an_ignored_id(name):
     rows = np.array([[float(name), 0.0], [float(name), 255.0]])
