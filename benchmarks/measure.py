@@ -1,7 +1,11 @@
 """Timing contestants in turns, and their peak memory."""
 
+import re
 import statistics
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import keras
 
@@ -32,16 +36,31 @@ def in_turns(contestants, rounds=15, repeats=5):
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def peak_memory(call):
-    """Bytes of memory that `call` adds to this process at its peak; None if unknown."""
-    try:
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")  # resets the peak to what is in use now
-        before = _status("VmRSS")
-        call()
-        return max(_status("VmHWM") - before, 0)
-    except OSError:
-        return None
+def peak_memory(statement):
+    """Peak memory in bytes of a new process that runs `statement`.
+
+    A process of its own, because allocators keep what an earlier contestant needed.
+    """
+    code = (
+        f"{statement}\nfrom benchmarks.measure import high_water_mark\n"
+        "print(high_water_mark())"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    return int(result.stdout.split()[-1])
+
+
+def high_water_mark():
+    """The most memory that this process has had, in bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # `getrusage` would count the parent's memory at the time of the fork.
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) * 1024
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def device_name():
@@ -61,16 +80,10 @@ def device_name():
 
 
 def print_table(title, seconds, reference, memory=None):
-    """Prints milliseconds, the ratio to `reference`, and peak memory."""
+    """Prints milliseconds, the ratio to `reference`, and peak memory of a process."""
     print(f"\n{title:<44}  {'ms':>8}  ratio{'  peak MiB' if memory else ''}")
     for name, value in seconds.items():
         line = f"{name:<44}  {value * 1e3:>8.2f}  {value / seconds[reference]:>5.2f}"
-        if memory and memory[name] is not None:
+        if memory:
             line += f"  {memory[name] / 2**20:>8.0f}"
         print(line)
-
-
-def _status(field):
-    with open("/proc/self/status") as file:
-        line = next(line for line in file if line.startswith(field))
-    return int(line.split()[1]) * 1024

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,12 @@ MODULES = [
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_every_public_name_has_its_place_in_the_documentation():
+    page = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
+    for name in keras_trainfix.__all__:
+        assert f"::: keras_trainfix.{name}\n" in page
 
 
 def test_every_public_name_has_an_example():

@@ -65,15 +65,14 @@ class FrozenBatchNorm(keras.layers.BatchNormalization, metaclass=_SharesCheckpoi
         ValueError: If `axis` is not an axis of the inputs, or if the number of
             channels is not known when the layer is built.
 
-    Example:
-
-    >>> layer = FrozenBatchNorm(epsilon=0.0)
-    >>> x = keras.ops.convert_to_tensor([[5.0, 6.0], [7.0, 9.0]])
-    >>> y = layer(x, training=True)  # mean 0 and variance 1 are used, and stay
-    >>> keras.ops.convert_to_numpy(keras.ops.stop_gradient(y)).tolist()
-    [[5.0, 6.0], [7.0, 9.0]]
-    >>> [weight.name for weight in layer.trainable_weights]
-    ['gamma', 'beta']
+    Examples:
+        >>> layer = FrozenBatchNorm(epsilon=0.0)
+        >>> x = keras.ops.convert_to_tensor([[5.0, 6.0], [7.0, 9.0]])
+        >>> y = layer(x, training=True)  # mean 0 and variance 1 are used, and stay
+        >>> keras.ops.convert_to_numpy(keras.ops.stop_gradient(y)).tolist()
+        [[5.0, 6.0], [7.0, 9.0]]
+        >>> [weight.name for weight in layer.trainable_weights]
+        ['gamma', 'beta']
 
     Reference:
         [Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167); frozen

@@ -44,21 +44,29 @@ class Statistics(NamedTuple):
 
 
 @contextlib.contextmanager
-def observed(layers, on_batch, by_batch):
-    """While open, calls `on_batch(layer, statistics)` for every batch a layer gets.
+def observed(layers, by_batch):
+    """While open, collects the statistics of all that the layers are called on.
 
     Those of the layers that are in `by_batch` normalize by the batch, as in
     training; the others by their moving statistics. Nothing else about the model
     is in training mode (no dropout, for one), and no moving statistic changes.
     Only eager calls can be observed.
+
+    Yields:
+        Dict of `id(layer)` to `Statistics`, which grows with every call; a layer
+        that is not called has no entry.
     """
     by_batch = {id(layer) for layer in by_batch}
+    seen: dict[int, Statistics] = {}
 
     class ObservedBatchNorm(BatchNormalization):
         def call(self, inputs, training=None, mask=None):
             x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
             size, mean, variance = moments(x, self.axis, mask)
-            on_batch(self, _on_host(self, size, mean, variance))
+            batch = _on_host(self, size, mean, variance)
+            if batch.size:  # not all of it masked
+                before = seen.get(id(self))
+                seen[id(self)] = before.merged(batch) if before else batch
             if id(self) not in by_batch:
                 return super().call(inputs, training=False)
             shape = [1] * len(x.shape)
@@ -77,7 +85,7 @@ def observed(layers, on_batch, by_batch):
         for layer in layers:
             layer.__class__ = ObservedBatchNorm
         with no_gradient():
-            yield
+            yield seen
     finally:
         for layer in layers:
             layer.__class__ = originals[id(layer)]
@@ -102,7 +110,7 @@ def call_on_batch(model, x, index):
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             bad = int(np.size(values) - np.isfinite(values).sum())
             raise ValueError(
-                "`data` must be finite. Received: "
+                "The inputs must be finite. Received: "
                 f"{count(bad, 'value')} NaN or Inf in batch {index} of shape "
                 f"{values.shape}. The model is unchanged."
             )
@@ -112,7 +120,7 @@ def call_on_batch(model, x, index):
         raise
     except Exception as error:
         raise ValueError(
-            "`data` must fit the inputs of the model. Received: batch "
+            "The inputs must fit the model. Received: batch "
             f"{index} of shape {shapes(x)}, model.input_shape="
             f"{getattr(model, 'input_shape', 'unknown')}. The model is "
             f"unchanged. The call failed with: {error}"

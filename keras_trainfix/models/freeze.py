@@ -46,16 +46,15 @@ def freeze_batch_norm(model, layers=None):
         ValueError: If the model is not built, or if `layers` names a layer that is
             not in the model or has no batch normalization.
 
-    Example:
-
-    >>> import keras
-    >>> model = keras.Sequential(
-    ...     [keras.Input((4,)), keras.layers.BatchNormalization(name="bn")]
-    ... )
-    >>> model = freeze_batch_norm(model)  # doctest: +ELLIPSIS
-    freeze_batch_norm: 1 layer changed...
-    >>> type(model.get_layer("bn")).__name__
-    'FrozenBatchNorm'
+    Examples:
+        >>> import keras
+        >>> model = keras.Sequential(
+        ...     [keras.Input((4,)), keras.layers.BatchNormalization(name="bn")]
+        ... )
+        >>> model = freeze_batch_norm(model)  # doctest: +ELLIPSIS
+        freeze_batch_norm: 1 layer changed...
+        >>> type(model.get_layer("bn")).__name__
+        'FrozenBatchNorm'
     """
     found, changed = _exchange(model, layers, BatchNormalization, FrozenBatchNorm)
     if not found:
@@ -99,14 +98,13 @@ def unfreeze_batch_norm(model, layers=None):
         ValueError: If the model is not built, or if `layers` names a layer that is
             not in the model or has no batch normalization.
 
-    Example:
-
-    >>> import keras
-    >>> model = keras.Sequential([keras.Input((4,)), FrozenBatchNorm(name="bn")])
-    >>> model = unfreeze_batch_norm(model)
-    unfreeze_batch_norm: 1 layer changed.
-    >>> type(model.get_layer("bn")).__name__
-    'BatchNormalization'
+    Examples:
+        >>> import keras
+        >>> model = keras.Sequential([keras.Input((4,)), FrozenBatchNorm(name="bn")])
+        >>> model = unfreeze_batch_norm(model)
+        unfreeze_batch_norm: 1 layer changed.
+        >>> type(model.get_layer("bn")).__name__
+        'BatchNormalization'
     """
     found, changed = _exchange(model, layers, FrozenBatchNorm, BatchNormalization)
     if found:

@@ -11,7 +11,6 @@ from keras_trainfix.backend import no_gradient, to_numpy
 from keras_trainfix.data import input_batches
 from keras_trainfix.models.batch_norm_layers import batch_norm_layers, plain_only
 from keras_trainfix.models.batch_statistics import (
-    Statistics,
     call_on_batch,
     observed,
     uses_batch_statistics,
@@ -111,16 +110,15 @@ def batch_norm_gap(model, x):
         ValueError: If the model is not built, or if `x` is empty, not finite, or
             does not fit the model.
 
-    Example:
-
-    >>> import keras, numpy as np
-    >>> model = keras.Sequential(
-    ...     [keras.Input((2,)), keras.layers.BatchNormalization(name="bn")]
-    ... )
-    >>> x = np.array([[0.0, 9.0], [2.0, 11.0]], dtype="float32")
-    >>> gap = batch_norm_gap(model, x)
-    >>> round(gap.layers[0].max_mean_shift)  # a mean of 10 against a moving mean of 0
-    10
+    Examples:
+        >>> import keras, numpy as np
+        >>> model = keras.Sequential(
+        ...     [keras.Input((2,)), keras.layers.BatchNormalization(name="bn")]
+        ... )
+        >>> x = np.array([[0.0, 9.0], [2.0, 11.0]], dtype="float32")
+        >>> gap = batch_norm_gap(model, x)
+        >>> round(gap.layers[0].max_mean_shift)  # mean 10, moving mean 0
+        10
 
     Reference:
         [Wu and Johnson, 2021](https://arxiv.org/abs/2105.07576), sections 3 and 4.
@@ -133,16 +131,10 @@ def batch_norm_gap(model, x):
         )
     found = plain_only(found, stacklevel=3)
     by_batch = [layer for layer in found if uses_batch_statistics(layer)]
-    x = next(input_batches(x, batch_size=sys.maxsize), None)
-    if x is None or 0 in {len(leaf) for leaf in keras.tree.flatten(x)}:
+    x = next(input_batches(x, batch_size=sys.maxsize, steps=1), None)
+    if x is None or 0 in {leaf.shape[0] for leaf in keras.tree.flatten(x)}:
         raise ValueError("`x` must hold at least one sample. Received: none.")
-    seen: dict[int, Statistics] = {}
-
-    def keep(layer, batch):
-        before = seen.get(id(layer))
-        seen[id(layer)] = batch if before is None else before.merged(batch)
-
-    with observed(found, keep, by_batch):
+    with observed(found, by_batch) as seen:
         training = call_on_batch(model, x, 0)
     with no_gradient():
         inference = call_on_batch(model, x, 0)

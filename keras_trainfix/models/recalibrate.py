@@ -10,7 +10,6 @@ from keras_trainfix.data import input_batches, number_of_batches
 from keras_trainfix.messages import count, listed, tell
 from keras_trainfix.models.batch_norm_layers import batch_norm_layers, plain_only
 from keras_trainfix.models.batch_statistics import (
-    Statistics,
     call_on_batch,
     observed,
     uses_batch_statistics,
@@ -56,18 +55,17 @@ def recalibrate_batch_norm(model, data, steps=None, *, layers=None, batch_size=3
             the data are empty, not finite, endless without `steps`, or do not fit
             the model.
 
-    Example:
-
-    >>> import keras, numpy as np
-    >>> keras.config.disable_interactive_logging()
-    >>> model = keras.Sequential(
-    ...     [keras.Input((1,)), keras.layers.BatchNormalization(name="bn")]
-    ... )
-    >>> data = np.array([[1.0], [2.0], [6.0]], dtype="float32")
-    >>> model = recalibrate_batch_norm(model, data, batch_size=2)
-    >>> float(model.get_layer("bn").moving_mean[0])
-    3.0
-    >>> keras.config.enable_interactive_logging()
+    Examples:
+        >>> import keras, numpy as np
+        >>> keras.config.disable_interactive_logging()
+        >>> model = keras.Sequential(
+        ...     [keras.Input((1,)), keras.layers.BatchNormalization(name="bn")]
+        ... )
+        >>> data = np.array([[1.0], [2.0], [6.0]], dtype="float32")
+        >>> model = recalibrate_batch_norm(model, data, batch_size=2)
+        >>> float(model.get_layer("bn").moving_mean[0])
+        3.0
+        >>> keras.config.enable_interactive_logging()
 
     Reference:
         [Wu and Johnson, 2021](https://arxiv.org/abs/2105.07576), section 3
@@ -79,15 +77,8 @@ def recalibrate_batch_norm(model, data, steps=None, *, layers=None, batch_size=3
     target = number_of_batches(data, batch_size, steps)
     interactive = keras.config.is_interactive_logging_enabled()
     progress = keras.utils.Progbar(target, verbose=int(interactive))
-    seen: dict[int, Statistics] = {}
-
-    def add(layer, batch):
-        if batch.size:
-            before = seen.get(id(layer))
-            seen[id(layer)] = batch if before is None else before.merged(batch)
-
     read = 0
-    with observed(chosen, add, by_batch=chosen):
+    with observed(chosen, by_batch=chosen) as seen:
         for x in input_batches(data, batch_size, steps):
             call_on_batch(model, x, read)
             read += 1

@@ -359,6 +359,22 @@ def test_a_subclass_of_the_users_is_left_alone_with_a_warning():
     assert [type(n) for n in norms(model)] == [NoisyBatchNorm, FrozenBatchNorm]
 
 
+def test_switching_the_model_off_and_on_unfreezes_no_statistics(x, y):
+    """With ordinary layers it would, and differently on each backend."""
+    model = freeze_batch_norm(sequential())
+    before = statistics(model)
+    model.trainable = False
+    model.trainable = True
+    model.compile("sgd", "mse")
+    model.fit(x, y, verbose=0)
+    assert all(equal(before, statistics(model)))
+
+
+def test_a_clone_stays_frozen():
+    clone = keras.models.clone_model(freeze_batch_norm(nested()))
+    assert len(norms(clone, FrozenBatchNorm)) == 2
+
+
 def test_a_single_layer_can_be_frozen():
     layer = BatchNormalization()
     layer.build((None, 3))

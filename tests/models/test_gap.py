@@ -129,7 +129,7 @@ def test_a_dead_channel_stays_finite(x):
     [
         (lambda x: x[:0], "must hold at least one sample"),
         (lambda x: x * np.nan, "must be finite. Received: 256 values"),
-        (lambda x: x[:, :2], r"must fit the inputs.*\(64, 2\)"),
+        (lambda x: x[:, :2], r"must fit the model.*\(64, 2\)"),
     ],
 )
 def test_bad_input(x, spoil, message):

@@ -211,7 +211,7 @@ BAD_DATA = {
     "NaN": (with_nan, r"must be finite. Received: 2 values NaN or Inf in batch 1"),
     "wrong shape": (
         lambda x: x[:, :3],
-        r"must fit the inputs.*\(32, 3\).*input_shape=\(None, 4\)",
+        r"must fit the model.*\(32, 3\).*input_shape=\(None, 4\)",
     ),
     "overflow": (
         lambda x: np.full_like(x, 3e38) * np.sign(x - 3),
