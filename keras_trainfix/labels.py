@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
+from keras_trainfix.label_errors import invalid_labels_message, shown
 
 # Bounds of the labels after reading: beyond them they are clipped, so that no label
 # wraps around to another. Neither bound can be a class or an ignored id.
@@ -86,16 +87,16 @@ def read_labels(
         ValueError: If `y_true` does not fit `shape`, if its dtype cannot hold the
             classes and the ignored ids, if `ignore_class` is no id, or for `check`.
 
-    Example:
-
-    >>> labels = read_labels(np.array([2, 255, 0]), shape=(3, 4))
-    >>> [keras.ops.convert_to_numpy(part).tolist() for part in labels]
-    [[2, 0, 0], [True, False, True], [False, False, False]]
+    Examples:
+        >>> labels = read_labels(np.array([2, 255, 0]), shape=(3, 4))
+        >>> [keras.ops.convert_to_numpy(part).tolist() for part in labels]
+        [[2, 0, 0], [True, False, True], [False, False, False]]
     """
     ignored = ignored_ids(ignore_class)
     raw = y_true if ops.is_tensor(y_true) else np.asarray(y_true)
     y = _tensor(raw)
-    channels, is_rows, squeezed = _form(_static(y.shape), _static(shape), axis)
+    shapes = static_shape(y.shape), static_shape(shape)
+    channels, is_rows, squeezed = _form(*shapes, axis)
     num_classes = max(channels, 2)
     if squeezed is not None:
         y = ops.squeeze(y, squeezed)
@@ -106,7 +107,7 @@ def read_labels(
     values = y if is_rows and _is_float(y) else _whole(y)
     if is_rows:
         void, known = _read_rows(values, ignored, channels, axis, multi_label)
-        values = _wide(values)
+        values = wide(values)
     else:
         void = _any_of(values, ignored)
         known = ops.logical_and(values >= 0, values < num_classes)
@@ -114,7 +115,7 @@ def read_labels(
     invalid = ops.logical_not(ops.logical_or(known, void))
     if check and backend.is_concrete(invalid) and bool(ops.any(invalid)):
         raise ValueError(
-            _what_is_wrong(raw, invalid, is_rows, num_classes, ignored, axis)
+            invalid_labels_message(raw, invalid, is_rows, num_classes, ignored, axis)
         )
     return Labels(mask_predictions(values, valid, axis), valid, invalid)
 
@@ -155,108 +156,15 @@ def mask_predictions(y_pred, valid, axis=-1):
     Returns:
         Tensor of the shape and dtype of `y_pred`.
 
-    Example:
-
-    >>> valid = np.array([True, False])
-    >>> masked = mask_predictions(np.array([[1.0, 2.0], [np.nan, np.inf]]), valid)
-    >>> keras.ops.convert_to_numpy(masked).tolist()
-    [[1.0, 2.0], [0.0, 0.0]]
+    Examples:
+        >>> valid = np.array([True, False])
+        >>> masked = mask_predictions(np.array([[1.0, 2.0], [np.nan, np.inf]]), valid)
+        >>> keras.ops.convert_to_numpy(masked).tolist()
+        [[1.0, 2.0], [0.0, 0.0]]
     """
     if len(y_pred.shape) > len(valid.shape):
         valid = ops.expand_dims(valid, axis)
     return ops.where(valid, y_pred, 0)
-
-
-def pixel_weights(sample_weight, valid):
-    """One weight a pixel, 0 where it is not valid.
-
-    `sample_weight` broadcasts from the left: its first axis is the batch, the second
-    the second axis of `valid`, and so on, so that `(N,)` weighs samples whatever the
-    sizes of the images.
-
-    Args:
-        sample_weight: Array or tensor of shape `()`, `(N,)`, `(N, 1, 1)`, `(N, H, W)`
-            or any other beginning of the pixel shape, with 1 in place of any size and
-            one more trailing 1 allowed; or None for 1 everywhere.
-        valid: Boolean tensor of the pixel shape.
-
-    Returns:
-        Tensor of the pixel shape, float32 (float64 if that arrived).
-
-    Raises:
-        ValueError: If `sample_weight` does not fit.
-
-    Example:
-
-    >>> weights = pixel_weights(np.array([2, 3]), np.array([[True, False]] * 2))
-    >>> keras.ops.convert_to_numpy(weights).tolist()
-    [[2.0, 0.0], [3.0, 0.0]]
-    """
-    if sample_weight is None:
-        return ops.cast(valid, "float32")
-    weights = _wide(ops.convert_to_tensor(sample_weight))
-    shape, pixels = _static(weights.shape), _static(valid.shape)
-    if len(shape) == len(pixels) + 1 and shape[-1] == 1:
-        weights, shape = ops.squeeze(weights, -1), shape[:-1]
-    ones = (1,) * (len(pixels) - len(shape))
-    broadcast = zip(shape, pixels, strict=False)
-    if len(shape) > len(pixels) or not all(n == 1 or _same(n, m) for n, m in broadcast):
-        raise ValueError(
-            "`sample_weight` must have the first axes of the labels, or 1 in their "
-            "place: (N,) weighs samples, (N, H, W) pixels. Received: "
-            f"sample_weight.shape={shape}, labels of shape {pixels}. To weigh other "
-            "axes insert axes of size 1, as in `sample_weight[None, :, None]`."
-        )
-    for _ in ones:
-        weights = ops.expand_dims(weights, -1)
-    return ops.where(valid, weights, 0)
-
-
-def class_weight_vector(class_weight, num_classes):
-    """The weights of all classes as a NumPy float32 vector.
-
-    Args:
-        class_weight: List, array or tensor with one weight a class; or dict from
-            class to weight, where classes left out weigh 1, as in Keras' `fit`.
-        num_classes: Integer.
-
-    Returns:
-        NumPy array of shape `(num_classes,)`.
-
-    Raises:
-        ValueError: If a weight is negative or not finite, if there are too many or
-            too few, or if the dict names an unknown class.
-
-    Example:
-
-    >>> class_weight_vector({2: 5}, num_classes=3).tolist()
-    [1.0, 1.0, 5.0]
-    """
-    weights = class_weight
-    if isinstance(class_weight, dict):
-        unknown = [key for key in class_weight if key not in range(num_classes)]
-        if unknown:
-            raise ValueError(
-                f"`class_weight` must have classes 0 to {num_classes - 1} as its keys. "
-                f"Received: class_weight={class_weight}, with unknown classes "
-                f"{unknown}. Remove them, or give the model more outputs."
-            )
-        weights = [class_weight.get(index, 1.0) for index in range(num_classes)]
-    elif ops.is_tensor(class_weight):
-        weights = backend.to_numpy(class_weight)
-    vector = np.asarray(weights, "float32")
-    if vector.shape != (num_classes,):
-        raise ValueError(
-            f"`class_weight` must have one weight for each of the {num_classes} "
-            f"classes. Received: class_weight={class_weight} of shape {vector.shape}. "
-            "A dict may leave classes out."
-        )
-    if not np.all(np.isfinite(vector) & (vector >= 0)):
-        raise ValueError(
-            "`class_weight` must be finite and not negative. Received: "
-            f"class_weight={class_weight}. A weight of 0 leaves a class out."
-        )
-    return vector
 
 
 def ignored_ids(ignore_class):
@@ -363,7 +271,7 @@ def _whole(y):
     """int32 labels. What int32 cannot hold becomes +-LARGEST, never another label."""
     dtype = keras.backend.standardize_dtype(y.dtype)
     if _is_float(y):
-        y = _wide(y)
+        y = wide(y)
         is_whole = ops.logical_and(y == ops.floor(y), ops.abs(y) < LARGEST)
         held = ops.cast(ops.where(is_whole, y, 0), "int32")
         return ops.where(is_whole, held, LARGEST)
@@ -383,75 +291,22 @@ def _check_exact(y, num_classes, ignored):
             "`y_true` must have a dtype that holds every class and ignored id, and "
             f"{dtype} rounds whole numbers above {limit}. Received: "
             f"y_true.dtype={dtype}, num_classes={num_classes}, "
-            f"ignore_class={_shown(ignored)}. Keep labels as integers, or as float32."
+            f"ignore_class={shown(ignored)}. Keep labels as integers, or as float32."
         )
-
-
-def _what_is_wrong(raw, invalid, is_rows, num_classes, ignored, axis):
-    """The message about labels that are neither a class nor ignored."""
-    raw = backend.to_numpy(raw) if ops.is_tensor(raw) else raw
-    raw = raw if raw.dtype.kind in "biu" else raw.astype("float64")
-    invalid = backend.to_numpy(invalid)
-    if raw.size == invalid.size:
-        wrong = raw.reshape(invalid.shape)[invalid]
-    else:
-        wrong = np.moveaxis(raw, axis, -1)[invalid]
-    if is_rows:
-        wrong = wrong[~((wrong >= 0) & (wrong <= 1))]
-    values, counts = np.unique(wrong, return_counts=True)
-    most = np.argsort(-counts, kind="stable")[:5]
-    digits = "d" if values.dtype.kind in "iu" else ".12g"
-    found = ", ".join(f"{values[i]:{digits}} ({counts[i]} times)" for i in most)
-    rest = f" and {len(values) - 5} more values" if len(values) > 5 else ""
-    expected = (
-        "between 0 and 1" if is_rows else f"a class, 0 to {num_classes - 1},"
-    ) + f" or ignored, ignore_class={_shown(ignored)}"
-    return (
-        f"`y_true` must be {expected}. Received: {invalid.sum()} other labels: "
-        f"{found}{rest}. {_way_out(raw, values, is_rows, num_classes, ignored)}"
-    )
-
-
-def _way_out(raw, wrong, is_rows, num_classes, ignored):
-    if (is_rows or num_classes == 2) and np.isin(raw, (0, 255)).all():
-        return (
-            "If it is a mask saved as 0 and 255, divide it by 255; if 255 marks void, "
-            f"pass ignore_class={_shown((*ignored, 255))}."
-        )
-    void = tuple(index for index in (255, -1, -100) if index in wrong)
-    if void:
-        return f"If they mark void, pass ignore_class={_shown((*ignored, *void))}."
-    if is_rows:
-        return "One-hot and soft labels are probabilities: rescale `y_true`."
-    if not np.array_equal(wrong, np.floor(wrong)) or not np.isfinite(wrong).all():
-        return (
-            "Sparse labels are whole numbers: do not rescale them, and resize masks "
-            "with interpolation='nearest'."
-        )
-    if wrong[-1] == num_classes and not (raw == 0).any():
-        return "If `y_true` counts classes from 1, subtract 1."
-    if wrong[0] < 0:
-        return "If they mark void, add them to `ignore_class`."
-    return (
-        f"If they are classes, the model needs {int(wrong[-1]) + 1} outputs "
-        "(num_classes too small); if they mark void, add them to `ignore_class`."
-    )
-
-
-def _shown(ids):
-    return ids[0] if len(ids) == 1 else ids or None
 
 
 def _is_float(y):
     return "float" in keras.backend.standardize_dtype(y.dtype)
 
 
-def _wide(y):
+def wide(y):
+    """`y` as float32, or as it is where it is float64."""
     is_float64 = keras.backend.standardize_dtype(y.dtype) == "float64"
     return y if is_float64 else ops.cast(y, "float32")
 
 
-def _static(shape):
+def static_shape(shape):
+    """`shape` as a tuple, in which None is a size that is not known yet."""
     try:
         return tuple(shape)
     except ValueError as error:  # TensorFlow's shape of an unknown rank
@@ -462,10 +317,10 @@ def _static(shape):
         ) from error
 
 
-def _same(size, other):
+def same_size(size, other):
     """Whether two static sizes may be equal; None is unknown."""
     return size is None or other is None or size == other
 
 
 def _fits(shape, other):
-    return len(shape) == len(other) and all(map(_same, shape, other))
+    return len(shape) == len(other) and all(map(same_size, shape, other))

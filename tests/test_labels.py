@@ -12,13 +12,12 @@ from keras_trainfix.labels import (
     Labels,
     class_ids,
     class_rows,
-    class_weight_vector,
     count_invalid,
     ignored_ids,
     mask_predictions,
-    pixel_weights,
     read_labels,
 )
+from keras_trainfix.weights import class_weight_vector, pixel_weights
 
 BACKEND = keras.backend.backend()
 INTEGERS = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"]
@@ -223,6 +222,8 @@ def test_compiled_code_counts_what_eager_code_refuses():
     if BACKEND == "torch":
         import torch
 
+        if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 15):
+            pytest.skip("torch.compile stops at the tree functions of older Keras")
         run = torch.compile(read, backend="eager", fullgraph=True)
     elif BACKEND == "tensorflow":
         import tensorflow as tf
