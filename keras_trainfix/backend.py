@@ -61,3 +61,28 @@ def to_numpy(tensor):
     """A NumPy copy of a tensor or variable, with its dtype."""
     # A variable on its own makes NumPy 2 warn about Keras' `__array__`.
     return keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(tensor))
+
+
+def is_concrete(tensor):
+    """Whether the values of `tensor` can be read now: not while a graph is traced."""
+    if isinstance(tensor, keras.KerasTensor):
+        return False
+    if isinstance(tensor, keras.Variable):
+        tensor = tensor.value
+    if not keras.ops.is_tensor(tensor):
+        return True
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return not tf.is_symbolic_tensor(tensor)
+    if backend == "jax":
+        import jax
+
+        if isinstance(tensor, jax.core.Tracer):
+            return False
+        # An array over several hosts cannot be read from one of them.
+        return getattr(tensor, "is_fully_addressable", True)
+    import torch
+
+    return not torch.compiler.is_compiling() and tensor.device.type != "meta"

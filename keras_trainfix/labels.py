@@ -1,0 +1,326 @@
+"""The one definition of what a label is and of what "void" is.
+
+`read_labels` turns any form of `y_true` into one; losses, metrics and diagnosis work
+on its result. Which form arrived is decided by shapes and dtypes, never by values, so
+that compiled and eager code agree.
+"""
+
+import functools
+import numbers
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_trainfix import backend
+from keras_trainfix.label_errors import invalid_labels_message, shown
+
+# Bounds of the labels after reading: beyond them they are clipped, so that no label
+# wraps around to another. Neither bound can be a class or an ignored id.
+LARGEST = 2**31 - 1
+
+WIDE_INTEGERS = ("uint32", "int64", "uint64")
+
+# Every whole number up to here is a value of its own.
+EXACT_UP_TO = {"bfloat16": 2**8, "float16": 2**11, "float32": 2**24, "float64": 2**53}
+
+
+class Labels(NamedTuple):
+    """What `read_labels` returns. All three hold for compiled code as well.
+
+    Attributes:
+        values: Either int32 labels of the pixel shape, or float32 (float64 if that
+            arrived) rows with one entry a channel on the class axis. 0 where `valid`
+            is False, so they can be one-hot encoded or gathered with as they are.
+        valid: Boolean tensor of the pixel shape (the shape of `y_pred` without its
+            class axis): the pixels that count.
+        invalid: Boolean tensor of the pixel shape: the labels that are neither a
+            class nor ignored. They are no error in compiled code, so whoever
+            compiles has to report `count_invalid`.
+    """
+
+    values: Any
+    valid: Any
+    invalid: Any
+
+    @property
+    def sparse(self):
+        """Whether `values` are integer labels, and not rows."""
+        return len(self.values.shape) == len(self.valid.shape)
+
+
+def read_labels(
+    y_true, shape, ignore_class=255, axis=-1, multi_label=False, check=True
+):
+    """Reads labels of any form into integer labels or soft rows, and a valid mask.
+
+    With `y_pred` of shape `(N, ..., C)`, `y_true` is one of
+
+    - sparse, `(N, ...)` or `(N, ..., 1)` of any integer or float dtype;
+    - one-hot or soft, `(N, ..., C)`, with its classes on the axis of `y_pred`;
+    - binary where `C == 1`: `(N, ...)` or `(N, ..., 1)`. Integers are read as labels
+      0 and 1, floats as rows of one probability. `y_pred` may lack its class axis
+      only where it is `(N,)`: of `(N, H, W)` the last axis is taken for the classes.
+
+    The shape of `y_pred` tells these apart. Where a graph is compiled for unknown
+    sizes it may not, and that is an error.
+
+    A sparse or binary label is void where it is an ignored id. A row is void where a
+    channel holds an ignored id other than 0 and 1, where its arg-max is an ignored
+    class, or where it is all zero, unless `multi_label=True` or `C == 1`.
+
+    Args:
+        y_true: Array or tensor of labels.
+        shape: The shape of `y_pred`.
+        ignore_class: Integer, tuple of integers, or None: ids of void, inside or
+            outside the range of the classes. Defaults to `255`.
+        axis: Integer, the class axis of `y_pred`. Defaults to `-1`.
+        multi_label: Whether a pixel may have several classes or none.
+        check: Whether to raise on labels that are neither a class nor ignored, where
+            their values can be read. Defaults to `True`.
+
+    Returns:
+        `Labels`.
+
+    Raises:
+        ValueError: If `y_true` does not fit `shape`, if its dtype cannot hold the
+            classes and the ignored ids, if `ignore_class` is no id, or for `check`.
+
+    Examples:
+        >>> labels = read_labels(np.array([2, 255, 0]), shape=(3, 4))
+        >>> [keras.ops.convert_to_numpy(part).tolist() for part in labels]
+        [[2, 0, 0], [True, False, True], [False, False, False]]
+    """
+    ignored = ignored_ids(ignore_class)
+    raw = y_true if ops.is_tensor(y_true) else np.asarray(y_true)
+    y = _tensor(raw)
+    shapes = static_shape(y.shape), static_shape(shape)
+    channels, is_rows, squeezed = _form(*shapes, axis)
+    num_classes = max(channels, 2)
+    if squeezed is not None:
+        y = ops.squeeze(y, squeezed)
+    if channels == 1 and _is_float(y):
+        is_rows, y = True, ops.expand_dims(y, axis)
+    _check_exact(y, 2 if is_rows else num_classes, ignored)
+
+    values = y if is_rows and _is_float(y) else _whole(y)
+    if is_rows:
+        void, known = _read_rows(values, ignored, channels, axis, multi_label)
+        values = wide(values)
+    else:
+        void = _any_of(values, ignored)
+        known = ops.logical_and(values >= 0, values < num_classes)
+    valid = ops.logical_and(known, ops.logical_not(void))
+    invalid = ops.logical_not(ops.logical_or(known, void))
+    if check and backend.is_concrete(invalid) and bool(ops.any(invalid)):
+        raise ValueError(
+            invalid_labels_message(raw, invalid, is_rows, num_classes, ignored, axis)
+        )
+    return Labels(mask_predictions(values, valid, axis), valid, invalid)
+
+
+def count_invalid(labels):
+    """The number of labels that are neither a class nor ignored, an int32 tensor."""
+    return ops.sum(ops.cast(labels.invalid, "int32"))
+
+
+def class_ids(labels, axis=-1):
+    """`labels` as int32 classes of the pixel shape; 0 where not valid."""
+    if labels.sparse:
+        return labels.values
+    return _arg_max(labels.values, axis)
+
+
+def class_rows(labels, channels, axis=-1):
+    """`labels` as float rows of `channels` entries on `axis`; 0 where not valid."""
+    if not labels.sparse:
+        return labels.values
+    if channels == 1:
+        return ops.expand_dims(ops.cast(labels.values, "float32"), axis)
+    rows = ops.one_hot(labels.values, channels, axis=axis, dtype="float32")
+    return mask_predictions(rows, labels.valid, axis)
+
+
+def mask_predictions(y_pred, valid, axis=-1):
+    """`y_pred` with 0 at void pixels, whatever was there, in the value and gradient.
+
+    Has to come before any arithmetic: 0 times NaN is NaN, `where` afterwards leaves
+    NaN in the gradient.
+
+    Args:
+        y_pred: Tensor of the shape of `valid`, with or without a class axis.
+        valid: Boolean tensor of the pixel shape.
+        axis: Integer, the class axis of `y_pred`. Defaults to `-1`.
+
+    Returns:
+        Tensor of the shape and dtype of `y_pred`.
+
+    Examples:
+        >>> valid = np.array([True, False])
+        >>> masked = mask_predictions(np.array([[1.0, 2.0], [np.nan, np.inf]]), valid)
+        >>> keras.ops.convert_to_numpy(masked).tolist()
+        [[1.0, 2.0], [0.0, 0.0]]
+    """
+    if len(y_pred.shape) > len(valid.shape):
+        valid = ops.expand_dims(valid, axis)
+    return ops.where(valid, y_pred, 0)
+
+
+def ignored_ids(ignore_class):
+    """`ignore_class` as a tuple of distinct integers; empty for None.
+
+    Raises:
+        ValueError: If it is not made of integers of 32 bits.
+    """
+    if ignore_class is None:
+        return ()
+    is_one = not isinstance(ignore_class, (tuple, list))
+    ids = (ignore_class,) if is_one else tuple(ignore_class)
+    for index in ids:
+        is_integer = isinstance(index, numbers.Integral) and not isinstance(index, bool)
+        if not is_integer or abs(int(index)) >= LARGEST:
+            raise ValueError(
+                "`ignore_class` must be an integer of 32 bits, a tuple of them, or "
+                f"None. Received: ignore_class={ignore_class!r}."
+            )
+    return tuple(dict.fromkeys(map(int, ids)))
+
+
+def _form(labels, predictions, axis):
+    """`(channels, whether y_true is rows, the axis of y_true to squeeze or None)`."""
+    received = (
+        f"Received: y_true.shape={labels}, y_pred.shape={predictions}, axis={axis}."
+    )
+    if len(predictions) == 1:
+        predictions = (*predictions, 1)
+    rank = len(predictions)
+    if not -rank <= axis < rank or axis % rank == 0:
+        raise ValueError(
+            "`axis` must be the class axis of `y_pred`, and not its first axis, the "
+            f"batch. {received}"
+        )
+    axis %= rank
+    channels = predictions[axis]
+    pixels = predictions[:axis] + predictions[axis + 1 :]
+    if channels is None or (len(labels) == rank and labels[axis] is None):
+        raise ValueError(
+            "The sizes of the class axis of `y_pred` and `y_true` must be known when "
+            "the graph is compiled: they tell sparse labels from one-hot ones. "
+            f"{received} Use `keras.ops.reshape`, or `set_shape` in a tf.data pipeline."
+        )
+    if _fits(labels, pixels):
+        return channels, False, None
+    for squeezed in (axis, rank - 1):
+        rest = labels[:squeezed] + labels[squeezed + 1 :]
+        if labels[squeezed : squeezed + 1] == (1,) and _fits(rest, pixels):
+            return channels, False, squeezed
+    if channels > 1 and _fits(labels, predictions):
+        return channels, True, None
+    raise ValueError(
+        f"`y_true` must have shape {pixels} or {(*pixels, 1)} (sparse)"
+        + (f" or {predictions} (one-hot)" if channels > 1 else "")
+        + f" for this `y_pred`, whose classes are on axis {axis}. {received} Move the "
+        "class axis with `keras.ops.moveaxis`, add one that `y_pred` lacks with "
+        "`keras.ops.expand_dims`, or give the model as many outputs as `y_true` has "
+        "classes."
+    )
+
+
+def _read_rows(rows, ignored, channels, axis, multi_label):
+    """`(void, known)` of rows of `channels` entries; a pixel may be both."""
+    # Not by minimum and maximum: these may pass over NaN.
+    known = ops.all(ops.logical_and(rows >= 0, rows <= 1), axis=axis)
+    marked = [index for index in ignored if index not in (0, 1)]
+    void = ops.any(_any_of(rows, marked), axis=axis)
+    has_class = known
+    if channels > 1:
+        is_zero = ops.all(rows == 0, axis=axis)
+        has_class = ops.logical_and(known, ops.logical_not(is_zero))
+        if not multi_label:
+            void = ops.logical_or(void, is_zero)
+    in_range = [index for index in ignored if index in range(max(channels, 2))]
+    if in_range:
+        is_ignored = _any_of(_arg_max(rows, axis), in_range)
+        void = ops.logical_or(void, ops.logical_and(has_class, is_ignored))
+    return void, known
+
+
+def _arg_max(rows, axis):
+    """The int32 class of each row; of a single channel, 1 above one half."""
+    if rows.shape[axis] == 1:
+        return ops.cast(ops.squeeze(rows > 0.5, axis), "int32")
+    return ops.cast(ops.argmax(rows, axis=axis), "int32")
+
+
+def _any_of(values, ids):
+    if not ids:
+        return ops.zeros_like(values, dtype="bool")
+    return functools.reduce(ops.logical_or, [values == index for index in ids])
+
+
+def _tensor(raw):
+    """Tensor of an array; what has no dtype in some backend is made int32 first."""
+    if isinstance(raw, np.ndarray) and raw.dtype in WIDE_INTEGERS:
+        raw = np.clip(raw, None if raw.dtype.kind == "u" else -LARGEST, LARGEST)
+        raw = raw.astype("int32")
+    return ops.convert_to_tensor(raw)
+
+
+def _whole(y):
+    """int32 labels. What int32 cannot hold becomes +-LARGEST, never another label."""
+    dtype = keras.backend.standardize_dtype(y.dtype)
+    if _is_float(y):
+        y = wide(y)
+        is_whole = ops.logical_and(y == ops.floor(y), ops.abs(y) < LARGEST)
+        held = ops.cast(ops.where(is_whole, y, 0), "int32")
+        return ops.where(is_whole, held, LARGEST)
+    if dtype in ("uint32", "uint64"):
+        y = ops.cast(y, dtype[1:])
+        y = ops.where(y < 0, LARGEST, y)
+    if dtype in WIDE_INTEGERS:
+        y = ops.clip(y, -LARGEST, LARGEST)
+    return ops.cast(y, "int32")
+
+
+def _check_exact(y, num_classes, ignored):
+    dtype = keras.backend.standardize_dtype(y.dtype)
+    limit = EXACT_UP_TO.get(dtype, 8)  # what the 8-bit floats hold
+    if _is_float(y) and max(num_classes - 1, *map(abs, ignored), 0) > limit:
+        raise ValueError(
+            "`y_true` must have a dtype that holds every class and ignored id, and "
+            f"{dtype} rounds whole numbers above {limit}. Received: "
+            f"y_true.dtype={dtype}, num_classes={num_classes}, "
+            f"ignore_class={shown(ignored)}. Keep labels as integers, or as float32."
+        )
+
+
+def _is_float(y):
+    return "float" in keras.backend.standardize_dtype(y.dtype)
+
+
+def wide(y):
+    """`y` as float32, or as it is where it is float64."""
+    is_float64 = keras.backend.standardize_dtype(y.dtype) == "float64"
+    return y if is_float64 else ops.cast(y, "float32")
+
+
+def static_shape(shape):
+    """`shape` as a tuple, in which None is a size that is not known yet."""
+    try:
+        return tuple(shape)
+    except ValueError as error:  # TensorFlow's shape of an unknown rank
+        raise ValueError(
+            "The number of axes of `y_true`, `y_pred` and `sample_weight` must be "
+            f"known when the graph is compiled. Received: shape={shape}. Use "
+            "`keras.ops.reshape`, or `set_shape` in a tf.data pipeline."
+        ) from error
+
+
+def same_size(size, other):
+    """Whether two static sizes may be equal; None is unknown."""
+    return size is None or other is None or size == other
+
+
+def _fits(shape, other):
+    return len(shape) == len(other) and all(map(same_size, shape, other))
