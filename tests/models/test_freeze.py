@@ -481,12 +481,14 @@ def test_applications_convert_inside_functional_and_subclassed(name, rng):
     functional = keras.Model(inputs, layers.Dense(2)(base(inputs)))
     outer = Classifier(base)
     outer(x)
-    for model in (functional, outer):
-        before = model.predict(x, verbose=0)
+    compiled = lambda: functional.predict(x, verbose=0)  # noqa: E731
+    eager = lambda: to_numpy(outer(x, training=False))  # noqa: E731
+    for model, output in ((functional, compiled), (outer, eager)):
+        before = output()
         assert len(norms(model)) == APPLICATIONS[name]
         freeze_batch_norm(model)
         assert len(norms(model, FrozenBatchNorm)) == APPLICATIONS[name]
-        np.testing.assert_array_equal(model.predict(x, verbose=0), before)
+        np.testing.assert_array_equal(output(), before)
         unfreeze_batch_norm(model)
         assert norms(model, FrozenBatchNorm) == []
 
