@@ -2,6 +2,14 @@
 
 from keras_trainfix import backend as backend  # first: it checks that Keras is usable
 from keras_trainfix.layers.frozen_batch_norm import FrozenBatchNorm
+from keras_trainfix.losses.masked_crossentropy import (
+    MaskedCrossentropy,
+    masked_crossentropy,
+)
+from keras_trainfix.losses.masked_lovasz import MaskedLovasz, masked_lovasz
+from keras_trainfix.losses.masked_soft_dice import MaskedSoftDice, masked_soft_dice
+from keras_trainfix.losses.masked_tversky import MaskedTversky, masked_tversky
+from keras_trainfix.losses.weighted_sum import WeightedSum
 from keras_trainfix.models.freeze import freeze_batch_norm, unfreeze_batch_norm
 from keras_trainfix.models.gap import batch_norm_gap
 from keras_trainfix.models.recalibrate import recalibrate_batch_norm
@@ -10,8 +18,17 @@ __version__ = "0.1.0"
 
 __all__ = [
     "FrozenBatchNorm",
+    "MaskedCrossentropy",
+    "MaskedLovasz",
+    "MaskedSoftDice",
+    "MaskedTversky",
+    "WeightedSum",
     "batch_norm_gap",
     "freeze_batch_norm",
+    "masked_crossentropy",
+    "masked_lovasz",
+    "masked_soft_dice",
+    "masked_tversky",
     "recalibrate_batch_norm",
     "unfreeze_batch_norm",
 ]

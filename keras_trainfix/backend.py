@@ -1,6 +1,7 @@
 """The one module that may know which backend runs."""
 
 import contextlib
+import functools
 import importlib.util
 import os
 
@@ -86,3 +87,214 @@ def is_concrete(tensor):
     import torch
 
     return not torch.compiler.is_compiling() and tensor.device.type != "meta"
+
+
+def custom_gradient(forward, backward):
+    """A function whose gradient with respect to its first argument is written out.
+
+    `keras.ops.custom_gradient` allows one output only on torch, and there and on
+    TensorFlow a second differentiation of it gives a wrong number; here it raises.
+
+    Args:
+        forward: Function of tensors, which returns a tuple of outputs and a tuple of
+            tensors that the gradient needs.
+        backward: Function of that tuple and of the gradients with respect to the
+            outputs, which returns the one with respect to the first argument.
+
+    Returns:
+        Function of tensors that returns the tuple of outputs. All arguments but the
+        first are constants to it.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        function = jax.custom_vjp(lambda x, *constants: forward(x, *constants)[0])
+
+        def constant_backward(kept, gradients):
+            kept, number = kept
+            return backward(kept, *gradients), *(None,) * len(number)
+
+        def constant_forward(x, *constants):
+            outputs, kept = forward(x, *constants)
+            return outputs, (kept, (None,) * len(constants))
+
+        function.defvjp(constant_forward, constant_backward)
+        return function
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        def function(x, *constants):
+            @tf.custom_gradient
+            def of_first(x):
+                outputs, kept = forward(x, *constants)
+                return outputs, lambda *gradients: once(backward(kept, *gradients))
+
+            return of_first(x)
+
+        @tf.custom_gradient
+        def once(gradient):
+            return gradient, _refuse_second_derivative
+
+        return function
+    return functools.partial(_torch_function().apply, forward, backward)
+
+
+def _refuse_second_derivative(*_):
+    raise NotImplementedError(
+        "The losses of keras_trainfix can be differentiated once. For a second "
+        "derivative use the JAX backend."
+    )
+
+
+@functools.cache
+def _torch_function():
+    import torch
+
+    class Function(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, forward, backward, x, *constants):
+            outputs, kept = forward(x, *constants)
+            ctx.save_for_backward(*kept)
+            ctx.backward, ctx.constants = backward, len(constants)
+            return outputs
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx, *gradients):
+            gradient = ctx.backward(ctx.saved_tensors, *gradients)
+            return None, None, gradient, *(None,) * ctx.constants
+
+    return Function
+
+
+def _on_cpu(tensor):
+    backend = keras.backend.backend()
+    if backend == "torch":
+        return tensor.device.type == "cpu"
+    if backend == "jax":
+        import jax
+
+        return jax.default_backend() == "cpu"
+    import tensorflow as tf
+
+    return len(tf.config.list_logical_devices()) == len(
+        tf.config.list_logical_devices("CPU")
+    )
+
+
+def product(x, y):
+    """`x @ y` in the precision of its arguments.
+
+    On CPU that is several times faster than multiplying and adding up along a short
+    axis. Accelerators round the factors of a product, by default, to 8 or 11 bits.
+    """
+    if _on_cpu(x):
+        return keras.ops.matmul(x, y)
+    y = keras.ops.swapaxes(y, -1, -2)
+    terms = keras.ops.expand_dims(x, -2) * keras.ops.expand_dims(y, -3)
+    return keras.ops.sum(terms, axis=-1)
+
+
+def softmax(logits, ids, log=True):
+    """The softmax of each row, and its entry at `ids`, in as few passes as can be.
+
+    Args:
+        logits: Float tensor with the classes on its last axis.
+        ids: Integer tensor of the shape of `logits` without it.
+        log: Whether to return the logarithm of the entry.
+
+    Returns:
+        `(at_ids, parts, share)`, where the probabilities are `parts * share`. `parts`
+        are finite; of logits that are NaN the other two are NaN.
+    """
+    ops = keras.ops
+    if keras.backend.backend() == "torch":
+        return _torch_softmax(logits, ids, log)
+    highest = ops.max(logits, axis=-1, keepdims=True)
+    parts = ops.exp(logits - highest)
+    total = ops.squeeze(product(parts, ops.ones((parts.shape[-1], 1), parts.dtype)), -1)
+    if log:
+        at_ids = at_class(logits, ids) - ops.squeeze(highest, -1) - ops.log(total)
+    else:
+        at_ids = at_class(parts, ids) / total
+    return at_ids, ops.nan_to_num(parts), 1 / total
+
+
+def _torch_softmax(logits, ids, log):
+    import torch
+
+    low, high = 0.0, float("inf")
+    if logits.device.type == "cpu" and is_concrete(logits) and logits.numel():
+        low, high = torch.aminmax(logits)
+    if high - low < 32:
+        # No row needs a maximum of its own, which would take longer than all the
+        # rest. NaN fails the comparison.
+        parts = (logits - high).exp_()
+        total = parts @ parts.new_ones(parts.shape[-1])
+        if log:
+            return at_class(logits, ids) - high - total.log(), parts, 1 / total
+        return at_class(parts, ids) / total, parts, 1 / total
+    parts = logits.log_softmax(-1) if log else logits.softmax(-1)
+    at_ids = at_class(parts, ids)
+    parts = parts.exp_() if log else parts
+    share = at_ids.new_ones(()).where(~at_ids.isnan(), at_ids)
+    return at_ids, parts.nan_to_num_(), share
+
+
+def at_class(rows, ids):
+    """`rows[..., ids]`: of each row on the last axis the entry of its class.
+
+    `keras.ops.take_along_axis` would check the bounds and, on torch, copy.
+    """
+    ids = keras.ops.expand_dims(ids, -1)
+    if keras.backend.backend() == "torch":
+        return rows.gather(-1, ids.long()).squeeze(-1)
+    return keras.ops.squeeze(keras.ops.take_along_axis(rows, ids, axis=-1), -1)
+
+
+def of_class(values, ids):
+    """`values[n, ids[n, ...]]`: for each pixel the value of its class in its image."""
+    ops = keras.ops
+    shape = ops.shape(ids)
+    ids = ops.reshape(ids, (shape[0], -1))
+    if keras.backend.backend() == "torch":
+        return values.gather(1, ids.long()).reshape(shape)
+    return ops.reshape(ops.take_along_axis(values, ids, axis=1), shape)
+
+
+def add_at_class(rows, ids, values):
+    """Adds a value to one entry of each row; may reuse the memory of `rows`."""
+    ids, values = keras.ops.expand_dims(ids, -1), keras.ops.expand_dims(values, -1)
+    if keras.backend.backend() == "torch":
+        return rows.scatter_add_(-1, ids.long(), values)
+    here = keras.ops.arange(rows.shape[-1], dtype=ids.dtype) == ids
+    return keras.ops.where(here, rows + values, rows)
+
+
+def sums_by_class(values, ids, num_classes):
+    """The sums, over the last axis, of the values of each class, as a new last axis."""
+    ops = keras.ops
+    shape, length = ops.shape(values)[:-1], ops.shape(values)[-1]
+    if keras.backend.backend() == "torch":
+        return values.new_zeros((*shape, num_classes)).scatter_add_(
+            -1, ids.long(), values
+        )
+    ids = ops.reshape(ids, (-1, length))
+    groups = ops.shape(ids)[0]
+    ids = ids + num_classes * ops.expand_dims(ops.arange(groups, dtype="int32"), -1)
+    sums = ops.segment_sum(
+        ops.reshape(values, (-1,)), ops.reshape(ids, (-1,)), groups * num_classes
+    )
+    return ops.reshape(sums, (*shape, num_classes))
+
+
+def sum_over_replicas(tensor):
+    """The sum of `tensor` over the replicas of `tf.distribute`; else as it is."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        context = tf.distribute.get_replica_context()
+        if context is not None and context.num_replicas_in_sync > 1:
+            return context.all_reduce("sum", tensor)
+    return tensor

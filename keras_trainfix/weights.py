@@ -96,3 +96,20 @@ def class_weight_vector(class_weight, num_classes):
             f"class_weight={class_weight}. A weight of 0 leaves a class out."
         )
     return vector
+
+
+def standard_class_weight(class_weight):
+    """`class_weight` as a list or dict of Python numbers, which JSON can hold.
+
+    Raises:
+        ValueError: If a weight is negative or not finite.
+    """
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, dict):
+        by_class = {int(key): weight for key, weight in class_weight.items()}
+        weights = class_weight_vector(list(by_class.values()), len(by_class))
+        return dict(zip(by_class, weights.tolist(), strict=True))
+    if ops.is_tensor(class_weight):
+        class_weight = backend.to_numpy(class_weight)
+    return class_weight_vector(class_weight, len(class_weight)).tolist()

@@ -5,6 +5,8 @@ import importlib
 import pkgutil
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
 import keras_trainfix
@@ -17,7 +19,9 @@ MODULES = [
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name):
-    assert doctest.testmod(importlib.import_module(name)).failed == 0
+    names = {"keras": keras, "np": np}
+    result = doctest.testmod(importlib.import_module(name), extraglobs=names)
+    assert result.failed == 0
 
 
 def test_every_public_name_has_its_place_in_the_documentation():

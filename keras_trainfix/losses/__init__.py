@@ -1,0 +1,1 @@
+"""Losses for labels with void pixels."""

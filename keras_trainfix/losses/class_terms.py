@@ -1,0 +1,82 @@
+"""What losses need of a softmax and integer labels, with one gradient for all of it.
+
+Nothing of the size of the logits is made but one copy and the gradient: no one-hot
+labels, no masked logits. That is where the time of a masked loss goes.
+"""
+
+import functools
+
+from keras import ops
+
+from keras_trainfix import backend
+
+
+def class_terms(logits, ids, valid, weights, needed=("crossentropy", "region")):
+    """Cross-entropy of each pixel and region sums of each class, in one pass.
+
+    With `p` the softmax of the logits and `y` the class of a pixel these are
+
+        crossentropy = -log(p[y])
+        overlap[c] = sum of weights * p[c] over the pixels of class c
+        predicted[c] = sum of weights * p[c] over all pixels
+
+    Whatever is under void, NaN included, changes neither them nor their gradient. A
+    NaN elsewhere makes them NaN.
+
+    Args:
+        logits: Float tensor `(N, K, L, C)`.
+        ids: Integer tensor `(N, K, L)`, classes; any class under void.
+        valid: Boolean tensor `(N, K, L)`.
+        weights: Float tensor `(N, K, L)` of the region sums; 0 where not valid.
+        needed: Which of `"crossentropy"` and `"region"` to compute.
+
+    Returns:
+        Dict with `"crossentropy"`, `(N, K, L)`, and `"region"`, a tuple of
+        `(overlap, predicted)`, both `(N, C)`; whichever are needed.
+    """
+    function = backend.custom_gradient(
+        functools.partial(_forward, needed), functools.partial(_backward, needed)
+    )
+    outputs = list(function(logits, ids, valid, weights))
+    terms = {"crossentropy": outputs.pop(0)} if "crossentropy" in needed else {}
+    return {**terms, "region": tuple(outputs)} if outputs else terms
+
+
+def _forward(needed, logits, ids, valid, weights):
+    has_crossentropy = "crossentropy" in needed
+    at_ids, parts, share = backend.softmax(logits, ids, log=has_crossentropy)
+    at_ids = ops.where(valid, at_ids, 0)
+    share = ops.where(valid, share, 0)
+    outputs, kept = (), (parts, share, ids, valid)
+    if has_crossentropy:
+        outputs += (-at_ids,)
+    if "region" in needed:
+        correct = weights * (ops.exp(at_ids) if has_crossentropy else at_ids)
+        overlap = backend.sums_by_class(correct, ids, parts.shape[-1])
+        predicted = backend.product(ops.expand_dims(weights * share, -2), parts)
+        outputs += (ops.sum(overlap, axis=1), ops.sum(predicted, axis=(1, 2)))
+        kept += (weights, correct)
+    return outputs, kept
+
+
+def _backward(needed, kept, *gradients):
+    parts, share, ids, valid, *kept = kept
+    # p * (slope - mean slope) of a softmax, where the slope of the label is added last.
+    # Augmented assignment saves the memory of a temporary where tensors are mutable.
+    at_label = 0
+    if "crossentropy" in needed:
+        at_label = ops.where(valid, -gradients[0], 0)
+    if "region" not in needed:
+        gradient = parts * ops.expand_dims(-at_label * share, -1)
+        return backend.add_at_class(gradient, ids, at_label)
+    weights, correct = kept
+    of_overlap, of_predicted = gradients[-2:]
+    at_label = at_label + correct * backend.of_class(of_overlap, ids)
+    share_weight = weights * share
+    flat = ops.reshape(parts, (ops.shape(parts)[0], -1, parts.shape[-1]))
+    mean = backend.product(flat, ops.expand_dims(of_predicted, -1))
+    mean = at_label + share_weight * ops.reshape(mean, ops.shape(ids))
+    gradient = ops.expand_dims(share_weight, -1) * of_predicted[:, None, None, :]
+    gradient -= ops.expand_dims(mean * share, -1)
+    gradient *= parts
+    return backend.add_at_class(gradient, ids, at_label)

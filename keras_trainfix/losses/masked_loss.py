@@ -1,0 +1,132 @@
+"""The base of the losses: what is void, how values are weighted and averaged."""
+
+from collections.abc import Callable
+
+import keras
+from keras import ops
+
+from keras_trainfix import backend
+from keras_trainfix.labels import ignored_ids
+from keras_trainfix.losses.pixels import Pixels
+from keras_trainfix.weights import standard_class_weight
+
+MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
+
+
+def reduce_loss(pixels, values, weights, reduction):
+    """The weighted mean, or sum, of the values of pixels or images.
+
+    Args:
+        pixels: `Pixels` that the values are of.
+        values: Float tensor, finite wherever `weights` are 0.
+        weights: Float tensor of the shape of `values`.
+        reduction: String of `keras.losses`, or None. All means are the same:
+            `sum(weights * values) / sum(weights)`, and 0 where no weight is left.
+            Under `tf.distribute` they are means over all replicas.
+
+    Returns:
+        Float tensor. NaN where a label is neither a class nor ignored: compiled code
+        cannot raise, and eager code has raised before.
+    """
+    weighted = weights * values
+    unknown = ops.where(pixels.any_invalid, float("nan"), 0.0)
+    unknown = ops.cast(unknown, weighted.dtype)
+    if reduction in (None, "none"):
+        is_pixelwise = len(values.shape) == 3
+        weighted = ops.reshape(weighted, pixels.shape) if is_pixelwise else weighted
+        return weighted + unknown
+    # Along one axis after the other, for the precision of the sum.
+    total, weight = weighted, weights
+    while len(total.shape):
+        total, weight = ops.sum(total, axis=-1), ops.sum(weight, axis=-1)
+    if reduction in MEANS:
+        weight = backend.sum_over_replicas(ops.stop_gradient(weight))
+        total = total / ops.where(weight > 0, weight, 1)
+    return total + unknown
+
+
+class MaskedLoss(keras.Loss):
+    """Base of losses that leave void pixels out, in value and gradient.
+
+    A subclass names its `core`: a pure function of the `Pixels` of a batch, of
+    `class_weight` and of the `settings`. It returns the values of pixels `(N, K, L)`,
+    of images `(N,)` or of the batch `()`, and as many weights.
+
+    Args:
+        ignore_class: Integer, tuple of integers, or None: ids of void labels.
+        from_logits: Whether predictions are logits, and not probabilities.
+        class_weight: List, array or dict of the weights of classes, or None.
+        multi_label: Whether each class has a sigmoid of its own.
+        axis: Integer, the class axis of the predictions.
+        reduction: String of `keras.losses`, or None.
+        name: String, the name of the loss.
+        dtype: Dtype of the result, or a dtype policy. The arithmetic is float32 or
+            wider whatever it is, and labels are never cast to it.
+        **settings: The arguments of `core`, kept as attributes.
+    """
+
+    core: Callable  # set by subclasses, a static method
+    needed: tuple[str, ...] = ()  # the terms that `core` asks of `Pixels`
+
+    def __init__(
+        self,
+        ignore_class,
+        from_logits,
+        class_weight,
+        multi_label,
+        axis,
+        reduction,
+        name,
+        dtype,
+        **settings,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        ignored_ids(ignore_class)
+        self.ignore_class = ignore_class
+        self.from_logits = from_logits
+        self.class_weight = standard_class_weight(class_weight)
+        self.multi_label = multi_label
+        self.axis = axis
+        self.settings = tuple(settings)
+        for key, value in settings.items():
+            setattr(self, key, value)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        with keras.name_scope(self.name):
+            pixels = self.read(y_true, y_pred, sample_weight)
+            return ops.cast(self.reduce(pixels, self.reduction), self.dtype)
+
+    def call(self, y_true, y_pred):
+        """The values before reduction: of pixels, of images or of the batch."""
+        return ops.cast(self.reduce(self.read(y_true, y_pred), "none"), self.dtype)
+
+    def read(self, y_true, y_pred, sample_weight=None, needed=None):
+        """The `Pixels` of a batch, as this loss understands it."""
+        return Pixels(
+            y_true,
+            y_pred,
+            sample_weight=sample_weight,
+            ignore_class=self.ignore_class,
+            from_logits=self.from_logits,
+            multi_label=self.multi_label,
+            axis=self.axis,
+            needed=self.needed if needed is None else needed,
+            dtype=self.dtype,
+        )
+
+    def reduce(self, pixels, reduction):
+        """The loss of `Pixels`."""
+        settings = {key: getattr(self, key) for key in self.settings}
+        values, weights = type(self).core(pixels, self.class_weight, **settings)
+        return reduce_loss(pixels, values, weights, reduction)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "ignore_class": self.ignore_class,
+            "from_logits": self.from_logits,
+            "class_weight": self.class_weight,
+            "multi_label": self.multi_label,
+            "axis": self.axis,
+            **{key: getattr(self, key) for key in self.settings},
+        }

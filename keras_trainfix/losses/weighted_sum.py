@@ -1,0 +1,126 @@
+"""Several losses of the same predictions, computed together."""
+
+import keras
+from keras import ops
+
+from keras_trainfix.losses.masked_loss import MaskedLoss
+
+SHARED = ("ignore_class", "from_logits", "multi_label", "axis")
+
+
+@keras.saving.register_keras_serializable(package="keras_trainfix")
+class WeightedSum(keras.Loss):
+    """A weighted sum of masked losses, in one pass over the logits.
+
+    The labels are read once, and losses of regions share one softmax and one gradient
+    with cross-entropy. The value is that of the losses one by one.
+
+    Args:
+        losses: List of two or more losses of this package that agree on
+            `ignore_class`, `from_logits`, `multi_label` and `axis`, and whose
+            reduction is a mean or sum.
+        weights: List of as many floats, 0 or more. Defaults to None, 1 each.
+        name: String, the name of the loss.
+        dtype: Dtype of the result. The arithmetic is float32 or wider.
+        reduction: Ignored, as each loss has its own. Kept for `keras.Loss`.
+
+    Call arguments:
+        y_true: Labels, as the losses take them.
+        y_pred: Predictions, `(N, ..., C)`.
+        sample_weight: Weights that broadcast from the left.
+
+    Raises:
+        ValueError: If the losses disagree, or if `weights` do not fit.
+        TypeError: If one is no loss of this package.
+
+    Examples:
+        >>> from keras_trainfix import MaskedCrossentropy, MaskedSoftDice
+        >>> dice = MaskedSoftDice(from_logits=True)
+        >>> crossentropy = MaskedCrossentropy(from_logits=True)
+        >>> loss = WeightedSum([dice, crossentropy], weights=[1.0, 0.5])
+        >>> labels = np.array([[0, 255, 1]])
+        >>> round(float(loss(labels, np.zeros((1, 3, 2)))), 4)  # 0.5 + 0.5 * log(2)
+        0.8466
+    """
+
+    def __init__(
+        self,
+        losses,
+        weights=None,
+        name="weighted_sum",
+        dtype=None,
+        reduction="sum_over_batch_size",
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.losses = list(losses)
+        _check_losses(self.losses)
+        self.weights = [1.0] * len(self.losses) if weights is None else list(weights)
+        self.weights = [float(weight) for weight in self.weights]
+        is_fitting = len(self.weights) == len(self.losses)
+        if not is_fitting or not all(0 <= w < float("inf") for w in self.weights):
+            raise ValueError(
+                f"`weights` must be {len(self.losses)} numbers, 0 or more, one for "
+                f"each loss. Received: weights={weights}."
+            )
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        with keras.name_scope(self.name):
+            needed = {term for loss in self.losses for term in loss.needed}
+            first = self.losses[0]
+            pixels = first.read(y_true, y_pred, sample_weight, sorted(needed))
+            total = sum(
+                weight * loss.reduce(pixels, loss.reduction)
+                for loss, weight in zip(self.losses, self.weights, strict=True)
+            )
+            return ops.cast(total, self.dtype)
+
+    def call(self, y_true, y_pred):
+        return self(y_true, y_pred)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "losses": [
+                keras.saving.serialize_keras_object(loss) for loss in self.losses
+            ],
+            "weights": self.weights,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        losses = [
+            loss
+            if isinstance(loss, keras.Loss)
+            else keras.saving.deserialize_keras_object(loss)
+            for loss in config["losses"]
+        ]
+        return cls(**{**config, "losses": losses})
+
+
+def _check_losses(losses):
+    for loss in losses:
+        if not isinstance(loss, MaskedLoss):
+            raise TypeError(
+                "`losses` must be losses of keras_trainfix, such as MaskedSoftDice "
+                f"and MaskedCrossentropy. Received: {loss!r}. Combine others by "
+                "giving the model one output for each."
+            )
+        if loss.reduction in (None, "none"):
+            raise ValueError(
+                "`losses` must have a reduction: their values before it have "
+                f"different shapes. Received: {loss.name} with "
+                f"reduction={loss.reduction!r}."
+            )
+    if not losses:
+        raise ValueError("`losses` must not be empty. Received: losses=[].")
+    for name in SHARED:
+        values = [getattr(loss, name) for loss in losses]
+        if any(value != values[0] for value in values):
+            raise ValueError(
+                f"`losses` must agree on `{name}` to share one pass. Received: "
+                + ", ".join(
+                    f"{loss.name} with {name}={value!r}"
+                    for loss, value in zip(losses, values, strict=True)
+                )
+                + "."
+            )
