@@ -16,7 +16,10 @@ def invalid_labels_message(raw, invalid, is_rows, num_classes, ignored, axis):
     else:
         wrong = np.moveaxis(raw, axis, -1)[invalid]
     if is_rows:
-        wrong = wrong[~((wrong >= 0) & (wrong <= 1))]
+        outside = wrong[~((wrong >= 0) & (wrong <= 1))]
+        if not outside.size:
+            return _sums_message(wrong)
+        wrong = outside
     values, counts = np.unique(wrong, return_counts=True)
     most = np.argsort(-counts, kind="stable")[:5]
     digits = "d" if values.dtype.kind in "iu" else ".12g"
@@ -28,6 +31,17 @@ def invalid_labels_message(raw, invalid, is_rows, num_classes, ignored, axis):
     return (
         f"`y_true` must be {expected}. Received: {invalid.sum()} other labels: "
         f"{found}{rest}. {_way_out(raw, values, is_rows, num_classes, ignored)}"
+    )
+
+
+def _sums_message(rows):
+    sums = rows.sum(-1, dtype="float64")
+    return (
+        "The rows of one-hot and soft labels must sum to 1, or be 0 for void. "
+        f"Received: {len(sums)} rows of y_true with sums from {sums.min():.6g} to "
+        f"{sums.max():.6g}. If a pixel may have several classes, pass "
+        "`multi_label=True`; if `y_true` holds no rows but one label a pixel, its shape "
+        "is that of `y_pred` by chance, or `y_pred` lacks a class axis of size 1."
     )
 
 

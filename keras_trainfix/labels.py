@@ -25,6 +25,9 @@ WIDE_INTEGERS = ("uint32", "int64", "uint64")
 # Every whole number up to here is a value of its own.
 EXACT_UP_TO = {"bfloat16": 2**8, "float16": 2**11, "float32": 2**24, "float64": 2**53}
 
+# How far from 1 the sum of a row of probabilities may be, in bfloat16 for one.
+ROUNDING = 0.01
+
 
 class Labels(NamedTuple):
     """What `read_labels` returns. All three hold for compiled code as well.
@@ -68,7 +71,8 @@ def read_labels(
 
     A sparse or binary label is void where it is an ignored id. A row is void where a
     channel holds an ignored id other than 0 and 1, where its arg-max is an ignored
-    class, or where it is all zero, unless `multi_label=True` or `C == 1`.
+    class, or where it is all zero, unless `multi_label=True` or `C == 1`. With the
+    same exceptions a row that does not sum to 1 is invalid.
 
     Args:
         y_true: Array or tensor of labels.
@@ -236,9 +240,11 @@ def _read_rows(rows, ignored, channels, axis, multi_label):
     has_class = known
     if channels > 1:
         is_zero = ops.all(rows == 0, axis=axis)
-        has_class = ops.logical_and(known, ops.logical_not(is_zero))
         if not multi_label:
             void = ops.logical_or(void, is_zero)
+            excess = ops.abs(ops.sum(wide(rows), axis=axis) - 1)
+            known = ops.logical_and(known, excess <= ROUNDING)
+        has_class = ops.logical_and(known, ops.logical_not(is_zero))
     in_range = [index for index in ignored if index in range(max(channels, 2))]
     if in_range:
         is_ignored = _any_of(_arg_max(rows, axis), in_range)

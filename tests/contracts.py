@@ -5,6 +5,7 @@ promises. Run as a program, `python tests/contracts.py FOLDER` saves a model of 
 row: how one backend writes what another reads, and how golden files are made.
 """
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,11 +24,14 @@ class Contract(NamedTuple):
         name: What the row is called in test names and file names.
         build: Makes a new, unbuilt instance.
         input_shape: Shape of one sample that the instance, or a model with it, takes.
+        needs_whole_batch: Whether it mixes samples, so that each replica of
+            `tf.distribute`, which sees its part of a batch, has a value of its own.
     """
 
     name: str
     build: Callable
     input_shape: tuple
+    needs_whole_batch: bool = False
 
     @property
     def x(self):
@@ -54,6 +58,38 @@ class Contract(NamedTuple):
         return model
 
 
+class LossContract(Contract):
+    """A loss: of a net that labels pixels, some of them void."""
+
+    @property
+    def y(self):
+        y = np.random.default_rng(2).integers(0, 3, (8, *self.input_shape[:-1]))
+        y[np.random.default_rng(3).random(y.shape) < 0.2] = 255
+        y[3] = 255
+        return y.astype("uint8")
+
+    def model(self, **kwargs):
+        keras.utils.set_random_seed(1)
+        loss = self.build()
+        model = keras.Sequential(
+            [
+                keras.Input(self.input_shape),
+                keras.layers.Dense(4, activation="tanh"),
+                keras.layers.Dense(
+                    3, activation=None if from_logits(loss) else "softmax"
+                ),
+            ]
+        )
+        for weight in model.weights:  # the same on every backend
+            weight.assign(np.random.default_rng(3).uniform(-1, 1, weight.shape))
+        model.compile("sgd", loss, **kwargs)
+        return model
+
+
+def from_logits(loss):
+    return getattr(loss, "losses", [loss])[0].from_logits
+
+
 CONTRACTS = [
     Contract("frozen_batch_norm", kt.FrozenBatchNorm, (4, 4, 3)),
     Contract("frozen_batch_norm_vector", kt.FrozenBatchNorm, (5,)),
@@ -72,6 +108,59 @@ CONTRACTS = [
         lambda: kt.FrozenBatchNorm(synchronized=True),
         (4, 3),
     ),
+    LossContract("masked_crossentropy", kt.MaskedCrossentropy, (6, 5, 3)),
+    LossContract(
+        "masked_crossentropy_all_arguments",
+        lambda: kt.MaskedCrossentropy(
+            ignore_class=(255, -1),
+            from_logits=True,
+            class_weight={1: 2.0},
+            label_smoothing=0.1,
+            focal_gamma=2.0,
+            top_k=0.7,
+            reduction="sum",
+            name="hard",
+        ),
+        (6, 5, 3),
+        needs_whole_batch=True,
+    ),
+    LossContract("masked_soft_dice", kt.MaskedSoftDice, (6, 5, 3)),
+    LossContract(
+        "masked_soft_dice_all_arguments",
+        lambda: kt.MaskedSoftDice(
+            from_logits=True,
+            class_weight=[1, 2, 3],
+            scope="batch",
+            include_background=False,
+            include_absent=True,
+            squared=True,
+            generalized="simple",
+            log_cosh=True,
+            smooth=1.0,
+        ),
+        (6, 5, 3),
+        needs_whole_batch=True,
+    ),
+    LossContract("masked_tversky", kt.MaskedTversky, (7, 3)),
+    LossContract(
+        "masked_tversky_all_arguments",
+        lambda: kt.MaskedTversky(
+            from_logits=True, alpha=0.3, beta=0.7, gamma=0.75, smooth=1e-3
+        ),
+        (3, 3, 4, 3),
+    ),
+    LossContract("masked_lovasz", kt.MaskedLovasz, (6, 5, 3)),
+    LossContract(
+        "weighted_sum",
+        lambda: kt.WeightedSum(
+            [
+                kt.MaskedSoftDice(from_logits=True),
+                kt.MaskedCrossentropy(from_logits=True, class_weight=[1, 2, 3]),
+            ],
+            weights=[1, 0.5],
+        ),
+        (6, 5, 3),
+    ),
 ]
 
 
@@ -85,6 +174,12 @@ def save_all(folder):
         x = contract.x.astype("float32")
         y = model.predict(x, verbose=0)
         np.savez(folder / f"{contract.name}.npz", x=x, y=y)
+        if isinstance(contract, LossContract):
+            loss = {
+                "config": keras.losses.serialize(model.loss),
+                "value": float(model.loss(contract.y, y)),
+            }
+            (folder / f"{contract.name}.json").write_text(json.dumps(loss))
 
 
 if __name__ == "__main__":

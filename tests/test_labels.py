@@ -58,6 +58,7 @@ def reference(y, form, channels, ignored, multi_label):
         if form == "rows":
             row = [float(v) for v in y[at]]
             void, known = row_is_void(row, ignored, multi_label), is_probability(row)
+            known = known and (multi_label or abs(sum(row) - 1) <= 0.01)
             value = row
         elif form == "probability":
             value = float(y[at])
@@ -85,7 +86,8 @@ def row_is_void(row, ignored, multi_label):
         return True
     if all(v == 0 for v in row):
         return not multi_label
-    return is_probability(row) and row.index(max(row)) in ignored
+    known = is_probability(row) and (multi_label or abs(sum(row) - 1) <= 0.01)
+    return known and row.index(max(row)) in ignored
 
 
 # --- random label maps ---

@@ -105,7 +105,8 @@ class MaskedCrossentropy(MaskedLoss):
             Defaults to `0.0`.
         top_k: Average over the pixels of largest weighted loss in the batch alone:
             that many for an integer, that share of the valid ones for a float in
-            `(0, 1]`. Defaults to None, all.
+            `(0, 1]`. Under `tf.distribute`, in the batch of each replica. Defaults to
+            None, all.
         multi_label: Whether each class has a sigmoid of its own, and `l` is the mean
             of their binary cross-entropies. Defaults to `False`, a softmax, or a
             sigmoid where there is one channel.

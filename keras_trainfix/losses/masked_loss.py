@@ -28,6 +28,11 @@ def reduce_loss(pixels, values, weights, reduction):
         Float tensor. NaN where a label is neither a class nor ignored: compiled code
         cannot raise, and eager code has raised before.
     """
+    if reduction not in (*MEANS, "sum", "none", None):
+        raise ValueError(
+            f"`reduction` must be one of {', '.join(map(repr, MEANS))}, 'sum', 'none' "
+            f"or None. Received: reduction={reduction!r}."
+        )
     weighted = weights * values
     unknown = ops.where(pixels.any_invalid, float("nan"), 0.0)
     unknown = ops.cast(unknown, weighted.dtype)

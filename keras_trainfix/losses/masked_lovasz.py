@@ -91,7 +91,7 @@ class MaskedLovasz(MaskedLoss):
             weight (classes left out weigh 1), or None: the weights of the mean over
             classes, which are normalized. Of one sigmoid unit, classes are 0 and 1.
         scope: `"image"`, a loss for each image, or `"batch"`, one over the pixels of
-            all. Defaults to `"image"`.
+            all (under `tf.distribute`, all of a replica). Defaults to `"image"`.
         include_background: Whether class 0 counts. Defaults to `True`.
         include_absent: Whether absent classes count in the mean. Defaults to `False`.
         hinge: Whether sigmoid units are judged by the hinge errors of their logits,

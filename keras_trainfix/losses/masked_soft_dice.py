@@ -128,7 +128,7 @@ class MaskedSoftDice(MaskedLoss):
             weight (classes left out weigh 1), or None: the weights of the mean over
             classes, which are normalized. Of one sigmoid unit, classes are 0 and 1.
         scope: `"image"`, a loss for each image, or `"batch"`, one over the pixels of
-            all. Defaults to `"image"`.
+            all (under `tf.distribute`, all of a replica). Defaults to `"image"`.
         include_background: Whether class 0 counts. Without it, false positives of an
             absent class on the background go unseen: add `MaskedCrossentropy`, or
             pass `include_absent=True`. Defaults to `True`.

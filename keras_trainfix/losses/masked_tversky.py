@@ -126,7 +126,7 @@ class MaskedTversky(MaskedLoss):
         gamma: Float above 0: the focal exponent. Below 1, hard classes keep more of
             their gradient towards the end. Defaults to `1.0`.
         scope: `"image"`, a loss for each image, or `"batch"`, one over the pixels of
-            all. Defaults to `"image"`.
+            all (under `tf.distribute`, all of a replica). Defaults to `"image"`.
         include_background: Whether class 0 counts. Defaults to `True`.
         include_absent: Whether absent classes count in the mean. Defaults to `False`.
         smooth: Float, 0 or more, added above and below. Defaults to `0.0`.

@@ -205,6 +205,7 @@ class Pixels:
             return
         # First the quick look. NaN, which void pixels may hold, fails it.
         for scores in (self._scores, self.scores):
+            scores = ops.stop_gradient(scores)
             low, high = float(ops.min(scores)), float(ops.max(scores))
             if low >= -1e-3 and high <= 1 + 1e-3:
                 return
@@ -240,6 +241,7 @@ def _in_rows(tensor, classes=False):
 
 
 def _check_weights(weights):
+    weights = ops.stop_gradient(weights)
     if backend.is_concrete(weights) and not bool(ops.all(weights >= 0)):
         raise ValueError(
             "`sample_weight` must not be negative or NaN. Received: sample_weight of "
