@@ -64,6 +64,14 @@ def to_numpy(tensor):
     return keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(tensor))
 
 
+def keras_mask(tensor):
+    """The mask that Keras attached to the output of a layer, or None."""
+    # No public name: where the mask is kept differs between backends.
+    from keras.src.backend.common.masking import get_keras_mask
+
+    return get_keras_mask(tensor)
+
+
 def is_concrete(tensor):
     """Whether the values of `tensor` can be read now: not while a graph is traced."""
     if isinstance(tensor, keras.KerasTensor):
@@ -151,6 +159,13 @@ def _refuse_second_derivative(*_):
 def _torch_function():
     import torch
 
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, gradient):
+            return gradient.view_as(gradient)
+
+        backward = staticmethod(_refuse_second_derivative)
+
     class Function(torch.autograd.Function):
         @staticmethod
         def forward(ctx, forward, backward, x, *constants):
@@ -160,9 +175,11 @@ def _torch_function():
             return outputs
 
         @staticmethod
-        @torch.autograd.function.once_differentiable
         def backward(ctx, *gradients):
-            gradient = ctx.backward(ctx.saved_tensors, *gradients)
+            with torch.no_grad():
+                gradient = ctx.backward(ctx.saved_tensors, *gradients)
+            if torch.is_grad_enabled():  # with create_graph=True
+                gradient = Once.apply(gradient.requires_grad_())
             return None, None, gradient, *(None,) * ctx.constants
 
     return Function

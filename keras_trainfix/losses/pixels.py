@@ -67,7 +67,7 @@ class Pixels:
         needed=(),
         dtype=None,
     ):
-        mask = getattr(y_pred, "_keras_mask", None)
+        mask = backend.keras_mask(y_pred)
         y_pred = ops.convert_to_tensor(y_pred)
         received = keras.backend.standardize_dtype(y_pred.dtype)
         y_pred = ops.cast(y_pred, dtype) if dtype == "float64" else wide(y_pred)

@@ -1,0 +1,291 @@
+"""Losses that others wrote agree with ours wherever the definition is the same.
+
+Where it is not, a line says so. All of them run on torch.
+"""
+
+import importlib
+import sys
+import types
+import warnings
+
+import numpy as np
+import pytest
+
+import keras_trainfix as kt
+from examples import real_data
+
+pytestmark = pytest.mark.backend_only("torch", reason="the witnesses are torch losses")
+torch = pytest.importorskip("torch")
+
+# segmentation-models-pytorch needs a torchvision that has no CPU build; its losses need
+# torch alone, so they are taken out of the package.
+SMP = {
+    "constants": "c29f510cf95410da6ea7779a5a3e513ba1cffb837cfb46944f6ab13b6896c0bb",
+    "_functional": "4e1b081c1e35d2f9e2399fe76d29398890630fefa0abc6f07a34c79c24a08bdb",
+    "dice": "6797cd271a3af83013502f58fd066220cf2afcba09af920cd207865f4a22cdd6",
+    "focal": "17fc74a6e6cfc6250935e54e36c33d193b50e95a6ae963c1bd8732c46832cdeb",
+    "tversky": "27d522351215eade9fb48cdfdd185650a46e25db4b08fb4cf571233bc1562a7f",
+    "lovasz": "a013cdb6d1f3ba5ce2ab76f7ee288fb29bb8059189717cc3c3641bc08b85decf",
+}
+
+
+@pytest.fixture(scope="module")
+def smp():
+    """The loss modules of segmentation-models-pytorch, as attributes."""
+    package = types.ModuleType("smp_losses")
+    package.__path__ = []
+    sys.modules["smp_losses"] = package
+    for name, sha256 in SMP.items():
+        real_data.SOURCES[f"smp_{name}"] = real_data.Source(
+            "segmentation-models-pytorch",
+            "0.6.0",
+            f"segmentation_models_pytorch/losses/{name}.py",
+            sha256,
+        )
+        try:
+            path = real_data.fetch(f"smp_{name}")
+        except OSError as error:
+            pytest.skip(str(error))
+        spec = importlib.util.spec_from_file_location(f"smp_losses.{name}", path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        setattr(package, name, module)
+    return package
+
+
+@pytest.fixture(scope="module")
+def monai():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what it imports
+        return pytest.importorskip("monai.losses")
+
+
+@pytest.fixture(params=[0, 1, 2])
+def batch(request):
+    """Labels with void and logits `(N, C, H, W)`; each image has each class."""
+    rng = np.random.default_rng(request.param)
+    labels = rng.integers(0, 4, (3, 9, 8))
+    labels[rng.random(labels.shape) < 0.2] = 255
+    labels[:, 0, :4] = range(4)
+    logits = torch.tensor(rng.normal(0, 3, (3, 4, 9, 8)), dtype=torch.float32)
+    return torch.tensor(labels), logits.requires_grad_()
+
+
+def agree(ours, theirs, logits):
+    """Both in value and in gradient."""
+    values, gradients = [], []
+    for loss in (ours, theirs):
+        value = loss(logits)
+        (gradient,) = torch.autograd.grad(value, logits)
+        values.append(value.item())
+        gradients.append(gradient.numpy())
+    assert values[1] != 0
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-5, atol=1e-6)
+    scale = np.abs(gradients[1]).max()
+    np.testing.assert_allclose(gradients[0] / scale, gradients[1] / scale, atol=1e-5)
+
+
+LOGITS = {"from_logits": True, "axis": 1}
+WEIGHTS = [0.5, 1.0, 2.0, 0.0]
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHTS])
+def test_crossentropy_of_torch(batch, weight):
+    labels, logits = batch
+    agree(
+        lambda z: kt.masked_crossentropy(labels, z, class_weight=weight, **LOGITS),
+        lambda z: torch.nn.functional.cross_entropy(
+            z, labels, torch.tensor(weight) if weight else None, ignore_index=255
+        ),
+        logits,
+    )
+
+
+def test_label_smoothing_of_torch(batch):
+    # With weights ours differ: torch weighs each class's part of a smoothed label, we
+    # weigh the pixel by its class.
+    labels, logits = batch
+    agree(
+        lambda z: kt.masked_crossentropy(labels, z, label_smoothing=0.2, **LOGITS),
+        lambda z: torch.nn.functional.cross_entropy(
+            z, labels, ignore_index=255, label_smoothing=0.2
+        ),
+        logits,
+    )
+
+
+def test_soft_labels_of_torch(batch):
+    # With weights ours differ: torch divides by the number of pixels.
+    _, logits = batch
+    rows = torch.softmax(torch.randn(logits.shape), 1)
+    agree(
+        lambda z: kt.masked_crossentropy(rows, z, **LOGITS),
+        lambda z: torch.nn.functional.cross_entropy(z, rows),
+        logits,
+    )
+
+
+def test_binary_crossentropy_of_torch(batch):
+    labels, logits = batch
+    valid = labels != 255
+    target = torch.where(valid, labels % 2, 255)
+    agree(
+        lambda z: kt.masked_crossentropy(target, z[:, :1], **LOGITS),
+        lambda z: torch.nn.functional.binary_cross_entropy_with_logits(
+            z[:, 0][valid], target[valid].float()
+        ),
+        logits,
+    )
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_focal_loss_of_smp(batch, smp, gamma):
+    # For exclusive classes theirs is one sigmoid a class, which is our multi_label.
+    labels, logits = batch
+    rows = torch.nn.functional.one_hot(torch.where(labels == 255, 0, labels), 4)
+    rows = torch.where((labels == 255)[..., None], 255, rows).movedim(-1, 1)
+    agree(
+        lambda z: kt.masked_crossentropy(
+            rows, z, focal_gamma=gamma, multi_label=True, **LOGITS
+        ),
+        smp_loss(smp.focal.FocalLoss("multiclass", gamma=gamma), labels),
+        logits,
+    )
+    target = torch.where(labels == 255, 255, labels % 2)
+    agree(
+        lambda z: kt.masked_crossentropy(target, z[:, :1], focal_gamma=gamma, **LOGITS),
+        lambda z: smp_loss(smp.focal.FocalLoss("binary", gamma=gamma), target)(
+            z[:, :1]
+        ),
+        logits,
+    )
+
+
+def smp_loss(loss, labels):
+    loss.ignore_index = 255
+    return lambda z: loss(z, labels)
+
+
+@pytest.mark.parametrize("smooth", [0.0, 1.0])
+def test_dice_of_smp(batch, smp, smooth):
+    # Absent classes count as 0 in their mean, and leave ours. Their smoothing is added
+    # to half of the numerator and denominator.
+    labels, logits = batch
+    settings = {"scope": "batch", "smooth": 2 * smooth, **LOGITS}
+    agree(
+        lambda z: kt.masked_soft_dice(labels, z, **settings),
+        smp_loss(smp.dice.DiceLoss("multiclass", smooth=smooth), labels),
+        logits,
+    )
+    target = torch.where(labels == 255, 255, labels % 2)
+    agree(
+        lambda z: kt.masked_soft_dice(target, z[:, :1], **settings),
+        lambda z: smp_loss(smp.dice.DiceLoss("binary", smooth=smooth), target)(
+            z[:, :1]
+        ),
+        logits,
+    )
+
+
+def test_tversky_of_smp(batch, smp):
+    # Their exponent is applied after the mean over classes, ours before.
+    labels, logits = batch
+    theirs = smp.tversky.TverskyLoss("multiclass", alpha=0.2, beta=0.7)
+    agree(
+        lambda z: kt.masked_tversky(
+            labels, z, alpha=0.2, beta=0.7, scope="batch", **LOGITS
+        ),
+        smp_loss(theirs, labels),
+        logits,
+    )
+
+
+@pytest.mark.parametrize("per_image", [True, False])
+def test_lovasz_of_smp(batch, smp, per_image):
+    labels, logits = batch
+    scope = "image" if per_image else "batch"
+    theirs = smp.lovasz.LovaszLoss("multiclass", per_image=per_image)
+    agree(
+        lambda z: kt.masked_lovasz(labels, z, scope=scope, **LOGITS),
+        smp_loss(theirs, labels),
+        logits,
+    )
+    target = torch.where(labels == 255, 255, labels % 2)
+    theirs = smp.lovasz.LovaszLoss("binary", per_image=per_image)
+    agree(
+        lambda z: kt.masked_lovasz(target, z[:, :1], scope=scope, hinge=True, **LOGITS),
+        lambda z: smp_loss(theirs, target)(z[:, 0]),
+        logits,
+    )
+
+
+NO_SMOOTHING = {"smooth_nr": 0.0, "smooth_dr": 1e-12}
+# MONAI knows no void; it counts an absent class as wrong for any false positive.
+
+
+@pytest.mark.parametrize("scope", ["image", "batch"])
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("background", [False, True])
+def test_dice_of_monai(batch, monai, scope, squared, background):
+    labels, logits = batch
+    labels = torch.where(labels == 255, 0, labels)
+    theirs = monai.DiceLoss(
+        softmax=True,
+        to_onehot_y=True,
+        batch=scope == "batch",
+        squared_pred=squared,
+        include_background=background,
+        **NO_SMOOTHING,
+    )
+    agree(
+        lambda z: kt.masked_soft_dice(
+            labels,
+            z,
+            scope=scope,
+            squared=squared,
+            include_background=background,
+            **LOGITS,
+        ),
+        lambda z: theirs(z, labels[:, None]),
+        logits,
+    )
+
+
+@pytest.mark.parametrize("kind", ["square", "simple", "uniform"])
+def test_generalized_dice_of_monai(batch, monai, kind):
+    labels, logits = batch
+    labels = torch.where(labels == 255, 0, labels)
+    theirs = monai.GeneralizedDiceLoss(
+        softmax=True, to_onehot_y=True, w_type=kind, **NO_SMOOTHING
+    )
+    agree(
+        lambda z: kt.masked_soft_dice(labels, z, generalized=kind, **LOGITS),
+        lambda z: theirs(z, labels[:, None]),
+        logits,
+    )
+
+
+def test_dice_plus_crossentropy_of_monai(batch, monai):
+    labels, logits = batch
+    labels = torch.where(labels == 255, 0, labels)
+    theirs = monai.DiceCELoss(
+        softmax=True, to_onehot_y=True, lambda_ce=0.5, **NO_SMOOTHING
+    )
+    ours = kt.WeightedSum(
+        [kt.MaskedSoftDice(**LOGITS), kt.MaskedCrossentropy(**LOGITS)], [1, 0.5]
+    )
+    agree(lambda z: ours(labels, z), lambda z: theirs(z, labels[:, None]), logits)
+
+
+def test_tversky_of_monai(batch, monai):
+    labels, logits = batch
+    labels = torch.where(labels == 255, 0, labels)
+    theirs = monai.TverskyLoss(
+        softmax=True, to_onehot_y=True, alpha=0.3, beta=0.6, **NO_SMOOTHING
+    )
+    agree(
+        lambda z: kt.masked_tversky(labels, z, alpha=0.3, beta=0.6, **LOGITS),
+        lambda z: theirs(z, labels[:, None]),
+        logits,
+    )
