@@ -197,7 +197,7 @@ def lovasz_values(
     values = ops.sum(errors * slopes, axis=-1)
     weights = class_weights_of(pixels, class_weight, include_background)
     values = class_mean(pixels, values, labelled > 0, weights, include_absent)
-    unit_weights = ops.cast(ops.any(counts > 0, axis=(1, 2)), values.dtype)
+    unit_weights = ops.cast(ops.max(counts, axis=(1, 2)) > 0, values.dtype)
     if scope == "image" and pixels.sample_weight is not None:
         unit_weights = unit_weights * pixels.sample_weight
     return values, unit_weights
