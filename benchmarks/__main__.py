@@ -16,7 +16,7 @@ from benchmarks import measure
 NAMES = [
     module.name
     for module in pkgutil.iter_modules(benchmarks.__path__)
-    if module.name not in ("__main__", "measure")
+    if module.name not in ("__main__", "measure", "peers")
 ]
 
 if __name__ == "__main__":

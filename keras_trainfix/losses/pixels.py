@@ -190,8 +190,8 @@ class Pixels:
 
     @functools.cached_property
     def _terms(self):
-        needed = self.needed
-        return class_terms(self._scores, self.ids, self.valid, self.weights, needed)
+        ids, needed = backend.as_index(self.ids), self.needed
+        return class_terms(self._scores, ids, self.valid, self.weights, needed)
 
     def _log(self, probabilities):
         # Below the smallest probability clipping would leave no slope at all, and a
@@ -234,10 +234,22 @@ def _in_rows(tensor, classes=False):
         middle = pixels[1:-1]
         rows = None if None in middle else math.prod(middle)
         new = (pixels[0], rows, pixels[-1], *last)
+    if length := _row_length(pixels[-1]) if len(pixels) > 1 else None:
+        rows = None if new[1] is None else new[1] * (pixels[-1] // length)
+        new = (new[0], rows, length, *last)
     if new.count(None) > 1:
         actual = ops.shape(tensor)
-        new = (actual[0], None, actual[len(pixels) - 1], *last)
+        length = actual[len(pixels) - 1] if new[2] is None else new[2]
+        new = (actual[0], None, length, *last)
     return ops.reshape(tensor, tuple(-1 if size is None else size for size in new))
+
+
+def _row_length(size):
+    """A length to cut a long last axis into, or None."""
+    if size is None or size <= 4096:
+        return None
+    length = next(n for n in range(2048, 0, -1) if size % n == 0)
+    return length if length >= 64 else None
 
 
 def _check_weights(weights):
@@ -258,4 +270,4 @@ def _per_sample(sample_weight, weights):
     if any(size != 1 for size in tuple(sample_weight.shape)[1:]):
         return None
     flat = ops.cast(ops.reshape(sample_weight, (-1,)), weights.dtype)
-    return ops.broadcast_to(flat, ops.shape(weights)[:1])
+    return ops.where(ops.max(weights, axis=(1, 2)) > 0, flat, 0)

@@ -86,8 +86,11 @@ def class_mean(pixels, values, present, class_weights, include_absent):
 
 
 def divide(numerator, denominator, otherwise=0.0):
-    """The quotient, and where the denominator is 0 another value without gradient."""
-    is_zero = denominator == 0
+    """The quotient, and where the denominator is 0 another value without gradient.
+
+    So is one whose square, which the gradient divides by, leaves the range of float32.
+    """
+    is_zero = denominator < 1e-18
     quotient = numerator / ops.where(is_zero, 1, denominator)
     return ops.where(is_zero, otherwise, quotient)
 

@@ -16,7 +16,7 @@ class WeightedSum(keras.Loss):
     with cross-entropy. The value is that of the losses one by one.
 
     Args:
-        losses: List of two or more losses of this package that agree on
+        losses: List of losses of this package that agree on
             `ignore_class`, `from_logits`, `multi_label` and `axis`, and whose
             reduction is a mean or sum.
         weights: List of as many floats, 0 or more. Defaults to None, 1 each.

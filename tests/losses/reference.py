@@ -1,0 +1,359 @@
+"""What the docstrings of the losses say, in float64 NumPy, and the gradients of that.
+
+Nothing here is shared with the package. Void pixels are not masked: they are dropped.
+At the end is what the tests of losses need to run the package itself.
+"""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_trainfix import backend
+
+BACKEND = keras.backend.backend()
+
+# Of values and gradients in float32, both relative and absolute. In float64 the
+# central differences are what limits it.
+TOLERANCE = {"float32": 1e-5, "float64": 2e-7}
+
+
+class Batch(NamedTuple):
+    """`N` images of `P` pixels and `C` classes, whatever their shape was."""
+
+    targets: np.ndarray  # (N, P, C), rows
+    scores: np.ndarray  # (N, P, C), logits or probabilities
+    valid: np.ndarray  # (N, P)
+    weights: np.ndarray  # (N, P), the sample weights
+    per_sample: bool  # whether they are weights of images
+    exclusive: bool  # one class is right, by a softmax
+    from_logits: bool
+
+
+# --- cross-entropy ---
+
+
+def masked_crossentropy(
+    batch,
+    class_weight=None,
+    label_smoothing=0.0,
+    focal_gamma=0.0,
+    top_k=None,
+    reduction="mean",
+):
+    targets, scores = batch.targets[batch.valid], batch.scores[batch.valid]
+    channels = targets.shape[-1]
+    present, absent = log_probabilities(scores, batch)
+    focal = (1 - np.exp(present)) ** focal_gamma
+    kept, spread = 1 - label_smoothing, label_smoothing
+    weights = batch.weights[batch.valid]
+    by_class = class_weights(class_weight, max(channels, 2))
+    if batch.exclusive:
+        smooth = kept * targets + spread / channels
+        losses = np.sum(smooth * focal * -present, axis=-1)
+        weights = weights * (targets @ by_class)
+    else:
+        smooth = kept * targets + spread / 2
+        losses = smooth * focal * -present
+        losses += (1 - smooth) * (1 - np.exp(absent)) ** focal_gamma * -absent
+        if channels == 1:
+            losses = losses[:, 0]
+            weights = weights * (
+                targets[:, 0] * by_class[1] + (1 - targets[:, 0]) * by_class[0]
+            )
+        else:
+            # The mean over classes, in the proportion of their weights.
+            shares = by_class / max(by_class.sum(), 1e-30)
+            losses = losses @ shares
+    if top_k is not None:
+        counted = np.sum(weights > 0)
+        number = top_k if isinstance(top_k, int) else int(np.ceil(top_k * counted))
+        order = np.argsort(-np.where(weights > 0, weights * losses, -1), kind="stable")
+        weights[order[number:]] = 0
+    if reduction == "none":
+        values = np.zeros(batch.valid.shape)
+        values[batch.valid] = weights * losses
+        return values
+    return reduce(losses, weights, reduction)
+
+
+def log_probabilities(scores, batch):
+    """`log(p)` and `log(1 - p)` of every class."""
+    if not batch.from_logits:
+        with np.errstate(divide="ignore"):
+            return np.log(scores), np.log(1 - scores)
+    if batch.exclusive:
+        shifted = scores - scores.max(axis=-1, keepdims=True)
+        log = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+        return log, None
+    return -np.logaddexp(0, -scores), -np.logaddexp(0, scores)
+
+
+def class_weights(class_weight, number):
+    if isinstance(class_weight, dict):
+        return np.array([class_weight.get(c, 1.0) for c in range(number)], float)
+    if class_weight is None:
+        return np.ones(number)
+    return np.array(class_weight, float)
+
+
+def reduce(values, weights, reduction):
+    if reduction == "none":
+        return weights * values
+    total = np.sum(weights * values)
+    if reduction == "sum" or np.sum(weights) == 0:
+        return total
+    return total / np.sum(weights)
+
+
+# --- losses of regions ---
+
+
+def masked_soft_dice(
+    batch,
+    class_weight=None,
+    scope="image",
+    include_background=True,
+    include_absent=False,
+    squared=False,
+    generalized=None,
+    log_cosh=False,
+    smooth=0.0,
+    reduction="mean",
+):
+    power = 2 if squared else 1
+
+    def of_unit(t, p, w):
+        overlap = w @ (t * p)
+        labelled, predicted = w @ t**power, w @ p**power
+        weights = weights_of_classes(t, class_weight, include_background)
+        share = predicted / w.sum()
+        if generalized:
+            exponent = {"square": 2, "simple": 1, "uniform": 0}[generalized]
+            here = (labelled > 0) & (weights > 0)
+            together = 0.0
+            if here.any():
+                # For smoothing, the smallest class that counts weighs what it does.
+                smallest = labelled[here].min()
+                by_size = weights[here] * (smallest / labelled[here]) ** exponent
+                above = 2 * by_size @ overlap[here] + smooth
+                below = by_size @ (labelled + predicted)[here] + smooth
+                together = 1 - above / below
+            values = np.where(labelled > 0, together, share)
+            present = labelled > 0
+            return mean_over_classes(batch, values, present, weights, include_absent)
+        total = labelled + predicted
+        with np.errstate(invalid="ignore"):
+            values = 1 - (2 * overlap + smooth) / (total + smooth)
+        if not smooth:
+            values = np.where(labelled > 0, values, share)
+        return mean_over_classes(batch, values, labelled > 0, weights, include_absent)
+
+    def value(t, p, w):
+        found = of_unit(t, p, w)
+        return np.log(np.cosh(found)) if log_cosh else found
+
+    return over_units(batch, scope, reduction, value)
+
+
+def masked_tversky(
+    batch,
+    class_weight=None,
+    alpha=0.5,
+    beta=0.5,
+    gamma=1.0,
+    scope="image",
+    include_background=True,
+    include_absent=False,
+    smooth=0.0,
+    reduction="mean",
+):
+    def value(t, p, w):
+        hits, alarms, misses = w @ (t * p), w @ ((1 - t) * p), w @ (t * (1 - p))
+        total = hits + alpha * alarms + beta * misses
+        present = w @ t > 0
+        with np.errstate(invalid="ignore"):
+            values = 1 - (hits + smooth) / (total + smooth)
+        if not smooth:
+            values = np.where(present, values, w @ p / w.sum())
+        values = values**gamma
+        weights = weights_of_classes(t, class_weight, include_background)
+        return mean_over_classes(batch, values, present, weights, include_absent)
+
+    return over_units(batch, scope, reduction, value)
+
+
+def masked_lovasz(
+    batch,
+    class_weight=None,
+    scope="image",
+    include_background=True,
+    include_absent=False,
+    hinge=False,
+    reduction="mean",
+):
+    def value(t, p, w):
+        labels = t > 0.5
+        if batch.exclusive:
+            labels = np.eye(t.shape[-1], dtype=bool)[t.argmax(axis=-1)]
+        errors = np.abs(labels - p)
+        if hinge:
+            errors = np.maximum(0, np.where(labels, 1 - p, 1 + p))
+        values = [extension(*pair, w) for pair in zip(errors.T, labels.T, strict=True)]
+        weights = weights_of_classes(t, class_weight, include_background)
+        present = labels.any(axis=0)
+        values = np.array(values)
+        return mean_over_classes(batch, values, present, weights, include_absent)
+
+    return over_units(batch, scope, reduction, value, scores=hinge)
+
+
+def extension(errors, labels, weights):
+    """The integral over all levels of `1 - IoU` if what errs by more were wrong."""
+    levels = np.unique([0, *errors])
+    wrong = errors >= levels[1:, None]
+    losses = wrong @ weights / ((wrong | labels) @ weights)
+    return np.diff(levels) @ losses
+
+
+def over_units(batch, scope, reduction, value, scores=False):
+    """The mean of `value(targets, probabilities, weights)` over images, or once."""
+    units = range(len(batch.valid)) if scope == "image" else [slice(None)]
+    values, weights = np.zeros(len(units)), np.zeros(len(units))
+    for index, unit in enumerate(units):
+        valid = batch.valid[unit]
+        if not valid.any():
+            continue
+        t, s = batch.targets[unit][valid], batch.scores[unit][valid]
+        w = batch.weights[unit][valid]
+        weights[index] = 1
+        if scope == "image" and batch.per_sample:
+            weights[index], w = w[0], np.ones(len(w))
+        p = s
+        if batch.from_logits and not scores:
+            p = np.exp(log_probabilities(s, batch)[0])
+        values[index] = value(t, p, w)
+    return reduce(values, weights, reduction)
+
+
+def weights_of_classes(targets, class_weight, include_background):
+    channels = targets.shape[-1]
+    if channels == 1:
+        return class_weights(class_weight, 2)[1:]
+    weights = class_weights(class_weight, channels)
+    if not include_background:
+        weights[0] = 0
+    return weights
+
+
+def mean_over_classes(batch, values, present, weights, include_absent):
+    here = present & (weights > 0)
+    if batch.exclusive and not include_absent and here.any():
+        return mean(values[here], weights[here])
+    return mean(values, weights)
+
+
+def mean(values, weights):
+    total = weights.sum()
+    return weights @ values / total if total else 0.0
+
+
+def weighted_sum(batch, losses, weights):
+    """The sum over pairs of a function above and its arguments."""
+    return sum(
+        weight * function(batch, **arguments)
+        for (function, arguments), weight in zip(losses, weights, strict=True)
+    )
+
+
+# --- gradients ---
+
+
+def slopes(function, batch, at, step=1e-7):
+    """Central differences of `function(batch)` in the scores at some indices."""
+    found = []
+    for index in at:
+        ends = []
+        for change in (step, -step):
+            scores = batch.scores.copy()
+            scores[index] += change
+            ends.append(function(batch._replace(scores=scores)))
+        found.append((ends[0] - ends[1]) / (2 * step))
+    return np.array(found)
+
+
+# --- the package ---
+
+
+def array(tensor):
+    return backend.to_numpy(ops.stop_gradient(tensor))
+
+
+def tensor(values, dtype=None):
+    return ops.convert_to_tensor(values, dtype)
+
+
+def value_and_gradient(loss, y_true, y_pred, sample_weight=None, mode="eager"):
+    """`loss` of a batch and its gradient with respect to `y_pred`, as arrays.
+
+    Losses of pixels or images are multiplied by `cotangent(shape)` and added up for
+    the gradient.
+
+    Args:
+        loss: Function of `y_true`, `y_pred` and `sample_weight`.
+        y_true: Array or tensor.
+        y_pred: Array or tensor.
+        sample_weight: Array, tensor or None.
+        mode: `"eager"`, or one of `COMPILED`.
+    """
+    y_pred = tensor(y_pred)
+
+    def total(y_pred, y_true, sample_weight):
+        value = loss(y_true, y_pred, sample_weight=sample_weight)
+        factor = cotangent(tuple(value.shape))
+        return ops.sum(value * ops.cast(factor, value.dtype)), value
+
+    found = _differentiate(total, mode)(y_pred, y_true, sample_weight)
+    return tuple(map(array, found))
+
+
+def cotangent(shape):
+    return np.cos(np.arange(np.prod(shape, dtype=int))).reshape(shape)
+
+
+COMPILED = {"jax": ["jit"], "tensorflow": ["graph", "xla"], "torch": []}[BACKEND]
+
+
+def _differentiate(total, mode):
+    if BACKEND == "jax":
+        import jax
+
+        function = jax.value_and_grad(total, has_aux=True)
+        function = jax.jit(function) if mode == "jit" else function
+
+        def run(*arguments):
+            (_, value), gradient = function(*arguments)
+            return value, gradient
+
+        return run
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        def run(y_pred, *arguments):
+            with tf.GradientTape() as tape:
+                tape.watch(y_pred)
+                scalar, value = total(y_pred, *arguments)
+            return value, tape.gradient(scalar, y_pred)
+
+        if mode == "eager":
+            return run
+        return tf.function(run, jit_compile=mode == "xla")
+
+    def run(y_pred, *arguments):
+        y_pred = y_pred.clone().requires_grad_()
+        scalar, value = total(y_pred, *arguments)
+        scalar.backward()
+        return value, y_pred.grad
+
+    return run
