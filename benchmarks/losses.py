@@ -127,7 +127,8 @@ def steps_of(name, shape, number=3):
     """A few steps of one contestant, to measure their memory; none without a name."""
     logits, labels = np.full(shape, 0.5, "float32"), np.ones(shape[:-1], "int32")
     if name is None:
-        return float(ops.max(ops.convert_to_tensor(logits)))  # waits for the copy
+        float(ops.max(ops.convert_to_tensor(logits)))  # waits for the copy
+        return
     run = step(contestants(shape)[name], logits, labels, np.float32(1))
     for _ in range(number):
         run()

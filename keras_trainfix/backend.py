@@ -117,18 +117,18 @@ def custom_gradient(forward, backward):
     if backend == "jax":
         import jax
 
-        function = jax.custom_vjp(lambda x, *constants: forward(x, *constants)[0])
+        differentiable = jax.custom_vjp(lambda x, *constants: forward(x, *constants)[0])
 
-        def constant_backward(kept, gradients):
-            kept, number = kept
-            return backward(kept, *gradients), *(None,) * len(number)
-
-        def constant_forward(x, *constants):
+        def with_number(x, *constants):
             outputs, kept = forward(x, *constants)
             return outputs, (kept, (None,) * len(constants))
 
-        function.defvjp(constant_forward, constant_backward)
-        return function
+        def with_none(kept, gradients):
+            kept, of_constants = kept
+            return backward(kept, *gradients), *of_constants
+
+        differentiable.defvjp(with_number, with_none)
+        return differentiable
     if backend == "tensorflow":
         import tensorflow as tf
 
@@ -207,7 +207,7 @@ def product(x, y):
     axis. Accelerators round the factors of a product, by default, to 8 or 11 bits.
     """
     if _on_cpu(x):
-        return keras.ops.matmul(x, y)
+        return x @ y  # `keras.ops.matmul` makes float32 of float64
     y = keras.ops.swapaxes(y, -1, -2)
     terms = keras.ops.expand_dims(x, -2) * keras.ops.expand_dims(y, -3)
     return keras.ops.sum(terms, axis=-1)
@@ -246,22 +246,44 @@ def softmax(logits, ids, log=True):
 def _torch_softmax(logits, ids, log):
     import torch
 
-    low, high = 0.0, float("inf")
-    if logits.device.type == "cpu" and is_concrete(logits) and logits.numel():
-        low, high = torch.aminmax(logits)
-    if high - low < 32:
-        # No row needs a maximum of its own, which would take longer than all the
-        # rest. NaN fails the comparison.
-        parts = (logits - high).exp_()
+    logits = logits.contiguous()  # not so where the classes came first
+    if logits.device.type == "cpu" and is_concrete(logits):
+        # A maximum for each row would take longer than all the rest, and is rarely
+        # needed. NaN fails the comparison.
+        parts = logits.exp()
         total = parts @ parts.new_ones(parts.shape[-1])
-        if log:
-            return at_class(logits, ids) - high - total.log(), parts, 1 / total
-        return at_class(parts, ids) / total, parts, 1 / total
+        if torch.all((total > 1e-13) & (total < 1e13)):
+            share = 1 / total
+            if log:
+                at_ids = (at_class(logits, ids) - total.log_()).clamp_(max=0)
+            else:
+                at_ids = at_class(parts, ids) * share
+            return at_ids, parts, share
     parts = logits.log_softmax(-1) if log else logits.softmax(-1)
     at_ids = at_class(parts, ids)
     parts = parts.exp_() if log else parts
     share = at_ids.new_ones(()).where(~at_ids.isnan(), at_ids)
     return at_ids, parts.nan_to_num_(), share
+
+
+def scaled_and_shifted(slopes, weights, offsets):
+    """`weights * slopes + offsets` of each pixel and class.
+
+    Args:
+        slopes: Tensor `(N, C)`.
+        weights: Tensor `(N, K, L)`.
+        offsets: Tensor `(N, K, L)`.
+
+    Returns:
+        Tensor `(N, K, L, C)`.
+    """
+    ops = keras.ops
+    if keras.backend.backend() == "torch" and _on_cpu(slopes):
+        factors = ops.stack([weights, offsets], axis=-1)
+        rows = ops.stack([slopes, slopes.new_ones(slopes.shape)], axis=1)
+        return factors.flatten(1, 2).bmm(rows).unflatten(1, offsets.shape[1:])
+    weighted = ops.expand_dims(weights, -1) * slopes[:, None, None, :]
+    return weighted + ops.expand_dims(offsets, -1)
 
 
 def at_class(rows, ids):

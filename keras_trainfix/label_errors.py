@@ -40,7 +40,7 @@ def _sums_message(rows):
         "The rows of one-hot and soft labels must sum to 1, or be 0 for void. "
         f"Received: {len(sums)} rows of y_true with sums from {sums.min():.6g} to "
         f"{sums.max():.6g}. If a pixel may have several classes, pass "
-        "`multi_label=True`; if `y_true` holds no rows but one label a pixel, its shape "
+        "`multi_label=True`; if `y_true` holds one label a pixel, no rows, its shape "
         "is that of `y_pred` by chance, or `y_pred` lacks a class axis of size 1."
     )
 

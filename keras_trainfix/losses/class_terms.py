@@ -47,17 +47,17 @@ def _forward(needed, logits, ids, valid, weights):
     at_ids, parts, share = backend.softmax(logits, ids, log=has_crossentropy)
     at_ids = ops.where(valid, at_ids, 0)
     share = ops.where(valid, share, 0)
-    outputs, kept = (), (parts, share, ids)
+    outputs, kept = [], [parts, share, ids]
     if has_crossentropy:
-        outputs += (-at_ids,)
+        outputs.append(-at_ids)
     if "region" in needed:
         correct = weights * (ops.exp(at_ids) if has_crossentropy else at_ids)
         weights = weights * share
         overlap = backend.sums_by_class(correct, ids, parts.shape[-1])
         predicted = backend.product(ops.expand_dims(weights, -2), parts)
-        outputs += (ops.sum(overlap, axis=1), ops.sum(predicted, axis=(1, 2)))
-        kept += (weights, correct)
-    return outputs, kept
+        outputs += [ops.sum(overlap, axis=1), ops.sum(predicted, axis=(1, 2))]
+        kept.append(weights)
+    return tuple(outputs), tuple(kept)
 
 
 def _backward(needed, kept, *gradients):
@@ -70,18 +70,18 @@ def _backward(needed, kept, *gradients):
     if "region" not in needed:
         gradient = parts * ops.expand_dims(-at_label * share, -1)
         return backend.add_at_class(gradient, ids, at_label)
-    weights, correct = kept
+    (weights,) = kept  # times the share
     of_overlap, of_predicted = gradients[-2:]
     of_label = backend.of_class(of_overlap, ids)
-    of_label *= correct
+    of_label *= weights
+    of_label *= backend.at_class(parts, ids)
     of_label += at_label
     flat = ops.reshape(parts, (ops.shape(parts)[0], -1, parts.shape[-1]))
     mean = backend.product(flat, ops.expand_dims(of_predicted, -1))
     mean = ops.reshape(mean, ops.shape(ids))
     mean *= weights
     mean += of_label
-    mean *= share
-    gradient = ops.expand_dims(weights, -1) * of_predicted[:, None, None, :]
-    gradient -= ops.expand_dims(mean, -1)
+    mean *= -share
+    gradient = backend.scaled_and_shifted(of_predicted, weights, mean)
     gradient *= parts
     return backend.add_at_class(gradient, ids, of_label)

@@ -106,8 +106,8 @@ class MaskedCrossentropy(MaskedLoss):
             Defaults to `0.0`.
         top_k: Average over the pixels of largest weighted loss in the batch alone:
             that many for an integer, that share of those that count, rounded up, for
-            a float in `(0, 1]`. Under `tf.distribute`, in the batch of each replica. Defaults to
-            None, all.
+            a float in `(0, 1]`. Under `tf.distribute`, in the batch of each replica.
+            Defaults to None, all.
         multi_label: Whether each class has a sigmoid of its own, and `l` is the mean
             of their binary cross-entropies. Defaults to `False`, a softmax, or a
             sigmoid where there is one channel.
@@ -262,9 +262,10 @@ def _check(label_smoothing, focal_gamma, top_k):
             "`focal_gamma` must be 0 or more; 0 is ordinary cross-entropy. Received: "
             f"focal_gamma={focal_gamma}."
         )
-    is_number = isinstance(top_k, numbers.Integral) and top_k >= 1
-    is_share = isinstance(top_k, numbers.Real) and 0 < top_k <= 1
-    if top_k is not None and (isinstance(top_k, bool) or not (is_number or is_share)):
+    is_integer = isinstance(top_k, numbers.Integral)
+    is_number = isinstance(top_k, numbers.Real) and not isinstance(top_k, bool)
+    fits = is_number and (top_k >= 1 if is_integer else 0 < top_k <= 1)
+    if top_k is not None and not fits:
         raise ValueError(
             "`top_k` must be a number of pixels (an integer, 1 or more), a share of "
             f"them (a float in (0, 1]), or None. Received: top_k={top_k}."

@@ -39,14 +39,15 @@ def region_sums(pixels, scope="image", squared=False):
     size = ops.sum(ops.sum(pixels.weights, axis=-1), axis=-1, keepdims=True)
     sums = (overlap, predicted, labelled, size)
     if scope == "batch":
-        sums = [ops.sum(part, axis=0, keepdims=True) for part in sums]
+        sums = tuple(ops.sum(part, axis=0, keepdims=True) for part in sums)
     weights = ops.cast(sums[-1][:, 0] > 0, size.dtype)
     if scope == "image" and pixels.sample_weight is not None:
         # They weigh the images in the loss, and cancel inside an image.
         factor = ops.where(pixels.sample_weight > 0, pixels.sample_weight, 1)
-        sums = [part / ops.expand_dims(factor, -1) for part in sums]
+        sums = tuple(part / ops.expand_dims(factor, -1) for part in sums)
         weights = weights * pixels.sample_weight
-    return Regions(*sums, weights)
+    overlap, predicted, labelled, size = sums
+    return Regions(overlap, predicted, labelled, size, weights)
 
 
 def class_weights_of(pixels, class_weight, include_background):
