@@ -1,6 +1,10 @@
 import functools
+import importlib.util
 
-from benchmarks import batch_norm, measure
+import keras
+import pytest
+
+from benchmarks import batch_norm, losses, measure
 
 
 def test_every_contestant_gets_the_same_number_of_turns():
@@ -35,3 +39,17 @@ def test_batch_norm_runs(monkeypatch, capsys):
     out = capsys.readouterr().out
     for name in batch_norm.CONTESTANTS:
         assert name in out
+
+
+def test_losses_run(monkeypatch, capsys):
+    monkeypatch.setattr(losses, "SHAPES", [(2, 4, 4, 3)])
+    once = functools.partial(measure.in_turns, rounds=1, repeats=1)
+    monkeypatch.setattr(losses, "in_turns", once)
+    monkeypatch.setattr(losses, "peak_memory", lambda _: 2**30)
+    if keras.backend.backend() == "torch" and not importlib.util.find_spec("monai"):
+        pytest.skip("its peers on torch are not installed")
+    losses.main()
+    out = capsys.readouterr().out
+    for name in losses.OURS:
+        assert name in out
+        losses.steps_of(name, (1, 4, 4, 3), number=1)
