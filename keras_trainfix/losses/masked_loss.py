@@ -28,11 +28,7 @@ def reduce_loss(pixels, values, weights, reduction):
         Float tensor. NaN where a label is neither a class nor ignored: compiled code
         cannot raise, and eager code has raised before.
     """
-    if reduction not in (*MEANS, "sum", "none", None):
-        raise ValueError(
-            f"`reduction` must be one of {', '.join(map(repr, MEANS))}, 'sum', 'none' "
-            f"or None. Received: reduction={reduction!r}."
-        )
+    check_reduction(reduction)
     weighted = weights * values
     unknown = ops.where(pixels.any_invalid, float("nan"), 0.0)
     unknown = ops.cast(unknown, weighted.dtype)
@@ -48,6 +44,15 @@ def reduce_loss(pixels, values, weights, reduction):
         weight = backend.sum_over_replicas(ops.stop_gradient(weight))
         total = total / ops.where(weight > 0, weight, 1)
     return total + unknown
+
+
+def check_reduction(reduction):
+    """Raises unless `reduction` is one of Keras'."""
+    if reduction not in (*MEANS, "sum", "none", None):
+        raise ValueError(
+            f"`reduction` must be one of {', '.join(map(repr, MEANS))}, 'sum', 'none' "
+            f"or None. Received: reduction={reduction!r}."
+        )
 
 
 class MaskedLoss(keras.Loss):
@@ -85,7 +90,9 @@ class MaskedLoss(keras.Loss):
         dtype,
         **settings,
     ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        super().__init__(name=name, dtype=dtype)
+        check_reduction(reduction)
+        self.reduction = reduction  # older versions of Keras do not know all of them
         ignored_ids(ignore_class)
         self.ignore_class = ignore_class
         self.from_logits = from_logits
