@@ -60,7 +60,7 @@ class MaskedLoss(keras.Loss):
 
     A subclass names its `core`: a pure function of the `Pixels` of a batch, of
     `class_weight` and of the `settings`. It returns the values of pixels `(N, K, L)`,
-    of images `(N,)` or of the batch `()`, and as many weights.
+    of images `(N,)` or of the batch `(1,)`, and as many weights.
 
     Args:
         ignore_class: Integer, tuple of integers, or None: ids of void labels.

@@ -183,10 +183,7 @@ def lovasz_values(
         _in_units(part, number)
         for part in (errors, labels, ops.expand_dims(pixels.weights, -1))
     )
-    if scope == "image" and pixels.sample_weight is not None:
-        factor = ops.where(pixels.sample_weight > 0, pixels.sample_weight, 1)
-        counts = counts / factor[:, None, None]
-    labels = labels * counts
+    labels = labels * counts  # the weight of a whole image cancels in its IoU
     # Void last, where it cannot change the terms before it, nor has one of its own.
     order = ops.argsort(-ops.where(counts > 0, ops.stop_gradient(errors), -1), axis=-1)
     labels = ops.take_along_axis(labels, order, axis=-1)

@@ -93,12 +93,9 @@ class Pixels:
         self.valid = _in_rows(valid)
         self.weights = _in_rows(weights)
         self.sample_weight = _per_sample(sample_weight, self.weights)
-        self._values = (
-            _in_rows(labels.values)
-            if labels.sparse
-            else _in_rows(_classes_last(labels.values, axis), classes=True)
-        )
-        self._labels = labels._replace(values=self._values, valid=self.valid)
+        values = labels.values if labels.sparse else _classes_last(labels.values, axis)
+        values = _in_rows(values, classes=not labels.sparse)
+        self._labels = labels._replace(values=values, valid=self.valid)
         self._scores = _in_rows(_classes_last(y_pred, axis), classes=True)
         if not from_logits:
             self._check_probabilities()
