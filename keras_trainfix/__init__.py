@@ -11,6 +11,16 @@ from keras_trainfix.losses.masked_lovasz import MaskedLovasz, masked_lovasz
 from keras_trainfix.losses.masked_soft_dice import MaskedSoftDice, masked_soft_dice
 from keras_trainfix.losses.masked_tversky import MaskedTversky, masked_tversky
 from keras_trainfix.losses.weighted_sum import WeightedSum
+from keras_trainfix.metrics.class_scores import (
+    accuracy_from_confusion,
+    dice_from_confusion,
+    iou_from_confusion,
+)
+from keras_trainfix.metrics.confusion import confusion_matrix
+from keras_trainfix.metrics.confusion_matrix import ConfusionMatrix
+from keras_trainfix.metrics.dice_score import DiceScore
+from keras_trainfix.metrics.mean_iou import MeanIoU
+from keras_trainfix.metrics.pixel_accuracy import PixelAccuracy
 from keras_trainfix.models.freeze import freeze_batch_norm, unfreeze_batch_norm
 from keras_trainfix.models.gap import batch_norm_gap
 from keras_trainfix.models.recalibrate import recalibrate_batch_norm
@@ -18,15 +28,23 @@ from keras_trainfix.models.recalibrate import recalibrate_batch_norm
 __version__ = "0.1.0"
 
 __all__ = [
+    "ConfusionMatrix",
+    "DiceScore",
     "FrozenBatchNorm",
     "MaskedCrossentropy",
     "MaskedLovasz",
     "MaskedSoftDice",
     "MaskedTversky",
+    "MeanIoU",
+    "PixelAccuracy",
     "WeightedSum",
+    "accuracy_from_confusion",
     "batch_norm_gap",
     "class_weights_from_labels",
+    "confusion_matrix",
+    "dice_from_confusion",
     "freeze_batch_norm",
+    "iou_from_confusion",
     "masked_crossentropy",
     "masked_lovasz",
     "masked_soft_dice",

@@ -84,7 +84,7 @@ def is_concrete(tensor):
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return not tf.is_symbolic_tensor(tensor)
+        return tf.executing_eagerly() and not tf.is_symbolic_tensor(tensor)
     if backend == "jax":
         import jax
 
@@ -342,3 +342,89 @@ def sum_over_replicas(tensor):
         if context is not None and context.num_replicas_in_sync > 1:
             return context.all_reduce("sum", tensor)
     return tensor
+
+
+def sum_over_processes(tensor):
+    """The sum of `tensor` over the processes of `torch.distributed`; else as it is."""
+    if keras.backend.backend() == "torch":
+        import torch.distributed as distributed
+
+        if distributed.is_available() and distributed.is_initialized():
+            tensor = tensor.detach().clone()
+            distributed.all_reduce(tensor)
+    return tensor
+
+
+def compiled(function, size):
+    """`function` of tensors of `size` numbers, compiled by XLA where that pays off.
+
+    JAX compiles each operation anyway, and TensorFlow takes seconds for large tensors.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function)
+    if backend == "tensorflow" and size >= 2**20:
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True, autograph=False)
+    return function
+
+
+def maps_fast():
+    """Whether `keras.ops.map` is compiled, and no loop of Python or of TensorFlow."""
+    return keras.backend.backend() == "jax"
+
+
+def slices_are_views(array):
+    """Whether a slice of `array` shares its memory."""
+    return keras.backend.backend() == "torch" or not keras.ops.is_tensor(array)
+
+
+def arg_max(scores, axis):
+    """The index of the highest score, and whether a score that high is NaN.
+
+    A single pass: `keras.ops.argmax` makes several to tell -0.0 from 0.0. Of a row with
+    some NaN, TensorFlow may see the others only.
+    """
+    ops = keras.ops
+    backend = keras.backend.backend()
+    if backend == "torch":
+        values, ids = scores.max(axis)
+        return ids, values.isnan()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        ids = tf.argmax(scores, axis, output_type="int32")
+    else:
+        import jax.numpy as jnp
+
+        ids = jnp.argmax(scores, axis).astype("int32")
+    values = ops.take_along_axis(scores, ops.expand_dims(ids, axis), axis=axis)
+    return ids, ops.isnan(ops.squeeze(values, axis))
+
+
+def count_ids(ids, length):
+    """How often each of `0 ... length - 1` occurs in `ids`, exactly, below 2**31."""
+    ops = keras.ops
+    ids = ops.reshape(ids, (-1,))
+    if keras.backend.backend() == "torch":
+        return ids.bincount(minlength=length)
+    return ops.segment_sum(ops.ones_like(ids, "int32"), ids, length)
+
+
+def widest(dtype):
+    """The widest dtype of a kind, `"int"` or `"float"`, that the backend can hold."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return f"{dtype}{64 if jax.config.jax_enable_x64 else 32}"
+    return f"{dtype}64"
+
+
+def exact_tensor(array):
+    """A tensor of an int64 or float64 array, or the array where none can hold it."""
+    if array.dtype.name != widest(array.dtype.name[:-2]):
+        return array
+    return keras.ops.convert_to_tensor(array)

@@ -6,7 +6,9 @@ from keras import ops
 from keras_trainfix import backend
 
 
-def invalid_labels_message(raw, invalid, is_rows, num_classes, ignored, axis):
+def invalid_labels_message(
+    raw, invalid, is_rows, num_classes, ignored, axis, has_multi_label=True
+):
     """The message about labels that are neither a class nor ignored."""
     raw = backend.to_numpy(raw) if ops.is_tensor(raw) else raw
     raw = raw if raw.dtype.kind in "biu" else raw.astype("float64")
@@ -18,7 +20,7 @@ def invalid_labels_message(raw, invalid, is_rows, num_classes, ignored, axis):
     if is_rows:
         outside = wrong[~((wrong >= 0) & (wrong <= 1))]
         if not outside.size:
-            return _sums_message(wrong)
+            return _sums_message(wrong, has_multi_label)
         wrong = outside
     values, counts = np.unique(wrong, return_counts=True)
     most = np.argsort(-counts, kind="stable")[:5]
@@ -34,14 +36,17 @@ def invalid_labels_message(raw, invalid, is_rows, num_classes, ignored, axis):
     )
 
 
-def _sums_message(rows):
+def _sums_message(rows, has_multi_label):
     sums = rows.sum(-1, dtype="float64")
+    several = (
+        "pass `multi_label=True`" if has_multi_label else "count each class on its own"
+    )
     return (
         "The rows of one-hot and soft labels must sum to 1, or be 0 for void. "
         f"Received: {len(sums)} rows of y_true with sums from {sums.min():.6g} to "
-        f"{sums.max():.6g}. If a pixel may have several classes, pass "
-        "`multi_label=True`; if `y_true` holds one label a pixel, no rows, its shape "
-        "is that of `y_pred` by chance, or `y_pred` lacks a class axis of size 1."
+        f"{sums.max():.6g}. If a pixel may have several classes, {several}; if "
+        "`y_true` holds one label a pixel, no rows, its shape is that of `y_pred` by "
+        "chance, or `y_pred` lacks a class axis of size 1."
     )
 
 

@@ -80,7 +80,8 @@ def read_labels(
         ignore_class: Integer, tuple of integers, or None: ids of void, inside or
             outside the range of the classes. Defaults to `255`.
         axis: Integer, the class axis of `y_pred`. Defaults to `-1`.
-        multi_label: Whether a pixel may have several classes or none.
+        multi_label: Whether a pixel may have several classes or none. None is False
+            where the user cannot choose.
         check: Whether to raise on labels that are neither a class nor ignored, where
             their values can be read. Defaults to `True`.
 
@@ -98,7 +99,7 @@ def read_labels(
     """
     ignored = ignored_ids(ignore_class)
     raw = y_true if ops.is_tensor(y_true) else np.asarray(y_true)
-    y = _tensor(raw)
+    y = as_tensor(raw)
     shapes = static_shape(y.shape), static_shape(shape)
     channels, is_rows, squeezed = _form(*shapes, axis)
     num_classes = max(channels, 2)
@@ -118,9 +119,10 @@ def read_labels(
     valid = ops.logical_and(known, ops.logical_not(void))
     invalid = ops.logical_not(ops.logical_or(known, void))
     if check and backend.is_concrete(invalid) and bool(ops.any(invalid)):
-        raise ValueError(
-            invalid_labels_message(raw, invalid, is_rows, num_classes, ignored, axis)
+        message = invalid_labels_message(
+            raw, invalid, is_rows, num_classes, ignored, axis, multi_label is not None
         )
+        raise ValueError(message)
     return Labels(mask_predictions(values, valid, axis), valid, invalid)
 
 
@@ -265,7 +267,7 @@ def _any_of(values, ids):
     return functools.reduce(ops.logical_or, [values == index for index in ids])
 
 
-def _tensor(raw):
+def as_tensor(raw):
     """Tensor of an array; what has no dtype in some backend is made int32 first."""
     if isinstance(raw, np.ndarray) and raw.dtype in WIDE_INTEGERS:
         raw = np.clip(raw, None if raw.dtype.kind == "u" else -LARGEST, LARGEST)

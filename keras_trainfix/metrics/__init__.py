@@ -1,0 +1,1 @@
+"""Metrics of segmentation, counted exactly, and cheap signals of a collapse."""

@@ -1,0 +1,148 @@
+"""Scores of classes from a confusion matrix."""
+
+import numpy as np
+from keras import ops
+
+from keras_trainfix.labels import ignored_ids, wide
+
+
+def iou_from_confusion(matrix, ignore_class=None):
+    """Intersection over union of each class, TP / (TP + FP + FN).
+
+    Args:
+        matrix: Counts `(C, C)` with labels as rows and predictions as columns: a
+            tensor, or an array or list, which is computed with in float64.
+        ignore_class: Integer, tuple of integers, or None: classes to leave out.
+            Defaults to `None`.
+
+    Returns:
+        Tensor, or NumPy array for an array or list, of shape `(C,)`. NaN for classes
+        that are left out, and for those neither labelled nor predicted; their mean is
+        that of the others, `np.nanmean`.
+
+    Raises:
+        ValueError: If `matrix` is not square.
+
+    Examples:
+        >>> iou_from_confusion([[3, 1, 0], [0, 2, 0], [0, 0, 0]]).round(3).tolist()
+        [0.75, 0.667, nan]
+    """
+    return _from_confusion(iou, matrix, ignore_class)
+
+
+def dice_from_confusion(matrix, ignore_class=None):
+    """Dice score (F1) of each class, 2 TP / (2 TP + FP + FN).
+
+    Args:
+        matrix: Counts `(C, C)`, as for `iou_from_confusion`.
+        ignore_class: Integer, tuple of integers, or None: classes to leave out.
+            Defaults to `None`.
+
+    Returns:
+        Tensor or NumPy array of shape `(C,)`; NaN as in `iou_from_confusion`.
+
+    Raises:
+        ValueError: If `matrix` is not square.
+
+    Examples:
+        >>> dice_from_confusion([[3, 1], [0, 2]]).round(3).tolist()
+        [0.857, 0.8]
+    """
+    return _from_confusion(dice, matrix, ignore_class)
+
+
+def accuracy_from_confusion(matrix, ignore_class=None):
+    """Accuracy (recall) of each class, TP / (TP + FN).
+
+    Args:
+        matrix: Counts `(C, C)`, as for `iou_from_confusion`.
+        ignore_class: Integer, tuple of integers, or None: classes to leave out.
+            Defaults to `None`.
+
+    Returns:
+        Tensor or NumPy array of shape `(C,)`; NaN for classes that are left out, and
+        for those without a label.
+
+    Raises:
+        ValueError: If `matrix` is not square.
+
+    Examples:
+        >>> accuracy_from_confusion([[3, 1], [0, 2]]).tolist()
+        [0.75, 1.0]
+    """
+    return _from_confusion(accuracy, matrix, ignore_class)
+
+
+def outcomes(matrix):
+    """True positives, false positives and false negatives of each class.
+
+    Args:
+        matrix: Tensor or NumPy array `(..., C, C)` with labels as rows.
+
+    Returns:
+        Three of shape `(..., C)`. Each is a sum of entries, without a difference.
+    """
+    lib = _library(matrix)
+    here = lib.eye(matrix.shape[-1], dtype="bool")
+    correct, wrong = lib.where(here, matrix, 0), lib.where(here, 0, matrix)
+    return (
+        lib.sum(correct, axis=-1),
+        lib.sum(wrong, axis=-2),
+        lib.sum(wrong, axis=-1),
+    )
+
+
+def iou(correct, extra, missed):
+    """Intersection over union; NaN where there is no union."""
+    return ratio(correct, correct + extra + missed)
+
+
+def dice(correct, extra, missed):
+    """Dice score; NaN where the class is neither labelled nor predicted."""
+    return ratio(2 * correct, 2 * correct + extra + missed)
+
+
+def accuracy(correct, extra, missed):
+    """Recall; NaN where the class has no label."""
+    return ratio(correct, correct + missed)
+
+
+def mean_of_known(values, wanted):
+    """The mean of those `values` that are wanted and not NaN; NaN without any."""
+    counted = ops.logical_and(wanted, ops.logical_not(ops.isnan(values)))
+    total = ops.sum(ops.where(counted, values, 0))
+    return ratio(total, ops.sum(ops.cast(counted, values.dtype)))
+
+
+def _from_confusion(score, matrix, ignore_class):
+    if ops.is_tensor(matrix):
+        matrix = wide(matrix)
+    else:
+        matrix = np.asarray(matrix, "float64")
+    shape = tuple(matrix.shape)
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError(
+            "`matrix` must be counts of shape (C, C), labels by predictions. Received: "
+            f"matrix of shape {shape}."
+        )
+    lib = _library(matrix)
+    # Counts below 0 say that there was bad input, see `confusion_matrix`.
+    matrix = lib.where(lib.any(matrix < 0), float("nan"), matrix)
+    wanted = wanted_classes(shape[0], ignored_ids(ignore_class))
+    return lib.where(wanted, score(*outcomes(matrix)), float("nan"))
+
+
+def wanted_classes(num_classes, ignored):
+    """Which classes are not ignored, a NumPy boolean vector."""
+    return ~np.isin(np.arange(num_classes), ignored)
+
+
+def _library(values):
+    return np if isinstance(values, np.ndarray) else ops
+
+
+def ratio(part, whole):
+    """`part / whole`, NaN where `whole` is 0."""
+    lib = _library(whole)
+    ratio = part / lib.where(whole > 0, whole, 1)
+    return lib.where(whole > 0, ratio, float("nan"))

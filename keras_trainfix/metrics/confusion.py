@@ -1,0 +1,354 @@
+"""How often each class is predicted for each class, counted exactly."""
+
+import functools
+import math
+import numbers
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from keras_trainfix import backend
+from keras_trainfix.label_errors import shown
+from keras_trainfix.labels import (
+    as_tensor,
+    class_ids,
+    ignored_ids,
+    read_labels,
+)
+from keras_trainfix.metrics import exact
+from keras_trainfix.metrics.predictions import (
+    TOLERANCE,
+    predicted_classes,
+    prediction_form,
+)
+from keras_trainfix.weights import pixel_weights
+
+PIECE = 2**18  # pixels that are counted at a time, for the memory it takes
+SMALL_IMAGE = 2**14  # pixels below which images are not worth a loop over them
+
+
+class Setting(NamedTuple):
+    """How labels and predictions are read: all that does not depend on a batch."""
+
+    num_classes: int
+    ignored: tuple
+    axis: int
+    threshold: float
+    from_logits: bool
+
+
+class Counts(NamedTuple):
+    """What `count` returns.
+
+    Attributes:
+        matrix: How many valid pixels, or how much weight of them, has each label (rows)
+            and prediction (columns): `exact` parts, float32 `(4, C, C)`.
+        rejected: Float32 `(3,)`: the numbers of labels that are neither a class nor
+            ignored, of predictions of valid pixels that are none, and of weights.
+    """
+
+    matrix: Any
+    rejected: Any
+
+
+def confusion_matrix(
+    y_true,
+    y_pred,
+    num_classes,
+    ignore_class=255,
+    axis=-1,
+    threshold=0.5,
+    from_logits=False,
+    sample_weight=None,
+):
+    """How many pixels of each class are predicted as each class, void left out.
+
+    Args:
+        y_true: Labels: sparse `(N, ...)` or `(N, ..., 1)`, one-hot or soft
+            `(N, ..., C)`, or binary, of any integer or float dtype.
+        y_pred: Scores `(N, ..., C)`, probabilities or logits alike; integer class ids
+            `(N, ...)`; or, of two classes, what one sigmoid unit gives.
+        num_classes: Integer `C`, 2 or more.
+        ignore_class: Integer, tuple of integers, or None: ids of void, inside or
+            outside the range of the classes. Defaults to `255`.
+        axis: Integer, the class axis of `y_pred`. Defaults to `-1`.
+        threshold: Float in `(0, 1)`, the probability above which one sigmoid unit says
+            class 1. Defaults to `0.5`.
+        from_logits: Whether one sigmoid unit gives logits. With a class axis it does
+            not matter. Defaults to `False`.
+        sample_weight: Weights of samples `(N,)` or of pixels `(N, ...)`, or None.
+
+    Returns:
+        Tensor `(C, C)` with labels as rows and predictions as columns: int32, or
+        float32 with weights. In compiled code, which cannot raise, it is -1 everywhere
+        if a label, prediction or weight is none.
+
+    Raises:
+        ValueError: If an argument is out of range; if shapes and dtypes do not fit or
+            do not tell what `y_pred` are; in eager mode, if a label is neither a class
+            nor ignored, if a prediction is NaN, no class or no probability, or if a
+            weight is negative or not finite.
+
+    Examples:
+        >>> matrix = confusion_matrix([0, 1, 1, 255], [0, 1, 0, 1], num_classes=2)
+        >>> keras.ops.convert_to_numpy(matrix).tolist()
+        [[1, 0], [1, 1]]
+    """
+    setting = checked_setting(num_classes, ignore_class, axis, threshold, from_logits)
+    counts = count(y_true, y_pred, sample_weight, setting, refuse_nan=True)
+    if sample_weight is not None:
+        matrix = exact.rounded(counts.matrix)
+    else:
+        _, ones, middle, _ = (ops.cast(counts.matrix[i], "int32") for i in range(4))
+        matrix = ones + middle * int(exact.BASE)
+    return ops.where(ops.any(counts.rejected > 0), -1, matrix)
+
+
+def checked_setting(num_classes, ignore_class, axis, threshold, from_logits):
+    """`Setting`, or the error about an argument that is out of range."""
+    is_integer = isinstance(num_classes, numbers.Integral)
+    if not is_integer or num_classes < 2:  # so not a bool either
+        raise ValueError(
+            "`num_classes` must be an integer, 2 or more. Received: "
+            f"num_classes={num_classes!r}. One sigmoid unit has two classes, 0 and 1."
+        )
+    ignored = ignored_ids(ignore_class)
+    if all(index in ignored for index in range(num_classes)):
+        raise ValueError(
+            "`ignore_class` must leave at least one class. Received: "
+            f"ignore_class={shown(ignored)}, num_classes={num_classes}. Name the ids "
+            "of void alone."
+        )
+    is_number = isinstance(threshold, numbers.Real)
+    if not is_number or not 0 < threshold < 1:
+        raise ValueError(
+            "`threshold` must be a probability between 0 and 1, also with "
+            f"from_logits=True. Received: threshold={threshold!r}."
+        )
+    if not isinstance(axis, numbers.Integral):
+        raise ValueError(f"`axis` must be an integer. Received: axis={axis!r}.")
+    return Setting(int(num_classes), ignored, axis, float(threshold), bool(from_logits))
+
+
+def count(y_true, y_pred, sample_weight, setting, refuse_nan=False):
+    """Counts one batch, in eager and in compiled code.
+
+    Args:
+        y_true: Labels, see `confusion_matrix`.
+        y_pred: Predictions. If Keras attached a mask to them, what it hides is void.
+        sample_weight: Weights that broadcast from the left, or None. A pixel of weight
+            0 is void.
+        setting: `Setting`.
+        refuse_nan: Whether NaN in `y_pred` raises in eager code, as other bad input
+            does. Otherwise it is counted only: a net that breaks is no bad argument.
+
+    Returns:
+        `Counts`.
+
+    Raises:
+        ValueError: As `confusion_matrix`.
+    """
+    mask = backend.keras_mask(y_pred)
+    y_true, y_pred = _array(y_true), _array(y_pred)
+    form = prediction_form(y_true, y_pred, setting.num_classes, setting.axis)
+    batch = y_true, y_pred, sample_weight, mask
+    if not all(backend.is_concrete(x) for x in batch if x is not None):
+        return Counts(*_count(*batch, form, setting))
+    total = None
+    for piece in _pieces(*batch, form):
+        counts = _run(*piece, form, setting)
+        total = counts if total is None else _sum(total, counts)
+    _check(total.rejected, *batch, form, setting, refuse_nan)
+    return total
+
+
+def _array(values):
+    return values if ops.is_tensor(values) else np.asarray(values)
+
+
+def _sum(one, other):
+    matrix = exact.carry(one.matrix + other.matrix)
+    return Counts(matrix, one.rejected + other.rejected)
+
+
+def _run(y_true, y_pred, sample_weight, mask, form, setting):
+    """`_count` in eager code, compiled where that is faster."""
+    y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
+    if sample_weight is not None:
+        sample_weight = ops.convert_to_tensor(sample_weight)
+    shapes = tuple(
+        None if x is None else (tuple(x.shape), x.dtype)
+        for x in (y_true, y_pred, sample_weight, mask)
+    )
+    function = _compiled(form, setting, shapes)
+    return Counts(*function(y_true, y_pred, sample_weight, mask))
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(form, setting, shapes):
+    """`_count` for the shapes and dtypes of a batch."""
+    (_, (shape, _), sample_weight, mask) = shapes
+    images, *image = form.pixels(shape)
+    # One image after the other takes less memory, and no more time if it is large.
+    by_image = images > 1 and math.prod(image) >= SMALL_IMAGE
+    by_image = by_image and sample_weight is None and mask is None
+    function = functools.partial(
+        _count, form=form, setting=setting, by_image=by_image and backend.maps_fast()
+    )
+    return backend.compiled(function, math.prod(shape))
+
+
+def _count(y_true, y_pred, sample_weight, mask, form, setting, by_image=False):
+    """`Counts` as a pair, in code that can be compiled."""
+    size = setting.num_classes
+    shape = size + 2, size + 1
+
+    def table_of(image):
+        y_true, y_pred = (ops.expand_dims(x, 0) for x in image)
+        cells, _, _ = _cells(y_true, y_pred, None, None, form, setting)
+        return backend.count_ids(cells, math.prod(shape))
+
+    bad_weights = 0.0
+    if by_image:
+        counts = ops.sum(ops.map(table_of, (y_true, y_pred)), axis=0)
+        table = exact.from_counts(counts)
+    else:
+        cells, weights, bad_weights = _cells(
+            y_true, y_pred, sample_weight, mask, form, setting
+        )
+        if weights is None:
+            table = exact.from_counts(backend.count_ids(cells, math.prod(shape)))
+        else:
+            table = exact.from_weights(weights, cells, math.prod(shape))
+    table = ops.reshape(table, (exact.PARTS, *shape))
+    labels = exact.rounded(ops.sum(table[:, -1], axis=-1))
+    predictions = exact.rounded(ops.sum(table[:, :size, -1], axis=-1))
+    bad_weights = ops.convert_to_tensor(bad_weights, "float32")
+    return table[:, :size, :size], ops.stack([labels, predictions, bad_weights])
+
+
+def _cells(y_true, y_pred, sample_weight, mask, form, setting):
+    """The place of each pixel in a table of labels by predictions, and its weight.
+
+    The table has two rows more than there are classes, for void and for labels that
+    are none, and one column more, for predictions that are none.
+    """
+    size = setting.num_classes
+    y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
+    labels = read_labels(
+        y_true,
+        _label_shape(y_true, y_pred, form, size),
+        setting.ignored,
+        form.axis,
+        multi_label=None,
+        check=False,
+    )
+    valid, weights, bad_weights = labels.valid, None, 0.0
+    if mask is not None:
+        valid = ops.logical_and(valid, pixel_weights(mask, valid) > 0)
+    if sample_weight is not None:
+        weights = ops.cast(pixel_weights(sample_weight, valid), "float32")
+        fits = ops.logical_and(weights >= 0, weights < exact.LARGEST_WEIGHT)
+        bad_weights = ops.sum(ops.cast(ops.logical_not(fits), "float32"))
+        weights = ops.where(fits, weights, 0)
+        valid = ops.logical_and(valid, weights > 0)
+        weights = ops.reshape(ops.where(labels.invalid, 1, weights), (-1,))
+    ids = class_ids(labels, form.axis)
+    void = ops.where(labels.invalid, size + 1, size)
+    rows = ops.where(valid, ids, void)
+    columns = predicted_classes(
+        y_pred, form, size, setting.threshold, setting.from_logits
+    )
+    cells = ops.reshape(rows * (size + 1) + columns, (-1,))
+    return cells, weights, bad_weights
+
+
+def _label_shape(y_true, y_pred, form, num_classes):
+    """The shape of predictions by which `read_labels` reads these labels."""
+    shape = form.scores_shape(y_pred.shape, num_classes)
+    is_rows = len(y_true.shape) == len(shape) and y_true.shape[form.axis] == num_classes
+    if form.kind == "binary" and not is_rows:  # floats are probabilities of class 1
+        return (*shape[: form.axis], 1, *shape[form.axis + 1 :])
+    return shape
+
+
+def _pieces(y_true, y_pred, sample_weight, mask, form):
+    """Yields parts of a batch, of about `PIECE` pixels where slicing costs nothing."""
+    pixels = form.pixels(y_pred.shape)
+    is_whole = sample_weight is not None or mask is not None
+    if is_whole or math.prod(pixels) <= PIECE or not backend.slices_are_views(y_pred):
+        yield y_true, y_pred, sample_weight, mask
+        return
+    size = math.prod(pixels[1:])
+    images = max(1, PIECE // size)
+    rows = max(1, PIECE * pixels[1] // size) if size > PIECE else None
+    extra = len(y_true.shape) > len(pixels)
+    has_axis = extra and form.axis == 1 and tuple(y_true.shape[2:]) == pixels[1:]
+    for first in range(0, pixels[0], images):
+        some = slice(first, first + images)
+        if rows is None:
+            yield y_true[some], y_pred[some], None, None
+            continue
+        for start in range(0, pixels[1], rows):
+            part = slice(start, start + rows)
+            yield (
+                y_true[some, :, part] if has_axis else y_true[some, part],
+                y_pred[some, part]
+                if pixels[1] == y_pred.shape[1]
+                else y_pred[some, :, part],
+                None,
+                None,
+            )
+
+
+def _check(rejected, y_true, y_pred, sample_weight, mask, form, setting, refuse_nan):
+    """Raises if something was rejected that is bad input."""
+    labels, predictions, weights = backend.to_numpy(rejected)
+    shape = _label_shape(y_true, y_pred, form, setting.num_classes)
+    read = functools.partial(
+        read_labels, y_true, shape, setting.ignored, form.axis, multi_label=None
+    )
+    if labels:
+        read(check=True)
+    if weights:
+        given = backend.to_numpy(ops.convert_to_tensor(sample_weight))
+        raise ValueError(
+            "`sample_weight` must be numbers from 0 to below 2**32. Received: "
+            f"sample_weight of values from {given.min():.6g} to {given.max():.6g}. "
+            "A weight of 0 leaves a pixel out."
+        )
+    if not predictions:
+        return
+    if form.kind == "scores":
+        if refuse_nan:
+            raise ValueError(
+                f"`y_pred` must not be NaN. Received: {predictions:.0f} valid pixels "
+                "with NaN. The weights of the model may be NaN: lower the learning "
+                "rate, or look for NaN in its inputs."
+            )
+        return
+    valid = backend.to_numpy(read(check=False).valid)
+    values = backend.to_numpy(as_tensor(y_pred)).astype("float64").reshape(valid.shape)
+    values = values[valid]
+    if form.kind == "ids":
+        wrong = values[(values < 0) | (values >= setting.num_classes)]
+        values, counts = np.unique(wrong, return_counts=True)
+        found = zip(values[:5], counts[:5], strict=True)
+        raise ValueError(
+            f"`y_pred` must be classes, 0 to {setting.num_classes - 1}. Received: "
+            + ", ".join(f"{value:.0f} ({number} times)" for value, number in found)
+            + ". If the model has more classes, pass a larger `num_classes`; a model "
+            "cannot answer void."
+        )
+    known = values[~np.isnan(values)]
+    low, high = (known.min(), known.max()) if known.size else (0, 0)
+    if low < -TOLERANCE or high > 1 + TOLERANCE:
+        raise ValueError(
+            "`y_pred` of one sigmoid unit must be probabilities, between 0 and 1, with "
+            f"from_logits=False. Received: y_pred from {low:.6g} to {high:.6g}. If the "
+            "last layer of the model has no activation these are logits: pass "
+            "`from_logits=True`."
+        )
+    if refuse_nan:
+        raise ValueError(f"`y_pred` must not be NaN. Received: {predictions:.0f} NaN.")

@@ -1,0 +1,180 @@
+"""What predictions are, by their shape and dtype, and the class of each pixel."""
+
+import math
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from keras_trainfix import backend
+from keras_trainfix.labels import same_size, static_shape, wide
+
+TOLERANCE = 1e-3  # of probabilities that left [0, 1] by rounding
+
+
+class Form(NamedTuple):
+    """What `prediction_form` found.
+
+    Attributes:
+        kind: `"scores"` with a class axis, `"binary"` (one sigmoid unit) or `"ids"`.
+        axis: Integer, 1 or more: where scores have the class axis, and one-hot labels.
+        squeeze: The axis of size 1 that a number a pixel has in vain, or None.
+    """
+
+    kind: str
+    axis: int
+    squeeze: int | None = None
+
+    def pixels(self, shape):
+        """The pixel shape of predictions of this form."""
+        removed = self.axis if self.kind == "scores" else self.squeeze
+        if removed is None:
+            return tuple(shape)
+        return (*shape[:removed], *shape[removed + 1 :])
+
+    def scores_shape(self, shape, num_classes):
+        """The shape that scores of the same pixels have, for `read_labels`."""
+        pixels = self.pixels(shape)
+        return (*pixels[: self.axis], num_classes, *pixels[self.axis :])
+
+
+def prediction_form(y_true, y_pred, num_classes, axis):
+    """What kind of predictions `y_pred` are.
+
+    Integers and booleans are class ids, `(N, ...)` or `(N, ..., 1)`, or one-hot,
+    `(N, ..., C)`. Floats are scores `(N, ..., C)`; or, of two classes, what one sigmoid
+    unit gives, `(N, ..., 1)` or `(N, ...)`. Shapes and dtypes decide, so that compiled
+    and eager code agree; where they do not suffice it is an error.
+
+    Args:
+        y_true: Tensor of labels.
+        y_pred: Tensor of predictions.
+        num_classes: Integer `C`.
+        axis: Integer, the class axis of `y_pred`.
+
+    Returns:
+        `Form`.
+
+    Raises:
+        ValueError: If it is none of these, or could be two.
+    """
+    labels, shape = static_shape(y_true.shape), static_shape(y_pred.shape)
+    dtype = keras.backend.standardize_dtype(y_pred.dtype)
+    is_float = "float" in dtype
+    received = (
+        f"Received: y_pred.shape={shape}, y_pred.dtype={dtype}, "
+        f"y_true.shape={labels}, num_classes={num_classes}, axis={axis}."
+    )
+    size = shape[axis] if -len(shape) <= axis < len(shape) else 0
+    if is_float and size is None:
+        raise ValueError(
+            "The size of the class axis of `y_pred` must be known when the graph is "
+            f"compiled. {received} Use `keras.ops.reshape`, or `set_shape` in a "
+            "tf.data pipeline."
+        )
+    kinds = [
+        form
+        for form in _candidates(shape, size, is_float, num_classes, axis)
+        if _labels_fit(labels, form, shape, num_classes)
+    ]
+    if not kinds:
+        raise ValueError(
+            f"`y_pred` must be scores with {num_classes} entries on axis {axis}, or "
+            "integer class ids, one a pixel"
+            + (", or what one sigmoid unit gives" if num_classes == 2 else "")
+            + f", and `y_true` labels of its pixels. {received} "
+            + _way_out(labels, shape, size, num_classes, is_float)
+        )
+    scores, *others = kinds
+    if is_float or not others:
+        return scores
+    # Integers where the last axis has as many entries as there are classes.
+    if not backend.is_concrete(y_pred) or (_is_one_hot(y_pred, axis)):
+        raise ValueError(
+            "`y_pred` can be class ids, one a pixel, or one-hot rows. "
+            f"{received} For ids pass `y_pred[..., None]`, for one-hot rows "
+            f"`keras.ops.argmax(y_pred, {axis})`."
+        )
+    return others[0]
+
+
+def predicted_classes(y_pred, form, num_classes, threshold=0.5, from_logits=False):
+    """The integer class of each pixel; `num_classes` where the prediction is none.
+
+    Args:
+        y_pred: Tensor of predictions.
+        form: Its `Form`.
+        num_classes: Integer.
+        threshold: Float, the probability above which a sigmoid unit says class 1.
+        from_logits: Whether a sigmoid unit gives logits.
+
+    Returns:
+        Integer tensor of the pixel shape.
+    """
+    if form.kind == "scores":
+        is_float = "float" in keras.backend.standardize_dtype(y_pred.dtype)
+        scores = y_pred if is_float else ops.cast(y_pred, "float32")
+        ids, is_nan = backend.arg_max(scores, form.axis)
+        return ops.where(is_nan, num_classes, ids)
+    if form.squeeze is not None:
+        y_pred = ops.squeeze(y_pred, form.squeeze)
+    if form.kind == "binary":
+        y_pred = wide(y_pred)
+        bound = math.log(threshold / (1 - threshold)) if from_logits else threshold
+        ids = ops.cast(y_pred > bound, "int32")
+        low, high = (
+            (-math.inf, math.inf) if from_logits else (-TOLERANCE, 1 + TOLERANCE)
+        )
+        fits = ops.logical_and(y_pred >= low, y_pred <= high)  # NaN does not
+        return ops.where(fits, ids, num_classes)
+    if keras.backend.standardize_dtype(y_pred.dtype) == "bool":
+        y_pred = ops.cast(y_pred, "int32")
+    is_class = ops.logical_and(y_pred >= 0, y_pred < num_classes)
+    return ops.where(is_class, ops.cast(y_pred, "int32"), num_classes)
+
+
+def _candidates(shape, size, is_float, num_classes, axis):
+    """Yields the forms that predictions of this shape may have, scores first."""
+    rank = len(shape)
+    if rank > 1 and size == num_classes and axis % rank > 0:
+        yield Form("scores", axis % rank)
+    if is_float and num_classes != 2:
+        return
+    kind = "binary" if is_float else "ids"
+    for squeeze in dict.fromkeys((axis % rank, rank - 1) if rank > 1 else ()):
+        if squeeze > 0 and shape[squeeze] == 1:
+            yield Form(kind, axis % rank or rank - 1, squeeze)
+            return
+    if rank:
+        yield Form(kind, axis % (rank + 1) or rank)
+
+
+def _labels_fit(labels, form, shape, num_classes):
+    """Whether labels can be of the pixels of these predictions."""
+    pixels, axis = form.pixels(shape), form.axis
+    forms = (
+        pixels,
+        (*pixels, 1),
+        (*pixels[:axis], 1, *pixels[axis:]),
+        form.scores_shape(shape, num_classes),
+    )
+    return any(
+        len(labels) == len(form) and all(map(same_size, labels, form)) for form in forms
+    )
+
+
+def _is_one_hot(y_pred, axis):
+    rows = ops.cast(y_pred, "int32")
+    is_bit = ops.all(ops.logical_or(rows == 0, rows == 1))
+    return bool(is_bit) and bool(ops.all(ops.sum(rows, axis=axis) == 1))
+
+
+def _way_out(labels, shape, size, num_classes, is_float):
+    if is_float and num_classes > 2 and (size == 1 or len(shape) <= len(labels)):
+        return (
+            "If they are class ids, cast them: `keras.ops.cast(y_pred, 'int32')`. If "
+            "they come from one sigmoid unit there are two classes: num_classes=2."
+        )
+    if is_float and size not in (0, 1, num_classes) and len(shape) > 1:
+        return f"If the model has {size} classes, pass num_classes={size}."
+    return "Pass `axis` if the classes are on another axis, or reshape the labels."
