@@ -115,10 +115,7 @@ def mean_of_known(values, wanted):
 
 
 def _from_confusion(score, matrix, ignore_class):
-    if ops.is_tensor(matrix):
-        matrix = wide(matrix)
-    else:
-        matrix = np.asarray(matrix, "float64")
+    matrix = wide(matrix) if ops.is_tensor(matrix) else np.asarray(matrix, "float64")
     shape = tuple(matrix.shape)
     if len(shape) != 2 or shape[0] != shape[1]:
         raise ValueError(

@@ -25,8 +25,8 @@ class DiceScore(ConfusionMetric):
             class 1. Defaults to `0.5`.
         from_logits: Whether one sigmoid unit gives logits. With a class axis it does
             not matter: the highest score counts. Defaults to `False`.
-        per_class: Whether `result` is a dict: `"dice_score"`, and `"dice/<name>"` for each
-            class, NaN where it is absent. Defaults to `False`, a scalar.
+        per_class: Whether `result` is a dict: `"dice_score"`, and `"dice/<name>"` for
+            each class, NaN where it is absent. Defaults to `False`, a scalar.
         class_names: List of strings, one for each class, or None for their numbers.
         name: String, the name of the metric.
         dtype: Dtype of the result. Counts are exact whatever it is.

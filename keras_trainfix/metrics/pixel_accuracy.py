@@ -85,5 +85,21 @@ class PixelAccuracy(ConfusionMetric):
             dtype,
         )
 
+        if average not in ("micro", "macro"):
+            raise ValueError(
+                "`average` must be 'micro' (over pixels) or 'macro' (over classes). "
+                f"Received: average={average!r}."
+            )
+        self.average = average
+
     def scores(self, parts):
-        return self.by_class(dice(*self.outcomes(parts)))
+        by_class = self.by_class(accuracy(*self.outcomes(parts)), "mean_class_accuracy")
+        if self.average == "macro" and not self.per_class:
+            return {self.name: by_class["mean_class_accuracy"]}
+        correct = ops.sum(class_outcomes(parts)[0], axis=-1)
+        counted = ops.sum(parts, axis=(-2, -1))
+        overall = ratio(exact.rounded(correct), exact.rounded(counted))
+        return {self.name: overall, **by_class}
+
+    def get_config(self):
+        return {**super().get_config(), "average": self.average}
