@@ -419,7 +419,7 @@ def widest(dtype):
     if keras.backend.backend() == "jax":
         import jax
 
-        return f"{dtype}{64 if jax.config.jax_enable_x64 else 32}"
+        return f"{dtype}{64 if jax.config.read('jax_enable_x64') else 32}"
     return f"{dtype}64"
 
 

@@ -128,7 +128,9 @@ def checked_setting(num_classes, ignore_class, axis, threshold, from_logits):
         )
     if not isinstance(axis, numbers.Integral):
         raise ValueError(f"`axis` must be an integer. Received: axis={axis!r}.")
-    return Setting(int(num_classes), ignored, axis, float(threshold), bool(from_logits))
+    return Setting(
+        int(num_classes), ignored, int(axis), float(threshold), bool(from_logits)
+    )
 
 
 def count(y_true, y_pred, sample_weight, setting, refuse_nan=False):
@@ -155,10 +157,8 @@ def count(y_true, y_pred, sample_weight, setting, refuse_nan=False):
     batch = y_true, y_pred, sample_weight, mask
     if not all(backend.is_concrete(x) for x in batch if x is not None):
         return Counts(*_count(*batch, form, setting))
-    total = None
-    for piece in _pieces(*batch, form):
-        counts = _run(*piece, form, setting)
-        total = counts if total is None else _sum(total, counts)
+    run = functools.partial(_run, form=form, setting=setting)
+    total = functools.reduce(_sum, (run(*piece) for piece in _pieces(*batch, form)))
     _check(total.rejected, *batch, form, setting, refuse_nan)
     return total
 

@@ -203,12 +203,12 @@ class ConfusionMetric(keras.Metric):
         if self._has_warned or not backend.is_concrete(rejected):
             return
         labels, predictions, weights = backend.to_numpy(rejected)
-        found = {
+        kinds = {
             "labels that are neither a class nor ignored": labels,
             "predictions that are NaN, or no class or probability": predictions,
             "weights that are negative or not finite": weights,
         }
-        found = [f"{n:.0f} {kind}" for kind, n in found.items() if n]
+        found = [f"{n:.0f} {kind}" for kind, n in kinds.items() if n]
         if found:
             self._has_warned = True
             warnings.warn(

@@ -1,7 +1,11 @@
 """Pixel accuracy over a data set."""
 
 import keras
+from keras import ops
 
+from keras_trainfix.metrics import exact
+from keras_trainfix.metrics.class_scores import accuracy, ratio
+from keras_trainfix.metrics.class_scores import outcomes as class_outcomes
 from keras_trainfix.metrics.confusion_metric import ConfusionMetric
 
 

@@ -122,9 +122,7 @@ def predicted_classes(y_pred, form, num_classes, threshold=0.5, from_logits=Fals
         y_pred = wide(y_pred)
         bound = math.log(threshold / (1 - threshold)) if from_logits else threshold
         ids = ops.cast(y_pred > bound, "int32")
-        _low, _high = (
-            (-math.inf, math.inf) if from_logits else (-TOLERANCE, 1 + TOLERANCE)
-        )
+        slack = math.inf if from_logits else TOLERANCE
         fits = ops.logical_and(y_pred >= -slack, y_pred <= 1 + slack)  # NaN does not
         return ops.where(fits, ids, num_classes)
     if keras.backend.standardize_dtype(y_pred.dtype) == "bool":
