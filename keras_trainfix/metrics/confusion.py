@@ -164,7 +164,7 @@ def count(y_true, y_pred, sample_weight, setting, refuse_nan=False):
 
 
 def _array(values):
-    return values if ops.is_tensor(values) else np.asarray(values)
+    return ops.stop_gradient(values) if ops.is_tensor(values) else np.asarray(values)
 
 
 def _sum(one, other):
@@ -282,21 +282,16 @@ def _pieces(y_true, y_pred, sample_weight, mask, form):
         return
     size = math.prod(pixels[1:])
     images = max(1, PIECE // size)
-    rows = max(1, PIECE * pixels[1] // size) if size > PIECE else None
-    extra = len(y_true.shape) > len(pixels)
-    has_axis = extra and form.axis == 1 and tuple(y_true.shape[2:]) == pixels[1:]
-    for first in range(0, pixels[0], images):
-        some = slice(first, first + images)
-        if rows is None:
-            yield y_true[some], y_pred[some], None, None
-            continue
-        for start in range(0, pixels[1], rows):
-            part = slice(start, start + rows)
+    rows = max(1, PIECE * pixels[1] // size) if size > PIECE else pixels[1]
+    # The second axis of pixels, where it is not that of the array.
+    true_first = len(y_true.shape) > len(pixels) and y_true.shape[2:] == pixels[1:]
+    pred_first = 1 in (form.squeeze, form.axis if form.kind == "scores" else None)
+    for image in range(0, pixels[0], images):
+        for row in range(0, pixels[1], rows):
+            part = slice(image, image + images), slice(row, row + rows)
             yield (
-                y_true[some, :, part] if has_axis else y_true[some, part],
-                y_pred[some, part]
-                if pixels[1] == y_pred.shape[1]
-                else y_pred[some, :, part],
+                y_true[part[0], :, part[1]] if true_first else y_true[part],
+                y_pred[part[0], :, part[1]] if pred_first else y_pred[part],
                 None,
                 None,
             )
