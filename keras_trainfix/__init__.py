@@ -19,8 +19,14 @@ from keras_trainfix.metrics.class_scores import (
 from keras_trainfix.metrics.confusion import confusion_matrix
 from keras_trainfix.metrics.confusion_matrix import ConfusionMatrix
 from keras_trainfix.metrics.dice_score import DiceScore
+from keras_trainfix.metrics.masked_mean import MaskedMean
 from keras_trainfix.metrics.mean_iou import MeanIoU
 from keras_trainfix.metrics.pixel_accuracy import PixelAccuracy
+from keras_trainfix.metrics.spread import (
+    PredictionSpread,
+    TargetSpread,
+    prediction_spread,
+)
 from keras_trainfix.models.freeze import freeze_batch_norm, unfreeze_batch_norm
 from keras_trainfix.models.gap import batch_norm_gap
 from keras_trainfix.models.recalibrate import recalibrate_batch_norm
@@ -33,10 +39,13 @@ __all__ = [
     "FrozenBatchNorm",
     "MaskedCrossentropy",
     "MaskedLovasz",
+    "MaskedMean",
     "MaskedSoftDice",
     "MaskedTversky",
     "MeanIoU",
     "PixelAccuracy",
+    "PredictionSpread",
+    "TargetSpread",
     "WeightedSum",
     "accuracy_from_confusion",
     "batch_norm_gap",
@@ -49,6 +58,7 @@ __all__ = [
     "masked_lovasz",
     "masked_soft_dice",
     "masked_tversky",
+    "prediction_spread",
     "recalibrate_batch_norm",
     "unfreeze_batch_norm",
 ]

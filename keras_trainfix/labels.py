@@ -215,13 +215,13 @@ def _form(labels, predictions, axis):
             "the graph is compiled: they tell sparse labels from one-hot ones. "
             f"{received} Use `keras.ops.reshape`, or `set_shape` in a tf.data pipeline."
         )
-    if _fits(labels, pixels):
+    if shapes_fit(labels, pixels):
         return channels, False, None
     for squeezed in (axis, rank - 1):
         rest = labels[:squeezed] + labels[squeezed + 1 :]
-        if labels[squeezed : squeezed + 1] == (1,) and _fits(rest, pixels):
+        if labels[squeezed : squeezed + 1] == (1,) and shapes_fit(rest, pixels):
             return channels, False, squeezed
-    if channels > 1 and _fits(labels, predictions):
+    if channels > 1 and shapes_fit(labels, predictions):
         return channels, True, None
     raise ValueError(
         f"`y_true` must have shape {pixels} or {(*pixels, 1)} (sparse)"
@@ -330,5 +330,6 @@ def same_size(size, other):
     return size is None or other is None or size == other
 
 
-def _fits(shape, other):
+def shapes_fit(shape, other):
+    """Whether two static shapes may be equal."""
     return len(shape) == len(other) and all(map(same_size, shape, other))

@@ -128,9 +128,13 @@ class MaskedLoss(keras.Loss):
 
     def reduce(self, pixels, reduction):
         """The loss of `Pixels`."""
-        settings = {key: getattr(self, key) for key in self.settings}
-        values, weights = type(self).core(pixels, self.class_weight, **settings)
+        values, weights = self.values(pixels)
         return reduce_loss(pixels, values, weights, reduction)
+
+    def values(self, pixels):
+        """The values and weights of `Pixels` before reduction."""
+        settings = {key: getattr(self, key) for key in self.settings}
+        return type(self).core(pixels, self.class_weight, **settings)
 
     def get_config(self):
         return {

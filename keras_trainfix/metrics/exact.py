@@ -92,6 +92,20 @@ def _split(numbers):
     return ops.stack([numbers - ones, ones, middle, high])
 
 
+def add_to_pair(pair, amount):
+    """Adds to a sum that is kept with its rounding error: float32 tensors `(2, ...)`.
+
+    The two add up to the sum in about 48 bits. Amounts may be of either sign.
+
+    Reference:
+        [Knuth, The Art of Computer Programming, vol. 2, 4.2.2](https://www-cs-faculty.stanford.edu/~knuth/taocp.html).
+    """
+    total, error = pair[0], pair[1]
+    new = total + amount
+    part = new - total
+    return ops.stack([new, error + ((total - (new - part)) + (amount - part))])
+
+
 def to_numpy(parts):
     """The numbers as a NumPy array: int64, or float64 where one has a fraction."""
     parts = backend.to_numpy(parts).astype("float64")

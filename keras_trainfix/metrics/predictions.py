@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.labels import same_size, static_shape, wide
+from keras_trainfix.labels import shapes_fit, static_shape, wide
 
 TOLERANCE = 1e-3  # of probabilities that left [0, 1] by rounding
 
@@ -156,9 +156,7 @@ def _labels_fit(labels, form, shape, num_classes):
         (*pixels[:axis], 1, *pixels[axis:]),
         form.scores_shape(shape, num_classes),
     )
-    return any(
-        len(labels) == len(form) and all(map(same_size, labels, form)) for form in forms
-    )
+    return any(shapes_fit(labels, form) for form in forms)
 
 
 def _is_one_hot(y_pred, axis):

@@ -1,0 +1,120 @@
+"""The mean of a loss over all valid pixels of a data set."""
+
+import keras
+from keras import ops
+
+from keras_trainfix import backend
+from keras_trainfix.losses.masked_loss import MaskedLoss
+from keras_trainfix.losses.weighted_sum import WeightedSum
+from keras_trainfix.metrics import exact
+from keras_trainfix.weights import pixel_weights
+
+
+@keras.saving.register_keras_serializable(package="keras_trainfix")
+class MaskedMean(keras.Metric):
+    """The mean of a loss over all valid pixels of an epoch.
+
+    Keras reports a loss as the mean over batches, in which a batch with few valid
+    pixels counts as much as one with many: `val_loss` changes with the batch size. This
+    is `sum(w * l) / sum(w)` over the data set, whatever the batches, with the weights
+    of the loss. NaN where there is no valid pixel.
+
+    Args:
+        loss: A loss of this package, or one of Keras' that has a value for each pixel
+            or sample, as an instance or by name; one with `ignore_class` leaves its
+            void pixels out. Of a loss of images, such as `MaskedSoftDice`, it is the
+            mean over images. Of a `WeightedSum` take one metric for each of its losses.
+        name: String, the name of the metric. Defaults to None, `"mean_"` and the name
+            of the loss.
+        dtype: Dtype of the result.
+
+    Call arguments:
+        y_true: Labels, as `loss` takes them.
+        y_pred: Predictions, as `loss` takes them.
+        sample_weight: Weights that broadcast from the left.
+
+    Raises:
+        TypeError: If `loss` is none that has values of pixels, images or samples.
+        ValueError: As the loss.
+
+    Examples:
+        >>> from keras_trainfix import MaskedCrossentropy
+        >>> metric = MaskedMean(MaskedCrossentropy())
+        >>> metric.update_state(np.array([[0, 0]]), np.array([[[0.5, 0.5]] * 2]))
+        >>> metric.update_state(np.array([[1, 255]]), np.array([[[0.9, 0.1]] * 2]))
+        >>> round(float(metric.result()), 4)  # (2 * -log(0.5) - log(0.1)) / 3
+        1.2296
+    """
+
+    def __init__(self, loss, name=None, dtype=None):
+        loss = keras.losses.get(loss) if isinstance(loss, str) else loss
+        if isinstance(loss, WeightedSum) or not isinstance(loss, keras.Loss):
+            raise TypeError(
+                "`loss` must be a loss that has values of pixels, images or samples. "
+                f"Received: loss={loss!r}. "
+                + (
+                    "Pass one metric for each of its `losses`."
+                    if isinstance(loss, WeightedSum)
+                    else "Pass an instance of a subclass of `keras.Loss`."
+                )
+            )
+        super().__init__(name=name or f"mean_{loss.name}", dtype=dtype)
+        self.loss = loss
+        self._sums = self.add_variable((2, 2), "zeros", "float32", name="sums")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds the values and weights of a batch."""
+        values, weights = self._values(y_true, y_pred, sample_weight)
+        values, weights = (
+            ops.stop_gradient(ops.cast(x, "float32")) for x in (values, weights)
+        )
+        amounts = ops.stack([ops.sum(values * weights), ops.sum(weights)])
+        self._sums.assign(exact.add_to_pair(self._sums, amounts))
+
+    def result(self):
+        """The mean so far, a scalar."""
+        sums = backend.sum_over_processes(ops.convert_to_tensor(self._sums))
+        sums = sums[0] + sums[1]
+        total, weight = sums[0], sums[1]
+        mean = total / ops.where(weight > 0, weight, 1)
+        return ops.cast(ops.where(weight > 0, mean, float("nan")), self.dtype)
+
+    def merge_state(self, metrics):
+        """Adds the sums of other metrics of the same loss.
+
+        Args:
+            metrics: A `MaskedMean` or an iterable of them.
+        """
+        for metric in metrics if isinstance(metrics, (list, tuple)) else [metrics]:
+            pair = exact.add_to_pair(self._sums, metric._sums[0])
+            self._sums.assign(exact.add_to_pair(pair, metric._sums[1]))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "loss": keras.saving.serialize_keras_object(self.loss),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        loss = config["loss"]
+        if isinstance(loss, dict):
+            loss = keras.saving.deserialize_keras_object(loss)
+        return cls(**{**config, "loss": loss})
+
+    def _values(self, y_true, y_pred, sample_weight):
+        if isinstance(self.loss, MaskedLoss):
+            pixels = self.loss.read(y_true, y_pred, sample_weight)
+            return self.loss.values(pixels)
+        values = self.loss.call(
+            ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        )
+        if not len(values.shape):
+            raise TypeError(
+                "`loss` must have a value for each pixel or sample before it is "
+                f"reduced. Received: loss={self.loss!r}, whose value is a scalar. Use "
+                "the loss of keras_trainfix instead, such as `MaskedSoftDice`."
+            )
+        mask = backend.keras_mask(values)
+        valid = ops.ones_like(values, "bool") if mask is None else mask
+        return ops.where(valid, values, 0), pixel_weights(sample_weight, valid)
