@@ -86,6 +86,15 @@ class LossContract(Contract):
         return model
 
 
+class MetricContract(LossContract):
+    """A metric: of the same net, trained with cross-entropy."""
+
+    def model(self, **kwargs):
+        model = LossContract("", kt.MaskedCrossentropy, self.input_shape).model()
+        model.compile("sgd", model.loss, metrics=[self.build()], **kwargs)
+        return model
+
+
 def from_logits(loss):
     return getattr(loss, "losses", [loss])[0].from_logits
 
@@ -161,6 +170,37 @@ CONTRACTS = [
         ),
         (6, 5, 3),
     ),
+    MetricContract("mean_iou", lambda: kt.MeanIoU(3), (6, 5, 3)),
+    MetricContract(
+        "mean_iou_all_arguments",
+        lambda: kt.MeanIoU(
+            3,
+            ignore_class=(255, 0),
+            threshold=0.4,
+            from_logits=True,
+            per_class=True,
+            class_names=["sky", "road", "car"],
+            name="fine",
+        ),
+        (3, 3, 4, 3),
+    ),
+    MetricContract("dice_score", lambda: kt.DiceScore(3), (7, 3)),
+    MetricContract(
+        "pixel_accuracy",
+        lambda: kt.PixelAccuracy(3, average="macro", ignore_class=(255, 1)),
+        (6, 5, 3),
+    ),
+    MetricContract("boundary_iou", lambda: kt.BoundaryIoU(3, distance=1), (6, 5, 3)),
+    MetricContract("confusion_matrix", lambda: kt.ConfusionMatrix(3), (6, 5, 3)),
+    MetricContract(
+        "masked_mean", lambda: kt.MaskedMean(kt.MaskedSoftDice(), name="m"), (6, 5, 3)
+    ),
+    MetricContract(
+        "prediction_spread", lambda: kt.PredictionSpread(ignore_class=255), (6, 5, 3)
+    ),
+    MetricContract(
+        "target_spread", lambda: kt.TargetSpread(ignore_class=255), (6, 5, 3)
+    ),
 ]
 
 
@@ -175,11 +215,29 @@ def save_all(folder):
         y = model.predict(x, verbose=0)
         np.savez(folder / f"{contract.name}.npz", x=x, y=y)
         if isinstance(contract, LossContract):
-            loss = {
-                "config": keras.losses.serialize(model.loss),
-                "value": float(model.loss(contract.y, y)),
+            measure = contract.build()
+            saved = {
+                "config": keras.saving.serialize_keras_object(measure),
+                "value": value(measure, contract.y, y),
             }
-            (folder / f"{contract.name}.json").write_text(json.dumps(loss))
+            (folder / f"{contract.name}.json").write_text(json.dumps(saved))
+
+
+def value(measure, y_true, y_pred):
+    """What a loss or metric gives, as a list of numbers."""
+    return numbers({"value": measure(y_true, y_pred)})
+
+
+def numbers(logs):
+    """All numbers of a dict of scalars, arrays and dicts, as a list."""
+    found = []
+    for key in sorted(logs):
+        if isinstance(logs[key], dict):
+            found += numbers(logs[key])
+        else:
+            array = keras.ops.convert_to_numpy(logs[key])
+            found += array.astype("float64").ravel().tolist()
+    return found
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@ import functools
 import importlib.util
 
 import keras
+import numpy as np
 import pytest
 
-from benchmarks import batch_norm, losses, measure
+from benchmarks import batch_norm, losses, measure, metrics
 
 
 def test_every_contestant_gets_the_same_number_of_turns():
@@ -53,3 +54,34 @@ def test_losses_run(monkeypatch, capsys):
     for name in losses.OURS:
         assert name in out
         losses.steps_of(name, (1, 4, 4, 3), number=1)
+
+
+def test_metrics_run(monkeypatch, capsys):
+    monkeypatch.setattr(metrics, "SHAPE", (2, 4, 4))
+    monkeypatch.setattr(metrics, "SMALL_SHAPE", (1, 4, 4))
+    monkeypatch.setattr(metrics, "PART", (1, 2, 2))
+
+    def once(contestants, **_):
+        return measure.in_turns(contestants, rounds=1, repeats=1)
+
+    monkeypatch.setattr(metrics, "in_turns", once)
+    monkeypatch.setattr(metrics, "peak_memory", lambda _: 2**30)
+    metrics.main()
+    out = capsys.readouterr().out
+    for name in ("MeanIoU", metrics.KERAS, metrics.REFERENCE, *metrics.KINDS):
+        assert name in out
+    for kind in metrics.KINDS:
+        metrics.updates_of(kind, (1, 4, 4), number=1)
+
+
+def test_contestants_of_metrics_count_the_same():
+    logits, labels = metrics.batch((2, 8, 8))
+    runs = metrics.contestants(logits, labels)
+    runs[metrics.KERAS] = metrics.of_keras(labels, logits)
+    del runs["MeanIoU, weights of pixels"]
+    expected = np.zeros((metrics.CLASSES, metrics.CLASSES))
+    for label, scores in zip(labels.ravel(), logits.reshape(-1, 21), strict=True):
+        if label != 255:
+            expected[label, scores.argmax()] += 1
+    for name, run in runs.items():
+        np.testing.assert_array_equal(run(), expected, name)

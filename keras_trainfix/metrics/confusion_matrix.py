@@ -1,6 +1,7 @@
 """The confusion matrix of a data set, as a metric."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
@@ -79,9 +80,10 @@ class ConfusionMatrix(ConfusionMetric):
         """The counts so far; NaN, with a warning, if there was bad input."""
         rejected = self.rejected()
         if backend.is_concrete(rejected):
-            matrix = backend.exact_tensor(self.confusion_matrix())
-            is_bad = bool(ops.any(rejected > 0))
-            return matrix * float("nan") if is_bad else matrix
+            matrix = self.confusion_matrix()
+            if bool(ops.any(rejected > 0)):
+                matrix = np.full(matrix.shape, np.nan)
+            return backend.exact_tensor(matrix)
         matrix = exact.rounded(self.parts())
         matrix = ops.where(ops.any(rejected > 0), float("nan"), matrix)
         return ops.cast(matrix, self.dtype)
