@@ -18,6 +18,7 @@ from keras_trainfix.metrics.class_scores import (
 )
 from keras_trainfix.metrics.confusion import confusion_matrix
 from keras_trainfix.metrics.confusion_matrix import ConfusionMatrix
+from keras_trainfix.metrics.confusion_plot import save_confusion_plot
 from keras_trainfix.metrics.dice_score import DiceScore
 from keras_trainfix.metrics.masked_mean import MaskedMean
 from keras_trainfix.metrics.mean_iou import MeanIoU
@@ -27,6 +28,7 @@ from keras_trainfix.metrics.spread import (
     TargetSpread,
     prediction_spread,
 )
+from keras_trainfix.metrics.tables import class_table, confusion_table
 from keras_trainfix.models.freeze import freeze_batch_norm, unfreeze_batch_norm
 from keras_trainfix.models.gap import batch_norm_gap
 from keras_trainfix.models.recalibrate import recalibrate_batch_norm
@@ -49,8 +51,10 @@ __all__ = [
     "WeightedSum",
     "accuracy_from_confusion",
     "batch_norm_gap",
+    "class_table",
     "class_weights_from_labels",
     "confusion_matrix",
+    "confusion_table",
     "dice_from_confusion",
     "freeze_batch_norm",
     "iou_from_confusion",
@@ -60,5 +64,6 @@ __all__ = [
     "masked_tversky",
     "prediction_spread",
     "recalibrate_batch_norm",
+    "save_confusion_plot",
     "unfreeze_batch_norm",
 ]

@@ -126,6 +126,7 @@ def _from_confusion(score, matrix, ignore_class):
     # Counts below 0 say that there was bad input, see `confusion_matrix`.
     matrix = lib.where(lib.any(matrix < 0), float("nan"), matrix)
     wanted = wanted_classes(shape[0], ignored_ids(ignore_class))
+    matrix = lib.where(wanted[:, None], matrix, 0)  # pixels of ignored classes are void
     return lib.where(wanted, score(*outcomes(matrix)), float("nan"))
 
 

@@ -7,6 +7,7 @@ from keras import ops
 from keras_trainfix import backend
 from keras_trainfix.metrics import exact
 from keras_trainfix.metrics.confusion_metric import ConfusionMetric
+from keras_trainfix.metrics.tables import confusion_table
 
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")
@@ -87,6 +88,14 @@ class ConfusionMatrix(ConfusionMetric):
         matrix = exact.rounded(self.parts())
         matrix = ops.where(ops.any(rejected > 0), float("nan"), matrix)
         return ops.cast(matrix, self.dtype)
+
+    def to_markdown(self):
+        """A table of the counts: see `confusion_table`.
+
+        Returns:
+            String.
+        """
+        return confusion_table(self.confusion_matrix(), self.class_names)
 
     def get_config(self):
         config = super().get_config()

@@ -17,6 +17,8 @@ from keras_trainfix.metrics.class_scores import (
     outcomes as class_outcomes,
 )
 from keras_trainfix.metrics.confusion import checked_setting, count
+from keras_trainfix.metrics.confusion_plot import save_confusion_plot
+from keras_trainfix.metrics.tables import checked_names, class_table
 
 
 class ConfusionMetric(keras.Metric):
@@ -109,6 +111,34 @@ class ConfusionMetric(keras.Metric):
             NumPy array `(C, C)`: int64, or float64 where weights have made fractions.
         """
         return exact.to_numpy(self.parts())
+
+    def class_table(self):
+        """A Markdown table of the classes, those that fail first: see `class_table`.
+
+        Returns:
+            String.
+        """
+        return class_table(
+            self.confusion_matrix(), self.class_names, self._setting.ignored
+        )
+
+    def plot(self, path=None, normalize=True):
+        """A picture of the confusion matrix: see `save_confusion_plot`.
+
+        Args:
+            path: Where to save it, or None.
+            normalize: Whether to show shares of the pixels of each label, or counts.
+
+        Returns:
+            `matplotlib.figure.Figure`.
+        """
+        return save_confusion_plot(
+            self.confusion_matrix(),
+            path,
+            self.class_names,
+            self._setting.ignored,
+            normalize,
+        )
 
     def load_confusion_matrix(self, matrix):
         """Replaces the counts, as by those of `confusion_matrix()` of another run.
@@ -219,17 +249,3 @@ class ConfusionMetric(keras.Metric):
                 "on one batch.",
                 stacklevel=4,
             )
-
-
-def checked_names(class_names, num_classes):
-    """`class_names` as a list of distinct strings, or None."""
-    if class_names is None:
-        return None
-    names = list(class_names)
-    is_fitting = len(names) == num_classes == len(set(names))
-    if isinstance(class_names, str) or not is_fitting:
-        raise ValueError(
-            f"`class_names` must be {num_classes} different names, one for each class. "
-            f"Received: class_names={class_names!r}. Ignored classes need one as well."
-        )
-    return [str(name) for name in names]

@@ -21,9 +21,9 @@ class MaskedMean(keras.Metric):
 
     Args:
         loss: A loss of this package, or one of Keras' that has a value for each pixel
-            or sample, as an instance or by name; one with `ignore_class` leaves its
-            void pixels out. Of a loss of images, such as `MaskedSoftDice`, it is the
-            mean over images. Of a `WeightedSum` take one metric for each of its losses.
+            or sample: an instance, a function or a name. If it has `ignore_class`, its
+            void pixels are left out. Of a loss of images, such as `MaskedSoftDice`, it
+            is the mean over images. Of a `WeightedSum` take one metric for each loss.
         name: String, the name of the metric. Defaults to None, `"mean_"` and the name
             of the loss.
         dtype: Dtype of the result.
@@ -48,17 +48,14 @@ class MaskedMean(keras.Metric):
 
     def __init__(self, loss, name=None, dtype=None):
         loss = keras.losses.get(loss) if isinstance(loss, str) else loss
-        if isinstance(loss, WeightedSum) or not isinstance(loss, keras.Loss):
+        if isinstance(loss, WeightedSum) or not callable(loss):
             raise TypeError(
                 "`loss` must be a loss that has values of pixels, images or samples. "
-                f"Received: loss={loss!r}. "
-                + (
-                    "Pass one metric for each of its `losses`."
-                    if isinstance(loss, WeightedSum)
-                    else "Pass an instance of a subclass of `keras.Loss`."
-                )
+                f"Received: loss={loss!r}. Of a `WeightedSum` pass one metric for each "
+                "of its `losses`."
             )
-        super().__init__(name=name or f"mean_{loss.name}", dtype=dtype)
+        loss_name = loss.name if isinstance(loss, keras.Loss) else loss.__name__
+        super().__init__(name=name or f"mean_{loss_name}", dtype=dtype)
         self.loss = loss
         self._sums = self.add_variable((2, 2), "zeros", "float32", name="sums")
 
@@ -106,9 +103,8 @@ class MaskedMean(keras.Metric):
         if isinstance(self.loss, MaskedLoss):
             pixels = self.loss.read(y_true, y_pred, sample_weight)
             return self.loss.values(pixels)
-        values = self.loss.call(
-            ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-        )
+        function = getattr(self.loss, "call", self.loss)  # a loss before reduction
+        values = function(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
         if not len(values.shape):
             raise TypeError(
                 "`loss` must have a value for each pixel or sample before it is "

@@ -1,0 +1,227 @@
+"""Confusion matrices to read: as a table of classes, and as one of counts."""
+
+import numpy as np
+from keras import ops
+
+from keras_trainfix.backend import to_numpy
+from keras_trainfix.label_errors import shown
+from keras_trainfix.labels import ignored_ids
+from keras_trainfix.metrics.class_scores import (
+    accuracy_from_confusion,
+    dice_from_confusion,
+    iou_from_confusion,
+    wanted_classes,
+)
+
+NONE = "\N{EN DASH}"
+
+
+def class_table(matrix, class_names=None, ignore_class=None):
+    """A table of the classes, those that fail first.
+
+    The classes are sorted by IoU, and those that are neither labelled nor predicted
+    come last. "mostly taken for" is the wrong class that most pixels of a class are
+    predicted as, with its share of all pixels that are labelled with the class. The
+    last line has the means over the classes that have a score, as `np.nanmean`, and
+    the number of labelled pixels.
+
+    Args:
+        matrix: Counts `(C, C)` with labels as rows and predictions as columns: an
+            array, a list, or a tensor.
+        class_names: List of strings, one for each class, or None for their numbers.
+            Defaults to `None`.
+        ignore_class: Integer, tuple of integers, or None: classes to leave out.
+            Defaults to `None`.
+
+    Returns:
+        String: a Markdown table, aligned for a terminal as well.
+
+    Raises:
+        ValueError: If `matrix` is not square or not made of finite numbers, 0 or more;
+            if `class_names` are not as many different names; or if `ignore_class`
+            leaves no class.
+
+    Examples:
+        >>> table = class_table([[8, 0], [1, 1]], class_names=["sky", "bird"])
+        >>> print(table)  # doctest: +ELLIPSIS
+        | class       |   IoU |  Dice | recall | precision | pixels |  share | mostly...
+        | :---------- | ----: | ----: | -----: | --------: | -----: | -----: | :---...
+        | bird        | 0.500 | 0.667 |  0.500 |     1.000 |      2 |  20.0% | sky (...
+        | sky         | 0.889 | 0.941 |  1.000 |     0.889 |      8 |  80.0% | ...
+        | mean, total | 0.694 | 0.804 |  0.750 |     0.944 |     10 | 100.0% | ...
+    """
+    matrix, names, wanted = checked_matrix(matrix, class_names, ignore_class)
+    matrix = np.where(wanted[:, None], matrix, 0)
+    scores = [
+        iou_from_confusion(matrix, ignore_class),
+        dice_from_confusion(matrix, ignore_class),
+        accuracy_from_confusion(matrix, ignore_class),
+        accuracy_from_confusion(matrix.T, ignore_class),  # precision
+    ]
+    labelled = np.where(wanted, matrix.sum(axis=1), 0)
+    total = labelled.sum()
+    pixels = count_texts([*labelled, total])
+    rows = []
+    for i in np.argsort(scores[0], kind="stable"):  # NaN is last
+        if wanted[i]:
+            rows.append(
+                [
+                    _in_markdown(names[i]),
+                    *(score_text(score[i]) for score in scores),
+                    pixels[i],
+                    percent_text(labelled[i] / total, 1) if total else NONE,
+                    _taken_for(matrix[i], i, names),
+                ]
+            )
+    share = percent_text(1, 1) if total else NONE
+    means = [score_text(mean_of_known(score)) for score in scores]
+    rows.append(["mean, total", *means, pixels[-1], share, ""])
+    header = ["class", "IoU", "Dice", "recall", "precision", "pixels", "share"]
+    return _markdown([*header, "mostly taken for"], rows, left=(0, 7))
+
+
+def confusion_table(matrix, class_names=None):
+    """A table of the counts themselves.
+
+    Args:
+        matrix: Counts `(C, C)`, as for `class_table`.
+        class_names: List of strings, one for each class, or None for their numbers.
+            Defaults to `None`.
+
+    Returns:
+        String: a Markdown table with labels as rows and predictions as columns,
+        aligned for a terminal as well.
+
+    Raises:
+        ValueError: As `class_table`.
+
+    Examples:
+        >>> print(confusion_table([[1200, 3], [0, 45]], class_names=["sky", "bird"]))
+        | label \\ predicted |   sky | bird |
+        | :---------------- | ----: | ---: |
+        | sky               | 1,200 |    3 |
+        | bird              |     0 |   45 |
+    """
+    matrix, names, _ = checked_matrix(matrix, class_names)
+    names = [_in_markdown(name) for name in names]
+    cells = np.reshape(count_texts(matrix.ravel()), matrix.shape)
+    rows = [[name, *row] for name, row in zip(names, cells, strict=True)]
+    return _markdown(["label \\ predicted", *names], rows, left=(0,))
+
+
+def checked_names(class_names, num_classes):
+    """`class_names` as a list of distinct strings, or None."""
+    if class_names is None:
+        return None
+    names = list(class_names)
+    is_fitting = len(names) == num_classes == len(set(names))
+    if isinstance(class_names, str) or not is_fitting:
+        raise ValueError(
+            f"`class_names` must be {num_classes} different names, one for each class. "
+            f"Received: class_names={class_names!r}. Ignored classes need one as well."
+        )
+    return [str(name) for name in names]
+
+
+def checked_matrix(matrix, class_names, ignore_class=None):
+    """The matrix as int64 or float64, the names, and which classes are wanted."""
+    try:
+        counts = to_numpy(matrix) if ops.is_tensor(matrix) else np.asarray(matrix)
+        counts = counts.astype("int64" if counts.dtype.kind in "biu" else "float64")
+        shape, received = counts.shape, f"matrix of shape {counts.shape}"
+    except (TypeError, ValueError) as error:
+        shape, received = (), f"matrix of type {type(matrix).__name__} ({error})"
+    if len(shape) != 2 or shape[0] != shape[1] or not shape[0]:
+        raise ValueError(
+            "`matrix` must be counts of shape (C, C), labels by predictions. Received: "
+            f"{received}. Pass what `confusion_matrix` returns, not labels and "
+            "predictions."
+        )
+    wrong = ~(np.isfinite(counts) & (counts >= 0))
+    if wrong.any():
+        i, j = np.argwhere(wrong)[0]
+        raise ValueError(
+            "`matrix` must be finite numbers, 0 or more. Received: matrix with "
+            f"{counts[i, j]} at [{i}, {j}]. If it is NaN or -1 everywhere, there was "
+            "bad input in compiled code, which cannot raise: call `confusion_matrix` "
+            "on one batch to see which."
+        )
+    size = len(counts)
+    names = checked_names(class_names, size) or [str(i) for i in range(size)]
+    ignored = ignored_ids(ignore_class)
+    wanted = wanted_classes(size, ignored)
+    if not wanted.any():
+        raise ValueError(
+            "`ignore_class` must leave at least one class. Received: "
+            f"ignore_class={shown(ignored)}, matrix of shape {shape}. Name the ids of "
+            "void alone."
+        )
+    return counts, names, wanted
+
+
+def mean_of_known(values):
+    """The mean of the values that are not NaN; NaN without any."""
+    known = values[~np.isnan(values)]
+    return known.mean() if known.size else np.nan
+
+
+def _taken_for(row, index, names):
+    """The wrong class that most pixels of a row of the matrix are predicted as."""
+    wrong = np.where(np.arange(len(row)) == index, 0, row)
+    most = wrong.argmax()
+    if not wrong[most]:
+        return NONE
+    return f"{_in_markdown(names[most])} ({percent_text(wrong[most] / row.sum())})"
+
+
+def score_text(value, digits=3):
+    """A score, or a dash for NaN."""
+    return NONE if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def percent_text(share, digits=0):
+    """A share that never rounds to nothing or to all."""
+    step = 10.0**-digits
+    if 0 < share < step / 100:
+        return f"<{step:.{digits}f}%"
+    if 1 - step / 100 < share < 1:
+        return f">{100 - step:.{digits}f}%"
+    return f"{share:.{digits}%}"
+
+
+def count_texts(values):
+    """Counts with as many decimals for all as show three digits of the largest."""
+    values, decimals = np.asarray(values), 0
+    if (values != np.rint(values)).any():
+        decimals = max(0, 2 - int(np.floor(np.log10(values.max()))))
+    return [_count(value, decimals) for value in values.tolist()]
+
+
+def _count(value, decimals):
+    least = 10.0**-decimals
+    if 0 < value < least / 2:
+        return f"<{least:.{decimals}f}"
+    # A whole sum of counts may be larger than what floats hold exactly.
+    return f"{value:,.{decimals}f}" if decimals else f"{round(value):,}"
+
+
+def _in_markdown(name):
+    """A name in one cell of a table."""
+    return " ".join(name.split()).replace("|", "\\|")
+
+
+def _markdown(header, rows, left):
+    """A Markdown table with padded cells, of the columns in `left` to the left."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    rules = [
+        ":" + "-" * (width - 1) if i in left else "-" * (width - 1) + ":"
+        for i, width in enumerate(widths)
+    ]
+    lines = [
+        [
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in (header, rules, *rows)
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
