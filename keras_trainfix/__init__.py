@@ -11,6 +11,7 @@ from keras_trainfix.losses.masked_lovasz import MaskedLovasz, masked_lovasz
 from keras_trainfix.losses.masked_soft_dice import MaskedSoftDice, masked_soft_dice
 from keras_trainfix.losses.masked_tversky import MaskedTversky, masked_tversky
 from keras_trainfix.losses.weighted_sum import WeightedSum
+from keras_trainfix.metrics.boundary_iou import BoundaryIoU, boundary_iou
 from keras_trainfix.metrics.class_scores import (
     accuracy_from_confusion,
     dice_from_confusion,
@@ -36,6 +37,7 @@ from keras_trainfix.models.recalibrate import recalibrate_batch_norm
 __version__ = "0.1.0"
 
 __all__ = [
+    "BoundaryIoU",
     "ConfusionMatrix",
     "DiceScore",
     "FrozenBatchNorm",
@@ -51,6 +53,7 @@ __all__ = [
     "WeightedSum",
     "accuracy_from_confusion",
     "batch_norm_gap",
+    "boundary_iou",
     "class_table",
     "class_weights_from_labels",
     "confusion_matrix",

@@ -94,7 +94,11 @@ def is_concrete(tensor):
         return getattr(tensor, "is_fully_addressable", True)
     import torch
 
-    return not torch.compiler.is_compiling() and tensor.device.type != "meta"
+    # Where it looks for shapes alone, Keras calls eager code on made-up numbers.
+    from keras.src.backend.common.symbolic_scope import in_symbolic_scope
+
+    is_symbolic = in_symbolic_scope() or tensor.device.type == "meta"
+    return not (is_symbolic or torch.compiler.is_compiling())
 
 
 def custom_gradient(forward, backward):
@@ -410,6 +414,8 @@ def count_ids(ids, length):
     ops = keras.ops
     ids = ops.reshape(ids, (-1,))
     if keras.backend.backend() == "torch":
+        if ids.device.type == "meta":  # which has no `bincount`
+            return ids.new_zeros(length)
         return ids.bincount(minlength=length)
     return ops.segment_sum(ops.ones_like(ids, "int32"), ids, length)
 

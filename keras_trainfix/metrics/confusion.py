@@ -2,40 +2,20 @@
 
 import functools
 import math
-import numbers
 from typing import Any, NamedTuple
 
-import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.label_errors import shown
-from keras_trainfix.labels import (
-    as_tensor,
-    class_ids,
-    ignored_ids,
-    read_labels,
-)
+from keras_trainfix.labels import as_tensor
 from keras_trainfix.metrics import exact
-from keras_trainfix.metrics.predictions import (
-    TOLERANCE,
-    predicted_classes,
-    prediction_form,
-)
+from keras_trainfix.metrics.predictions import prediction_form
+from keras_trainfix.metrics.reading import as_array, checked_setting, read_pixels
+from keras_trainfix.metrics.rejected import raise_if_rejected
 from keras_trainfix.weights import pixel_weights
 
 PIECE = 2**18  # pixels that are counted at a time, for the memory it takes
 SMALL_IMAGE = 2**14  # pixels below which images are not worth a loop over them
-
-
-class Setting(NamedTuple):
-    """How labels and predictions are read: all that does not depend on a batch."""
-
-    num_classes: int
-    ignored: tuple
-    axis: int
-    threshold: float
-    from_logits: bool
 
 
 class Counts(NamedTuple):
@@ -105,34 +85,6 @@ def confusion_matrix(
     return ops.where(ops.any(counts.rejected > 0), -1, matrix)
 
 
-def checked_setting(num_classes, ignore_class, axis, threshold, from_logits):
-    """`Setting`, or the error about an argument that is out of range."""
-    is_integer = isinstance(num_classes, numbers.Integral)
-    if not is_integer or num_classes < 2:  # so not a bool either
-        raise ValueError(
-            "`num_classes` must be an integer, 2 or more. Received: "
-            f"num_classes={num_classes!r}. One sigmoid unit has two classes, 0 and 1."
-        )
-    ignored = ignored_ids(ignore_class)
-    if all(index in ignored for index in range(num_classes)):
-        raise ValueError(
-            "`ignore_class` must leave at least one class. Received: "
-            f"ignore_class={shown(ignored)}, num_classes={num_classes}. Name the ids "
-            "of void alone."
-        )
-    is_number = isinstance(threshold, numbers.Real)
-    if not is_number or not 0 < threshold < 1:
-        raise ValueError(
-            "`threshold` must be a probability between 0 and 1, also with "
-            f"from_logits=True. Received: threshold={threshold!r}."
-        )
-    if not isinstance(axis, numbers.Integral):
-        raise ValueError(f"`axis` must be an integer. Received: axis={axis!r}.")
-    return Setting(
-        int(num_classes), ignored, int(axis), float(threshold), bool(from_logits)
-    )
-
-
 def count(y_true, y_pred, sample_weight, setting, refuse_nan=False):
     """Counts one batch, in eager and in compiled code.
 
@@ -152,19 +104,17 @@ def count(y_true, y_pred, sample_weight, setting, refuse_nan=False):
         ValueError: As `confusion_matrix`.
     """
     mask = backend.keras_mask(y_pred)
-    y_true, y_pred = _array(y_true), _array(y_pred)
+    y_true, y_pred = as_array(y_true), as_array(y_pred)
     form = prediction_form(y_true, y_pred, setting.num_classes, setting.axis)
     batch = y_true, y_pred, sample_weight, mask
     if not all(backend.is_concrete(x) for x in batch if x is not None):
         return Counts(*_count(*batch, form, setting))
     run = functools.partial(_run, form=form, setting=setting)
     total = functools.reduce(_sum, (run(*piece) for piece in _pieces(*batch, form)))
-    _check(total.rejected, *batch, form, setting, refuse_nan)
+    raise_if_rejected(
+        total.rejected, y_true, y_pred, sample_weight, form, setting, refuse_nan
+    )
     return total
-
-
-def _array(values):
-    return ops.stop_gradient(values) if ops.is_tensor(values) else np.asarray(values)
 
 
 def _sum(one, other):
@@ -235,16 +185,8 @@ def _cells(y_true, y_pred, sample_weight, mask, form, setting):
     are none, and one column more, for predictions that are none.
     """
     size = setting.num_classes
-    y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
-    labels = read_labels(
-        y_true,
-        _label_shape(y_true, y_pred, form, size),
-        setting.ignored,
-        form.axis,
-        multi_label=None,
-        check=False,
-    )
-    valid, weights, bad_weights = labels.valid, None, 0.0
+    ids, columns, valid, invalid = read_pixels(y_true, y_pred, form, setting)
+    weights, bad_weights = None, 0.0
     if mask is not None:
         valid = ops.logical_and(valid, pixel_weights(mask, valid) > 0)
     if sample_weight is not None:
@@ -253,24 +195,10 @@ def _cells(y_true, y_pred, sample_weight, mask, form, setting):
         bad_weights = ops.sum(ops.cast(ops.logical_not(fits), "float32"))
         weights = ops.where(fits, weights, 0)
         valid = ops.logical_and(valid, weights > 0)
-        weights = ops.reshape(ops.where(labels.invalid, 1, weights), (-1,))
-    ids = class_ids(labels, form.axis)
-    void = ops.where(labels.invalid, size + 1, size)
-    rows = ops.where(valid, ids, void)
-    columns = predicted_classes(
-        y_pred, form, size, setting.threshold, setting.from_logits
-    )
+        weights = ops.reshape(ops.where(invalid, 1, weights), (-1,))
+    rows = ops.where(valid, ids, ops.where(invalid, size + 1, size))
     cells = ops.reshape(rows * (size + 1) + columns, (-1,))
     return cells, weights, bad_weights
-
-
-def _label_shape(y_true, y_pred, form, num_classes):
-    """The shape of predictions by which `read_labels` reads these labels."""
-    shape = form.scores_shape(y_pred.shape, num_classes)
-    is_rows = len(y_true.shape) == len(shape) and y_true.shape[form.axis] == num_classes
-    if form.kind == "binary" and not is_rows:  # floats are probabilities of class 1
-        return (*shape[: form.axis], 1, *shape[form.axis + 1 :])
-    return shape
 
 
 def _pieces(y_true, y_pred, sample_weight, mask, form):
@@ -295,55 +223,3 @@ def _pieces(y_true, y_pred, sample_weight, mask, form):
                 None,
                 None,
             )
-
-
-def _check(rejected, y_true, y_pred, sample_weight, mask, form, setting, refuse_nan):
-    """Raises if something was rejected that is bad input."""
-    labels, predictions, weights = backend.to_numpy(rejected)
-    shape = _label_shape(y_true, y_pred, form, setting.num_classes)
-    read = functools.partial(
-        read_labels, y_true, shape, setting.ignored, form.axis, multi_label=None
-    )
-    if labels:
-        read(check=True)
-    if weights:
-        given = backend.to_numpy(ops.convert_to_tensor(sample_weight))
-        raise ValueError(
-            "`sample_weight` must be numbers from 0 to below 2**32. Received: "
-            f"sample_weight of values from {given.min():.6g} to {given.max():.6g}. "
-            "A weight of 0 leaves a pixel out."
-        )
-    if not predictions:
-        return
-    if form.kind == "scores":
-        if refuse_nan:
-            raise ValueError(
-                f"`y_pred` must not be NaN. Received: {predictions:.0f} valid pixels "
-                "with NaN. The weights of the model may be NaN: lower the learning "
-                "rate, or look for NaN in its inputs."
-            )
-        return
-    valid = backend.to_numpy(read(check=False).valid)
-    values = backend.to_numpy(as_tensor(y_pred)).astype("float64").reshape(valid.shape)
-    values = values[valid]
-    if form.kind == "ids":
-        wrong = values[(values < 0) | (values >= setting.num_classes)]
-        values, counts = np.unique(wrong, return_counts=True)
-        found = zip(values[:5], counts[:5], strict=True)
-        raise ValueError(
-            f"`y_pred` must be classes, 0 to {setting.num_classes - 1}. Received: "
-            + ", ".join(f"{value:.0f} ({number} times)" for value, number in found)
-            + ". If the model has more classes, pass a larger `num_classes`; a model "
-            "cannot answer void."
-        )
-    known = values[~np.isnan(values)]
-    low, high = (known.min(), known.max()) if known.size else (0, 0)
-    if low < -TOLERANCE or high > 1 + TOLERANCE:
-        raise ValueError(
-            "`y_pred` of one sigmoid unit must be probabilities, between 0 and 1, with "
-            f"from_logits=False. Received: y_pred from {low:.6g} to {high:.6g}. If the "
-            "last layer of the model has no activation these are logits: pass "
-            "`from_logits=True`."
-        )
-    if refuse_nan:
-        raise ValueError(f"`y_pred` must not be NaN. Received: {predictions:.0f} NaN.")

@@ -1,0 +1,90 @@
+"""Labels and predictions of one batch, as the metrics that count read them."""
+
+import numbers
+from typing import NamedTuple
+
+import numpy as np
+from keras import ops
+
+from keras_trainfix.label_errors import shown
+from keras_trainfix.labels import as_tensor, class_ids, ignored_ids, read_labels
+from keras_trainfix.metrics.predictions import predicted_classes
+
+
+class Setting(NamedTuple):
+    """How labels and predictions are read: all that does not depend on a batch."""
+
+    num_classes: int
+    ignored: tuple
+    axis: int
+    threshold: float
+    from_logits: bool
+
+
+def checked_setting(num_classes, ignore_class, axis, threshold, from_logits):
+    """`Setting`, or the error about an argument that is out of range."""
+    is_integer = isinstance(num_classes, numbers.Integral)
+    if not is_integer or num_classes < 2:  # so not a bool either
+        raise ValueError(
+            "`num_classes` must be an integer, 2 or more. Received: "
+            f"num_classes={num_classes!r}. One sigmoid unit has two classes, 0 and 1."
+        )
+    ignored = ignored_ids(ignore_class)
+    if all(index in ignored for index in range(num_classes)):
+        raise ValueError(
+            "`ignore_class` must leave at least one class. Received: "
+            f"ignore_class={shown(ignored)}, num_classes={num_classes}. Name the ids "
+            "of void alone."
+        )
+    is_number = isinstance(threshold, numbers.Real)
+    if not is_number or not 0 < threshold < 1:
+        raise ValueError(
+            "`threshold` must be a probability between 0 and 1, also with "
+            f"from_logits=True. Received: threshold={threshold!r}."
+        )
+    if not isinstance(axis, numbers.Integral):
+        raise ValueError(f"`axis` must be an integer. Received: axis={axis!r}.")
+    return Setting(
+        int(num_classes), ignored, int(axis), float(threshold), bool(from_logits)
+    )
+
+
+def as_array(values):
+    """A tensor without its gradient, or a NumPy array of anything else."""
+    return ops.stop_gradient(values) if ops.is_tensor(values) else np.asarray(values)
+
+
+def read_pixels(y_true, y_pred, form, setting):
+    """The class of each pixel in the labels and in the predictions.
+
+    Args:
+        y_true: Tensor of labels.
+        y_pred: Tensor of predictions.
+        form: `Form` of the predictions.
+        setting: `Setting`.
+
+    Returns:
+        `(ids, found, valid, invalid)`, tensors of the pixel shape: integer labels, 0
+        where not valid; integer predictions, `num_classes` where one is none; and of
+        `Labels` which count, and which are neither a class nor ignored.
+    """
+    y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
+    labels = labels_of(y_true, y_pred, form, setting, check=False)
+    found = predicted_classes(
+        y_pred, form, setting.num_classes, setting.threshold, setting.from_logits
+    )
+    return class_ids(labels, form.axis), found, labels.valid, labels.invalid
+
+
+def labels_of(y_true, y_pred, form, setting, check):
+    """`read_labels` for the labels of these predictions."""
+    shape = form.scores_shape(y_pred.shape, setting.num_classes)
+    is_rows = (
+        len(y_true.shape) == len(shape)
+        and y_true.shape[form.axis] == setting.num_classes
+    )
+    if form.kind == "binary" and not is_rows:  # floats are probabilities of class 1
+        shape = (*shape[: form.axis], 1, *shape[form.axis + 1 :])
+    return read_labels(
+        y_true, shape, setting.ignored, form.axis, multi_label=None, check=check
+    )
