@@ -350,7 +350,7 @@ def sum_over_replicas(tensor):
 
 def sum_over_processes(tensor):
     """The sum of `tensor` over the processes of `torch.distributed`; else as it is."""
-    if keras.backend.backend() == "torch":
+    if keras.backend.backend() == "torch" and is_concrete(tensor):
         import torch.distributed as distributed
 
         if distributed.is_available() and distributed.is_initialized():
@@ -369,16 +369,11 @@ def compiled(function, size):
         import jax
 
         return jax.jit(function)
-    if backend == "tensorflow" and size >= 2**20:
+    if backend == "tensorflow" and size >= 2**19:
         import tensorflow as tf
 
         return tf.function(function, jit_compile=True, autograph=False)
     return function
-
-
-def maps_fast():
-    """Whether `keras.ops.map` is compiled, and no loop of Python or of TensorFlow."""
-    return keras.backend.backend() == "jax"
 
 
 def slices_are_views(array):

@@ -101,15 +101,15 @@ def read_labels(
     raw = y_true if ops.is_tensor(y_true) else np.asarray(y_true)
     y = as_tensor(raw)
     shapes = static_shape(y.shape), static_shape(shape)
-    channels, is_rows, squeezed = _form(*shapes, axis)
+    channels, is_rows, squeezed = label_form(*shapes, axis)
     num_classes = max(channels, 2)
     if squeezed is not None:
         y = ops.squeeze(y, squeezed)
-    if channels == 1 and _is_float(y):
+    if channels == 1 and is_float(y):
         is_rows, y = True, ops.expand_dims(y, axis)
     _check_exact(y, 2 if is_rows else num_classes, ignored)
 
-    values = y if is_rows and _is_float(y) else _whole(y)
+    values = y if is_rows and is_float(y) else whole(y)
     if is_rows:
         void, known = _read_rows(values, ignored, channels, axis, multi_label)
         values = wide(values)
@@ -193,7 +193,7 @@ def ignored_ids(ignore_class):
     return tuple(dict.fromkeys(map(int, ids)))
 
 
-def _form(labels, predictions, axis):
+def label_form(labels, predictions, axis):
     """`(channels, whether y_true is rows, the axis of y_true to squeeze or None)`."""
     received = (
         f"Received: y_true.shape={labels}, y_pred.shape={predictions}, axis={axis}."
@@ -275,14 +275,14 @@ def as_tensor(raw):
     return ops.convert_to_tensor(raw)
 
 
-def _whole(y):
+def whole(y):
     """int32 labels. What int32 cannot hold becomes +-LARGEST, never another label."""
     dtype = keras.backend.standardize_dtype(y.dtype)
-    if _is_float(y):
+    if is_float(y):
         y = wide(y)
-        is_whole = ops.logical_and(y == ops.floor(y), ops.abs(y) < LARGEST)
-        held = ops.cast(ops.where(is_whole, y, 0), "int32")
-        return ops.where(is_whole, held, LARGEST)
+        iswhole = ops.logical_and(y == ops.floor(y), ops.abs(y) < LARGEST)
+        held = ops.cast(ops.where(iswhole, y, 0), "int32")
+        return ops.where(iswhole, held, LARGEST)
     if dtype in ("uint32", "uint64"):
         y = ops.cast(y, dtype[1:])
         y = ops.where(y < 0, LARGEST, y)
@@ -294,7 +294,7 @@ def _whole(y):
 def _check_exact(y, num_classes, ignored):
     dtype = keras.backend.standardize_dtype(y.dtype)
     limit = EXACT_UP_TO.get(dtype, 8)  # what the 8-bit floats hold
-    if _is_float(y) and max(num_classes - 1, *map(abs, ignored), 0) > limit:
+    if is_float(y) and max(num_classes - 1, *map(abs, ignored), 0) > limit:
         raise ValueError(
             "`y_true` must have a dtype that holds every class and ignored id, and "
             f"{dtype} rounds whole numbers above {limit}. Received: "
@@ -303,7 +303,8 @@ def _check_exact(y, num_classes, ignored):
         )
 
 
-def _is_float(y):
+def is_float(y):
+    """Whether the dtype is one of floats."""
     return "float" in keras.backend.standardize_dtype(y.dtype)
 
 

@@ -9,13 +9,19 @@ from keras import ops
 from keras_trainfix import backend
 from keras_trainfix.labels import as_tensor
 from keras_trainfix.metrics import exact
-from keras_trainfix.metrics.predictions import prediction_form
-from keras_trainfix.metrics.reading import as_array, checked_setting, read_pixels
+from keras_trainfix.metrics.predictions import predicted_classes, prediction_form
+from keras_trainfix.metrics.reading import (
+    as_array,
+    checked_setting,
+    label_rows,
+    read_pixels,
+)
 from keras_trainfix.metrics.rejected import raise_if_rejected
 from keras_trainfix.weights import pixel_weights
 
-PIECE = 2**18  # pixels that are counted at a time, for the memory it takes
-SMALL_IMAGE = 2**14  # pixels below which images are not worth a loop over them
+# Pixels that are counted at a time, for the memory it takes. Of more, torch would cut
+# each operation in threads, which takes longer than the operation.
+PIECE = 2**15
 
 
 class Counts(NamedTuple):
@@ -109,104 +115,112 @@ def count(y_true, y_pred, sample_weight, setting, refuse_nan=False):
     batch = y_true, y_pred, sample_weight, mask
     if not all(backend.is_concrete(x) for x in batch if x is not None):
         return Counts(*_count(*batch, form, setting))
-    run = functools.partial(_run, form=form, setting=setting)
-    total = functools.reduce(_sum, (run(*piece) for piece in _pieces(*batch, form)))
+    if sample_weight is None and mask is None:
+        counts = _count_in_pieces(y_true, y_pred, form, setting)
+    else:
+        counts = Counts(*_run(_count, batch, form, setting))
     raise_if_rejected(
-        total.rejected, y_true, y_pred, sample_weight, form, setting, refuse_nan
+        counts.rejected, y_true, y_pred, sample_weight, form, setting, refuse_nan
     )
-    return total
+    return counts
 
 
-def _sum(one, other):
-    matrix = exact.carry(one.matrix + other.matrix)
-    return Counts(matrix, one.rejected + other.rejected)
+def _count_in_pieces(y_true, y_pred, form, setting):
+    pieces = list(_pieces(y_true, y_pred, form))
+    if len(pieces) == 1:
+        return Counts(*_run(_count, (*pieces[0], None, None), form, setting))
+    table = sum(_run(_table, piece, form, setting) for piece in pieces)
+    return Counts(*_finished(exact.from_counts(table)))
 
 
-def _run(y_true, y_pred, sample_weight, mask, form, setting):
-    """`_count` in eager code, compiled where that is faster."""
-    y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
-    if sample_weight is not None:
-        sample_weight = ops.convert_to_tensor(sample_weight)
-    shapes = tuple(
-        None if x is None else (tuple(x.shape), x.dtype)
-        for x in (y_true, y_pred, sample_weight, mask)
-    )
-    function = _compiled(form, setting, shapes)
-    return Counts(*function(y_true, y_pred, sample_weight, mask))
+def _run(function, tensors, form, setting):
+    """A function of a batch in eager code, compiled where that is faster."""
+    tensors = [None if x is None else as_tensor(x) for x in tensors]
+    shapes = tuple(None if x is None else (tuple(x.shape), x.dtype) for x in tensors)
+    return _compiled(function, form, setting, shapes)(*tensors)
 
 
 @functools.lru_cache(maxsize=256)
-def _compiled(form, setting, shapes):
-    """`_count` for the shapes and dtypes of a batch."""
-    (_, (shape, _), sample_weight, mask) = shapes
-    images, *image = form.pixels(shape)
-    # One image after the other takes less memory, and no more time if it is large.
-    by_image = images > 1 and math.prod(image) >= SMALL_IMAGE
-    by_image = by_image and sample_weight is None and mask is None
-    function = functools.partial(
-        _count, form=form, setting=setting, by_image=by_image and backend.maps_fast()
-    )
+def _compiled(function, form, setting, shapes):
+    """A function for the shapes and dtypes of a batch."""
+    (shape, _) = shapes[1]
+    function = functools.partial(function, form=form, setting=setting, is_eager=True)
     return backend.compiled(function, math.prod(shape))
 
 
-def _count(y_true, y_pred, sample_weight, mask, form, setting, by_image=False):
+def _count(y_true, y_pred, sample_weight, mask, form, setting, is_eager=False):
     """`Counts` as a pair, in code that can be compiled."""
+    if sample_weight is None and mask is None:
+        table = _table(y_true, y_pred, form, setting, is_eager)
+        return _finished(exact.from_counts(table))
     size = setting.num_classes
-    shape = size + 2, size + 1
+    cells, weights, bad = _cells(y_true, y_pred, sample_weight, mask, form, setting)
+    parts = exact.from_weights(weights, cells, (size + 2) * (size + 1))
+    return _finished(ops.reshape(parts, (exact.PARTS, size + 2, size + 1)), bad)
 
-    def table_of(image):
-        y_true, y_pred = (ops.expand_dims(x, 0) for x in image)
-        cells, _, _ = _cells(y_true, y_pred, None, None, form, setting)
-        return backend.count_ids(cells, math.prod(shape))
 
-    bad_weights = 0.0
-    if by_image:
-        counts = ops.sum(ops.map(table_of, (y_true, y_pred)), axis=0)
-        table = exact.from_counts(counts)
-    else:
-        cells, weights, bad_weights = _cells(
-            y_true, y_pred, sample_weight, mask, form, setting
-        )
-        if weights is None:
-            table = exact.from_counts(backend.count_ids(cells, math.prod(shape)))
-        else:
-            table = exact.from_weights(weights, cells, math.prod(shape))
-    table = ops.reshape(table, (exact.PARTS, *shape))
+def _finished(table, bad_weights=0.0):
+    """`Counts`, as a pair, of a table with two rows and one column too many."""
     labels = exact.rounded(ops.sum(table[:, -1], axis=-1))
-    predictions = exact.rounded(ops.sum(table[:, :size, -1], axis=-1))
+    predictions = exact.rounded(ops.sum(table[:, :-2, -1], axis=-1))
     bad_weights = ops.convert_to_tensor(bad_weights, "float32")
-    return table[:, :size, :size], ops.stack([labels, predictions, bad_weights])
+    return table[:, :-2, :-1], ops.stack([labels, predictions, bad_weights])
+
+
+def _table(y_true, y_pred, form, setting, is_eager=False):
+    """How often each label has each prediction.
+
+    Args:
+        y_true: Tensor of labels.
+        y_pred: Tensor of predictions.
+        form: `Form` of the predictions.
+        setting: `Setting`.
+        is_eager: Whether this is compiled for itself, and memory may be saved.
+
+    Returns:
+        Integer tensor `(C + 2, C + 1)`. The rows after the classes are of void and of
+        labels that are none, the last column of predictions that are none.
+    """
+    images, *image = form.pixels(y_pred.shape)
+    is_large = is_eager and images > 1 and math.prod(image) >= PIECE
+    if is_large and not backend.slices_are_views(y_pred):
+        # One image after the other takes less memory, and no more time.
+        tables = ops.map(
+            lambda pair: _table(pair[0][None], pair[1][None], form, setting),
+            (y_true, y_pred),
+        )
+        return ops.sum(tables, axis=0)
+    columns = setting.num_classes + 1
+    rows, place = label_rows(y_true, y_pred, form, setting)
+    found = predicted_classes(y_pred, form, setting)
+    cells = ops.reshape(rows, (-1,)) * columns + ops.reshape(found, (-1,))
+    counts = backend.count_ids(cells, len(place) * columns)
+    counts = ops.reshape(counts, (len(place), columns))
+    return ops.segment_sum(counts, place.astype("int32"), columns + 1)
 
 
 def _cells(y_true, y_pred, sample_weight, mask, form, setting):
-    """The place of each pixel in a table of labels by predictions, and its weight.
-
-    The table has two rows more than there are classes, for void and for labels that
-    are none, and one column more, for predictions that are none.
-    """
+    """The place of each pixel in a table as `_table` returns, and its weight."""
     size = setting.num_classes
-    ids, columns, valid, invalid = read_pixels(y_true, y_pred, form, setting)
-    weights, bad_weights = None, 0.0
+    ids, found, valid, invalid = read_pixels(y_true, y_pred, form, setting)
     if mask is not None:
         valid = ops.logical_and(valid, pixel_weights(mask, valid) > 0)
-    if sample_weight is not None:
-        weights = ops.cast(pixel_weights(sample_weight, valid), "float32")
-        fits = ops.logical_and(weights >= 0, weights < exact.LARGEST_WEIGHT)
-        bad_weights = ops.sum(ops.cast(ops.logical_not(fits), "float32"))
-        weights = ops.where(fits, weights, 0)
-        valid = ops.logical_and(valid, weights > 0)
-        weights = ops.reshape(ops.where(invalid, 1, weights), (-1,))
+    weights = ops.cast(pixel_weights(sample_weight, valid), "float32")
+    fits = ops.logical_and(weights >= 0, weights < exact.LARGEST_WEIGHT)
+    bad_weights = ops.sum(ops.cast(ops.logical_not(fits), "float32"))
+    weights = ops.where(fits, weights, 0)
+    valid = ops.logical_and(valid, weights > 0)
+    weights = ops.where(invalid, 1, weights)
     rows = ops.where(valid, ids, ops.where(invalid, size + 1, size))
-    cells = ops.reshape(rows * (size + 1) + columns, (-1,))
-    return cells, weights, bad_weights
+    cells = ops.reshape(rows * (size + 1) + found, (-1,))
+    return cells, ops.reshape(weights, (-1,)), bad_weights
 
 
-def _pieces(y_true, y_pred, sample_weight, mask, form):
+def _pieces(y_true, y_pred, form):
     """Yields parts of a batch, of about `PIECE` pixels where slicing costs nothing."""
     pixels = form.pixels(y_pred.shape)
-    is_whole = sample_weight is not None or mask is not None
-    if is_whole or math.prod(pixels) <= PIECE or not backend.slices_are_views(y_pred):
-        yield y_true, y_pred, sample_weight, mask
+    if math.prod(pixels) <= PIECE or not backend.slices_are_views(y_pred):
+        yield y_true, y_pred
         return
     size = math.prod(pixels[1:])
     images = max(1, PIECE // size)
@@ -220,6 +234,4 @@ def _pieces(y_true, y_pred, sample_weight, mask, form):
             yield (
                 y_true[part[0], :, part[1]] if true_first else y_true[part],
                 y_pred[part[0], :, part[1]] if pred_first else y_pred[part],
-                None,
-                None,
             )

@@ -19,7 +19,8 @@ class CountMetric(keras.Metric):
     It counts labels against predictions, exactly up to 2**53 on every backend. Nothing
     depends on how the data are cut into batches. Counts of the replicas of
     `tf.distribute` and of the processes of `torch.distributed` are added up in
-    `result`, which every process has to call then.
+    `result`, which every process has to call then, and as often as the others: in `fit`
+    they need as many batches.
 
     Args:
         num_classes: Integer, 2 or more.
@@ -67,6 +68,7 @@ class CountMetric(keras.Metric):
         self._counts = self.add_variable(shape, "zeros", "float32", name="counts")
         self._rejected = self.add_variable((3,), "zeros", "float32", name="rejected")
         self._has_warned = False
+        self._direction = "up"  # by which Keras' callbacks tell what is better
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Counts a batch.

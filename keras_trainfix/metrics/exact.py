@@ -109,9 +109,11 @@ def add_to_pair(pair, amount):
 def to_numpy(parts):
     """The numbers as a NumPy array: int64, or float64 where one has a fraction."""
     parts = backend.to_numpy(parts).astype("float64")
-    # Of several devices the parts may be beyond their range, which int64 can hold.
+    # Of several devices the parts may be beyond their range, which int64 can hold, and
+    # they may be shares of a number that was put on all, which add up but for rounding.
     whole = sum(
-        parts[i].astype("int64") * int(BASE) ** (i - 1) for i in range(1, PARTS)
+        np.rint(parts[i]).astype("int64") * int(BASE) ** (i - 1)
+        for i in range(1, PARTS)
     )
     return whole + parts[0] if parts[0].any() else whole
 

@@ -57,6 +57,7 @@ class MaskedMean(keras.Metric):
         loss_name = loss.name if isinstance(loss, keras.Loss) else loss.__name__
         super().__init__(name=name or f"mean_{loss_name}", dtype=dtype)
         self.loss = loss
+        self._direction = "down"  # by which Keras' callbacks tell what is better
         self._sums = self.add_variable((2, 2), "zeros", "float32", name="sums")
 
     def update_state(self, y_true, y_pred, sample_weight=None):

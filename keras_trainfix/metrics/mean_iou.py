@@ -28,7 +28,8 @@ class MeanIoU(ConfusionMetric):
         per_class: Whether `result` is a dict: `"mean_iou"`, and `"iou/<name>"` for each
             class, NaN where it is absent. Defaults to `False`, a scalar.
         class_names: List of strings, one for each class, or None for their numbers.
-        name: String, the name of the metric.
+        name: String, the name of the metric. With `per_class` another than the default
+            is the beginning of all entries, which tells those of two outputs apart.
         dtype: Dtype of the result. Counts are exact whatever it is.
 
     Call arguments:

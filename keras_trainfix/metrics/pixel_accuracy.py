@@ -33,7 +33,8 @@ class PixelAccuracy(ConfusionMetric):
             `"mean_class_accuracy"` (macro), and `"accuracy/<name>"` for each class,
             NaN where it has no label. Defaults to `False`, a scalar.
         class_names: List of strings, one for each class, or None for their numbers.
-        name: String, the name of the metric.
+        name: String, the name of the metric. With `per_class` another than the default
+            is the beginning of all entries, which tells those of two outputs apart.
         dtype: Dtype of the result. Counts are exact whatever it is.
 
     Call arguments:
@@ -97,9 +98,11 @@ class PixelAccuracy(ConfusionMetric):
         self.average = average
 
     def scores(self, parts):
-        by_class = self.by_class(accuracy(*self.outcomes(parts)), "mean_class_accuracy")
+        is_default = self.name == self.default_name
+        mean = "mean_class_accuracy" if is_default else f"{self.name}/mean_class"
+        by_class = self.by_class(accuracy(*self.outcomes(parts)), mean)
         if self.average == "macro" and not self.per_class:
-            return {self.name: by_class["mean_class_accuracy"]}
+            return {self.name: by_class[mean]}
         correct = ops.sum(class_outcomes(parts)[0], axis=-1)
         counted = ops.sum(parts, axis=(-2, -1))
         overall = ratio(exact.rounded(correct), exact.rounded(counted))

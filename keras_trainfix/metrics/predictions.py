@@ -98,19 +98,18 @@ def prediction_form(y_true, y_pred, num_classes, axis):
     return others[0]
 
 
-def predicted_classes(y_pred, form, num_classes, threshold=0.5, from_logits=False):
+def predicted_classes(y_pred, form, setting):
     """The integer class of each pixel; `num_classes` where the prediction is none.
 
     Args:
         y_pred: Tensor of predictions.
         form: Its `Form`.
-        num_classes: Integer.
-        threshold: Float, the probability above which a sigmoid unit says class 1.
-        from_logits: Whether a sigmoid unit gives logits.
+        setting: `Setting`.
 
     Returns:
         Integer tensor of the pixel shape.
     """
+    num_classes, from_logits = setting.num_classes, setting.from_logits
     if form.kind == "scores":
         is_float = "float" in keras.backend.standardize_dtype(y_pred.dtype)
         scores = y_pred if is_float else ops.cast(y_pred, "float32")
@@ -120,7 +119,9 @@ def predicted_classes(y_pred, form, num_classes, threshold=0.5, from_logits=Fals
         y_pred = ops.squeeze(y_pred, form.squeeze)
     if form.kind == "binary":
         y_pred = wide(y_pred)
-        bound = math.log(threshold / (1 - threshold)) if from_logits else threshold
+        bound = setting.threshold
+        if from_logits:
+            bound = math.log(bound / (1 - bound))
         ids = ops.cast(y_pred > bound, "int32")
         slack = math.inf if from_logits else TOLERANCE
         fits = ops.logical_and(y_pred >= -slack, y_pred <= 1 + slack)  # NaN does not

@@ -7,8 +7,18 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix.label_errors import shown
-from keras_trainfix.labels import as_tensor, class_ids, ignored_ids, read_labels
+from keras_trainfix.labels import (
+    class_ids,
+    ignored_ids,
+    is_float,
+    label_form,
+    read_labels,
+    static_shape,
+    whole,
+)
 from keras_trainfix.metrics.predictions import predicted_classes
+
+MOST_ROWS = 2**12  # of a table, for ids of void far from the classes
 
 
 class Setting(NamedTuple):
@@ -68,23 +78,55 @@ def read_pixels(y_true, y_pred, form, setting):
         where not valid; integer predictions, `num_classes` where one is none; and of
         `Labels` which count, and which are neither a class nor ignored.
     """
-    y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
     labels = labels_of(y_true, y_pred, form, setting, check=False)
-    found = predicted_classes(
-        y_pred, form, setting.num_classes, setting.threshold, setting.from_logits
-    )
+    found = predicted_classes(y_pred, form, setting)
     return class_ids(labels, form.axis), found, labels.valid, labels.invalid
+
+
+def label_rows(y_true, y_pred, form, setting):
+    """The row of each label in a table, and what the rows are of.
+
+    Args:
+        y_true: Tensor of labels.
+        y_pred: Tensor of predictions.
+        form: `Form` of the predictions.
+        setting: `Setting`.
+
+    Returns:
+        `(rows, place)`: an integer tensor of as many entries as there are pixels; and
+        for each row the class it is of, or `num_classes` for void, or one more for what
+        is no label, a NumPy vector.
+    """
+    size, ignored = setting.num_classes, setting.ignored
+    low, high = min(0, *ignored, 0) - 1, max(size - 1, *ignored, 0) + 1
+    shape = label_shape(y_true, y_pred, form, setting)
+    _, is_soft, _ = label_form(static_shape(y_true.shape), shape, form.axis)
+    if is_soft or is_float(y_true) or high - low > MOST_ROWS:
+        ids, _, valid, invalid = read_pixels(y_true, y_pred, form, setting)
+        rows = ops.where(valid, ids, ops.where(invalid, size + 1, size))
+        return rows, np.arange(size + 2)
+    # A row for each integer there may be takes one pass over the labels, not ten.
+    place = np.full(high - low + 1, size + 1)
+    place[-low : size - low] = np.arange(size)
+    place[[index - low for index in ignored]] = size
+    return ops.clip(whole(y_true), low, high) - low, place
 
 
 def labels_of(y_true, y_pred, form, setting, check):
     """`read_labels` for the labels of these predictions."""
-    shape = form.scores_shape(y_pred.shape, setting.num_classes)
+    shape = label_shape(y_true, y_pred, form, setting)
+    return read_labels(
+        y_true, shape, setting.ignored, form.axis, multi_label=None, check=check
+    )
+
+
+def label_shape(y_true, y_pred, form, setting):
+    """The shape of predictions by which to read these labels."""
+    shape = form.scores_shape(static_shape(y_pred.shape), setting.num_classes)
     is_rows = (
         len(y_true.shape) == len(shape)
         and y_true.shape[form.axis] == setting.num_classes
     )
     if form.kind == "binary" and not is_rows:  # floats are probabilities of class 1
-        shape = (*shape[: form.axis], 1, *shape[form.axis + 1 :])
-    return read_labels(
-        y_true, shape, setting.ignored, form.axis, multi_label=None, check=check
-    )
+        return (*shape[: form.axis], 1, *shape[form.axis + 1 :])
+    return shape
