@@ -58,7 +58,6 @@ def test_losses_run(monkeypatch, capsys):
 
 def test_metrics_run(monkeypatch, capsys):
     monkeypatch.setattr(metrics, "SHAPE", (2, 4, 4))
-    monkeypatch.setattr(metrics, "SMALL_SHAPE", (1, 4, 4))
     monkeypatch.setattr(metrics, "PART", (1, 2, 2))
 
     def once(contestants, **_):
