@@ -22,6 +22,7 @@ from tests.test_contracts import MODES as CONTRACT_MODES
 from tests.test_contracts import Batches
 
 BACKEND = keras.backend.backend()
+VERSION = tuple(int(part) for part in keras.__version__.split(".")[:2])
 MODES = {**CONTRACT_MODES, "default": {}}
 IS_COMPILED = BACKEND != "torch"  # in the mode "default"
 RNG = np.random.default_rng(0)
@@ -454,10 +455,10 @@ def test_history_has_each_class_by_its_name(per_class_fit):
 def test_progress_bar_shows_each_class_by_its_name(per_class_fit):
     last = re.split(r"[\r\n]", per_class_fit.printed.strip())[-1]
     for name, expected in per_class_fit.values.items():
+        (value,) = map(float, re.findall(rf" {name}: (\S+)", last))
         # Of training, older versions of Keras show a mean over the batches.
-        assert re.search(rf" {name}: \d", last)
-        (value,) = re.findall(rf" val_{name}: (\S+)", last)
-        np.testing.assert_allclose(float(value), expected, atol=1e-4)
+        shows_last = name.startswith("val_") or VERSION >= (3, 9)
+        np.testing.assert_allclose(value, expected, atol=1e-4 if shows_last else 0.05)
 
 
 def read_csv(path):
