@@ -1,0 +1,111 @@
+"""The head of an output: its activation and its units."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+# Layers after which the numbers of a head are the same, in another place.
+PASS_ON = (
+    keras.layers.Reshape,
+    keras.layers.Flatten,
+    keras.layers.Permute,
+    keras.layers.Dropout,
+    keras.layers.Identity,
+)
+# What an activation can give: (lowest, highest).
+RANGES = {
+    "sigmoid": (0, 1),
+    "hard_sigmoid": (0, 1),
+    "softmax": (0, 1),
+    "tanh": (-1, 1),
+    "hard_tanh": (-1, 1),
+    "soft_sign": (-1, 1),
+    "softsign": (-1, 1),
+    "relu": (0, np.inf),
+    "relu6": (0, 6),
+    "softplus": (0, np.inf),
+    "exponential": (0, np.inf),
+}
+
+
+class Head(NamedTuple):
+    """The head of one output.
+
+    Attributes:
+        activation: String, the name of the last activation; `"linear"` for none;
+            `"unknown"` where the numbers come from something else than a layer.
+        units: Integer, the size of the last axis.
+        layer: Name of the layer with the weights, or None.
+    """
+
+    activation: str
+    units: int
+    layer: str | None
+
+    @property
+    def range(self):
+        """The lowest and highest number that it can give."""
+        return RANGES.get(self.activation, (-np.inf, np.inf))
+
+    @property
+    def is_probability(self):
+        """Whether it gives probabilities."""
+        return self.activation in ("sigmoid", "hard_sigmoid", "softmax")
+
+
+def find_head(predictions, outputs):
+    """The `Head` of predictions, from what the layers gave.
+
+    Args:
+        predictions: NumPy array `(N, ...)`.
+        outputs: List of `LayerOutput`, in the order of the calls.
+
+    Returns:
+        `Head`.
+    """
+    units = predictions.shape[-1] if predictions.ndim > 1 else 1
+    flat = predictions.ravel()
+    for index in reversed(range(len(outputs))):
+        values = outputs[index].values
+        part = flat[: values.size]
+        if values.size and np.array_equal(values.ravel(), part, equal_nan=True):
+            return _head(outputs, index, units)
+    return Head("unknown", units, None)
+
+
+def activation_of(layer):
+    """The name of the activation that a layer ends with, `"linear"` for none."""
+    name = {
+        keras.layers.Softmax: "softmax",
+        keras.layers.ReLU: "relu",
+        keras.layers.LeakyReLU: "leaky_relu",
+        keras.layers.PReLU: "prelu",
+        keras.layers.ELU: "elu",
+    }.get(type(layer))
+    if name == "relu" and layer.negative_slope:
+        return "leaky_relu"
+    if name:
+        return name
+    activation = getattr(layer, "activation", None)
+    if activation is None:
+        return "linear"
+    return getattr(activation, "__name__", type(activation).__name__.lower())
+
+
+def _head(outputs, index, units):
+    layer = outputs[index].layer
+    while isinstance(layer, PASS_ON) and index:
+        index -= 1
+        layer = outputs[index].layer
+    activation = activation_of(layer)
+    if not layer.weights:  # an activation of its own
+        before = [o.layer for o in outputs[:index] if o.layer.weights]
+        is_activation = activation != "linear"
+        known = is_activation or isinstance(layer, keras.layers.Activation)
+        return Head(
+            activation if known else "unknown",
+            units,
+            before[-1].name if before else None,
+        )
+    return Head(activation, units, layer.name)

@@ -1,0 +1,32 @@
+"""Small nets for the tests of checks: a head, a loss, and data that fit, or do not."""
+
+import keras
+import numpy as np
+
+from keras_trainfix.diagnosis.probe import Look
+
+
+def inputs(samples=64, features=6, seed=1):
+    """Standard normal inputs `(samples, features)`."""
+    shape = (samples, features)
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def net(units=1, activation=None, loss=None, hidden=16, shape=(6,), **settings):
+    """A dense net of one hidden layer, compiled if a loss is given."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input(shape),
+            keras.layers.Dense(hidden, activation="relu"),
+            keras.layers.Dense(units, activation=activation),
+        ]
+    )
+    if loss is not None:
+        model.compile(settings.pop("optimizer", "adam"), loss, **settings)
+    return model
+
+
+def probe(model, x, y=None, sample_weight=None, output=0):
+    """A `Probe` of one output."""
+    return Look(model, x, y, sample_weight).probes()[output]

@@ -1,0 +1,308 @@
+"""A look at a model tells the facts, and leaves the model as it was."""
+
+import importlib.util
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import keras_trainfix as kt
+from keras_trainfix.backend import to_numpy
+from keras_trainfix.diagnosis.activity import layer_outputs
+from keras_trainfix.diagnosis.loss_facts import loss_facts
+from keras_trainfix.diagnosis.probe import Look
+from keras_trainfix.diagnosis.sample import take
+from keras_trainfix.diagnosis.task import label_form
+from tests.diagnosis.nets import inputs, net, probe
+
+X = inputs()
+Y = (X[:, :1] > 0).astype("int32")
+ROWS = np.eye(3)[Y[:, 0] * 2]
+
+
+def message(call, error=ValueError):
+    with pytest.raises(error, match="Received: ") as raised:
+        call()
+    return str(raised.value)
+
+
+# --- samples ---
+
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        part = slice(8 * index, 8 * index + 8)
+        return X[part], Y[part]
+
+
+def sources():
+    yield "arrays", (X, Y)
+    yield "tuple", ((X, Y), None)
+    yield "PyDataset", (Batches(), None)
+    yield "generator", (((X[i : i + 8], Y[i : i + 8]) for i in range(0, 64, 8)), None)
+    yield "tensors", (keras.ops.convert_to_tensor(X), keras.ops.convert_to_tensor(Y))
+    if importlib.util.find_spec("tensorflow"):
+        import tensorflow as tf
+
+        yield "tf.data", (tf.data.Dataset.from_tensor_slices((X, Y)).batch(8), None)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"), [s[1] for s in sources()], ids=[s[0] for s in sources()]
+)
+def test_samples_come_from_anything_that_fit_takes(x, y):
+    sample = take(x, y, most=20)
+    assert len(sample.x) == len(sample.y) == 20
+    assert isinstance(sample.x, np.ndarray)
+    assert all(row in X for row in sample.x)
+
+
+def test_samples_of_arrays_are_spread_over_the_whole():
+    x = np.arange(1000)
+    sample = take(x, x // 500)
+    assert len(sample.x) == 256
+    assert (np.diff(sample.x) > 0).all()
+    assert sample.x[0] < 4
+    assert sample.x[-1] >= 996
+    assert sample.y.mean() == 0.5
+    assert sample.ordered
+
+
+def test_samples_of_alternating_classes_have_both():
+    assert 0.3 < take(np.arange(512), np.arange(512) % 2).y.mean() < 0.7
+
+
+def test_structures_keep_their_form():
+    sample = take({"a": X, "b": X[:, :2]}, [Y, Y], X[:, 0], most=5)
+    assert sample.x["b"].shape == (5, 2)
+    assert [len(y) for y in sample.y] == [5, 5]
+    assert sample.sample_weight.shape == (5,)
+
+
+def test_samples_that_cannot_be_read():
+    assert "same number of samples" in message(lambda: take(X, Y[:3]))
+    assert "1 or more" in message(lambda: take(X[:0], Y[:0]))
+    assert "must hold at least one sample" in message(lambda: take(iter(())))
+    assert "must be arrays, or batches" in message(lambda: take(7), TypeError)
+
+
+# --- the model stays as it is ---
+
+
+def test_a_look_changes_nothing():
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((6, 6)),
+            layers.GaussianNoise(1.0),
+            layers.LSTM(4, dropout=0.5),
+            layers.BatchNormalization(),
+            layers.Dropout(0.5),
+            layers.Dense(1, "sigmoid"),
+        ]
+    )
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    x = np.random.default_rng(1).normal(size=(16, 6, 6)).astype("float32")
+    model.fit(x, Y[:16], verbose=0)
+
+    def state():
+        variables = [*model.variables, *model.optimizer.variables]
+        variables += [v for m in model.metrics for v in m.variables]
+        return [to_numpy(v) for v in variables]
+
+    before, function = state(), model.train_function
+    look = Look(model, x, Y[:16])
+    for old, new in zip(before, state(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert model.train_function is function
+    assert not any("call" in layer.__dict__ for layer in model.layers)
+    np.testing.assert_allclose(
+        look.predictions[0], model.predict(x, verbose=0), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_call_that_fails_leaves_no_trace():
+    model = net()
+    with pytest.raises(Exception):  # noqa: B017, PT011 - that of the backend
+        layer_outputs(model, X[:, :3])
+    assert not any("call" in layer.__dict__ for layer in model.layers)
+
+
+# --- heads, losses, tasks ---
+
+
+def conv_net(activation):
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 2)),
+            layers.Conv2D(4, 3, padding="same", activation="relu"),
+            layers.Conv2D(3, 1, activation=activation),
+        ]
+    )
+
+
+def with_layer(layer, units=3):
+    return keras.Sequential(
+        [keras.Input((6,)), layers.Dense(units, name="last"), layer]
+    )
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.last = layers.Dense(4), layers.Dense(3, "tanh", name="last")
+
+    def call(self, x):
+        return self.last(self.hidden(x))
+
+
+@pytest.mark.parametrize(
+    ("model", "activation"),
+    [
+        (lambda: net(3, "softmax"), "softmax"),
+        (lambda: net(3), "linear"),
+        (lambda: net(3, "sigmoid"), "sigmoid"),
+        (lambda: net(3, "relu"), "relu"),
+        (lambda: with_layer(layers.Softmax()), "softmax"),
+        (lambda: with_layer(layers.Activation("tanh")), "tanh"),
+        (lambda: with_layer(layers.ReLU()), "relu"),
+        (lambda: with_layer(layers.Dropout(0.5)), "linear"),
+        (lambda: with_layer(layers.Reshape((3, 1))), "linear"),
+        (Subclassed, "tanh"),
+        (lambda: keras.Sequential([keras.Input((6,)), net(3, "softmax")]), "softmax"),
+    ],
+)
+def test_the_activation_of_the_head(model, activation):
+    assert probe(model(), X).head.activation == activation
+
+
+def test_heads_of_images_and_of_operations():
+    x = np.ones((4, 8, 8, 2), "float32")
+    head = probe(conv_net("softmax"), x).head
+    assert (head.activation, head.units) == ("softmax", 3)
+    entry = keras.Input((6,))
+    model = keras.Model(entry, keras.ops.softmax(layers.Dense(3)(entry)))
+    assert probe(model, X).head.activation == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("loss", "name", "kind", "from_logits", "ignored"),
+    [
+        ("mse", "mean_squared_error", "regression", None, ()),
+        ("binary_crossentropy", "binary_crossentropy", "binary", False, ()),
+        (
+            keras.losses.BinaryCrossentropy(from_logits=True),
+            "binary_crossentropy",
+            "binary",
+            True,
+            (),
+        ),
+        (
+            keras.losses.SparseCategoricalCrossentropy(ignore_class=255),
+            "sparse_categorical_crossentropy",
+            "sparse",
+            False,
+            (255,),
+        ),
+        (
+            keras.losses.CategoricalFocalCrossentropy(),
+            "categorical_focal_crossentropy",
+            "categorical",
+            False,
+            (),
+        ),
+        (keras.losses.Dice(), "dice", "region", None, ()),
+        (
+            keras.losses.mean_absolute_error,
+            "mean_absolute_error",
+            "regression",
+            None,
+            (),
+        ),
+        (
+            kt.MaskedSoftDice(from_logits=True),
+            "masked_soft_dice",
+            "region",
+            True,
+            (255,),
+        ),
+        (
+            kt.WeightedSum([kt.MaskedCrossentropy(ignore_class=(0, 9))]),
+            "WeightedSum",
+            "sum",
+            False,
+            (0, 9),
+        ),
+        (lambda y, p: p, "<lambda>", "custom", None, ()),
+        (None, "none", "none", None, ()),
+    ],
+)
+def test_what_is_known_of_a_loss(loss, name, kind, from_logits, ignored):
+    facts = loss_facts(loss)
+    assert facts[1:] == (name, kind, from_logits, ignored)
+
+
+@pytest.mark.parametrize(
+    ("targets", "shape", "form", "classes"),
+    [
+        (np.array([0, 1, 1]), (3, 1), "binary", [0, 1]),
+        (np.array([0.5, 2.5]), (2, 1), "real", []),
+        (np.array([0, 2, 1, 2]), (4, 3), "ids", [0, 1, 2]),
+        (np.eye(3)[[0, 2]], (2, 3), "one-hot", [0, 2]),
+        (np.array([[1, 1, 0], [0, 0, 1]]), (2, 3), "multi-hot", [0, 2]),
+        (np.array([[0.5, 0.5], [0.1, 0.9]]), (2, 2), "soft", [0, 1]),
+        (np.array([[3.0, -1.0]]), (1, 2), "real", []),
+        (np.array([[0, 255], [1, 0]]), (2, 2, 1), "binary", [0, 1]),
+    ],
+)
+def test_the_form_of_targets(targets, shape, form, classes):
+    assert label_form(targets, shape, ignored=(255,)) == (form, classes)
+
+
+@pytest.mark.parametrize(
+    ("units", "activation", "loss", "y", "task"),
+    [
+        (1, None, "mse", X[:, :1], "regression"),
+        (1, "sigmoid", "binary_crossentropy", Y, "binary classification"),
+        (1, "sigmoid", "mse", X[:, :1], "regression"),
+        (3, "softmax", "sparse_categorical_crossentropy", Y, "binary classification"),
+        (
+            3,
+            "softmax",
+            "categorical_crossentropy",
+            ROWS,
+            "multi-class classification",
+        ),
+        (
+            2,
+            "sigmoid",
+            "binary_crossentropy",
+            X[:, :2] > 0,
+            "multi-label classification",
+        ),
+        (3, "softmax", "mse", ROWS, "multi-class classification"),
+    ],
+)
+def test_what_an_output_is_for(units, activation, loss, y, task):
+    assert probe(net(units, activation, loss), X, np.asarray(y, "float32")).task == task
+
+
+def test_outputs_of_a_model_with_several():
+    entry = keras.Input((6,))
+    model = keras.Model(
+        entry,
+        {
+            "a": layers.Dense(1, "sigmoid", name="a")(entry),
+            "b": layers.Dense(2, name="b")(entry),
+        },
+    )
+    model.compile("adam", {"a": "binary_crossentropy", "b": "mse"})
+    probes = Look(model, X, {"a": Y, "b": X[:, :2]}).probes()
+    assert [p.name for p in probes] == ["a", "b"]
+    assert [p.task for p in probes] == ["binary classification", "regression"]
+    assert [p.head.activation for p in probes] == ["sigmoid", "linear"]
+    assert [p.loss.kind for p in probes] == ["binary", "regression"]
