@@ -9,7 +9,11 @@ from keras import ops
 from keras_trainfix import backend
 from keras_trainfix.labels import as_tensor
 from keras_trainfix.metrics import exact
-from keras_trainfix.metrics.predictions import predicted_classes, prediction_form
+from keras_trainfix.metrics.predictions import (
+    Form,
+    predicted_classes,
+    prediction_form,
+)
 from keras_trainfix.metrics.reading import (
     as_array,
     checked_setting,
@@ -22,6 +26,7 @@ from keras_trainfix.weights import pixel_weights
 # Pixels that are counted at a time, for the memory it takes. Of more, torch would cut
 # each operation in threads, which takes longer than the operation.
 PIECE = 2**15
+LARGE_PIECE = 2**19  # of which the arg-max is taken
 
 
 class Counts(NamedTuple):
@@ -126,11 +131,26 @@ def count(y_true, y_pred, sample_weight, setting, refuse_nan=False):
 
 
 def _count_in_pieces(y_true, y_pred, form, setting):
-    pieces = list(_pieces(y_true, y_pred, form))
-    if len(pieces) == 1:
-        return Counts(*_run(_count, (*pieces[0], None, None), form, setting))
-    table = sum(_run(_table, piece, form, setting) for piece in pieces)
+    is_small = math.prod(form.pixels(y_pred.shape)) <= PIECE
+    if is_small or not backend.slices_are_views(y_pred):
+        return Counts(*_run(_count, (y_true, y_pred, None, None), form, setting))
+    pieces = _small_pieces(y_true, y_pred, form, setting)
+    table = sum(_run(_table, piece, form, setting) for *piece, form in pieces)
     return Counts(*_finished(exact.from_counts(table)))
+
+
+def _small_pieces(y_true, y_pred, form, setting):
+    """Yields `(y_true, y_pred, form)` of parts of a batch whose slices are views."""
+    if form.kind != "scores" or not ops.is_tensor(y_pred):
+        for piece in _pieces(y_true, y_pred, form, PIECE):
+            yield *piece, form
+        return
+    # The arg-max is worth threads, but they take as long to start as a piece takes.
+    ids = Form("ids", form.axis)
+    for labels, scores in _pieces(y_true, y_pred, form, LARGE_PIECE):
+        found = predicted_classes(scores, form, setting)
+        for piece in _pieces(labels, found, ids, PIECE):
+            yield *piece, ids
 
 
 def _run(function, tensors, form, setting):
@@ -216,22 +236,23 @@ def _cells(y_true, y_pred, sample_weight, mask, form, setting):
     return cells, ops.reshape(weights, (-1,)), bad_weights
 
 
-def _pieces(y_true, y_pred, form):
-    """Yields parts of a batch, of about `PIECE` pixels where slicing costs nothing."""
-    pixels = form.pixels(y_pred.shape)
-    if math.prod(pixels) <= PIECE or not backend.slices_are_views(y_pred):
-        yield y_true, y_pred
-        return
+def _pieces(y_true, y_pred, form, most):
+    """Yields parts of a batch, of about `most` pixels."""
+    pixels = tuple(form.pixels(y_pred.shape))
     size = math.prod(pixels[1:])
-    images = max(1, PIECE // size)
-    rows = max(1, PIECE * pixels[1] // size) if size > PIECE else pixels[1]
-    # The second axis of pixels, where it is not that of the array.
+    images = max(1, most // size)
+    # Of a large image some rows, on the second axis of pixels.
+    rows = most * pixels[1] // size if size > most and len(pixels) > 1 else None
     true_first = len(y_true.shape) > len(pixels) and y_true.shape[2:] == pixels[1:]
     pred_first = 1 in (form.squeeze, form.axis if form.kind == "scores" else None)
     for image in range(0, pixels[0], images):
-        for row in range(0, pixels[1], rows):
-            part = slice(image, image + images), slice(row, row + rows)
+        some = slice(image, image + images)
+        if rows is None:
+            yield y_true[some], y_pred[some]
+            continue
+        for row in range(0, pixels[1], max(1, rows)):
+            part = slice(row, row + max(1, rows))
             yield (
-                y_true[part[0], :, part[1]] if true_first else y_true[part],
-                y_pred[part[0], :, part[1]] if pred_first else y_pred[part],
+                y_true[some, :, part] if true_first else y_true[some, part],
+                y_pred[some, :, part] if pred_first else y_pred[some, part],
             )

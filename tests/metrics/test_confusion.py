@@ -132,6 +132,7 @@ def test_compiled_code_counts_as_eager_code_does(case):
 
 def test_large_batches_are_counted_piece_by_piece(rng, monkeypatch):
     monkeypatch.setattr(confusion, "PIECE", 50)
+    monkeypatch.setattr(confusion, "LARGE_PIECE", 90)
     confusion._compiled.cache_clear()
     case = Case(rng, (3, 30, 4), 5, (255,), 0.3)
     first = np.moveaxis(case.scores, -1, 1)
