@@ -1,5 +1,8 @@
 """Fixes for Keras models that do not learn, and the name of what is wrong."""
 
+import importlib
+from typing import TYPE_CHECKING
+
 from keras_trainfix import backend as backend  # first: it checks that Keras is usable
 from keras_trainfix.layers.frozen_batch_norm import FrozenBatchNorm
 from keras_trainfix.losses.class_weights import class_weights_from_labels
@@ -34,12 +37,20 @@ from keras_trainfix.models.freeze import freeze_batch_norm, unfreeze_batch_norm
 from keras_trainfix.models.gap import batch_norm_gap
 from keras_trainfix.models.recalibrate import recalibrate_batch_norm
 
+if TYPE_CHECKING:
+    from keras_trainfix.callbacks.collapse_detector import CollapseDetector
+    from keras_trainfix.diagnosis.diagnose import diagnose
+    from keras_trainfix.diagnosis.finding import Diagnosis, Finding
+
 __version__ = "0.1.0"
 
 __all__ = [
     "BoundaryIoU",
+    "CollapseDetector",
     "ConfusionMatrix",
+    "Diagnosis",
     "DiceScore",
+    "Finding",
     "FrozenBatchNorm",
     "MaskedCrossentropy",
     "MaskedLovasz",
@@ -58,6 +69,7 @@ __all__ = [
     "class_weights_from_labels",
     "confusion_matrix",
     "confusion_table",
+    "diagnose",
     "dice_from_confusion",
     "freeze_batch_norm",
     "iou_from_confusion",
@@ -70,3 +82,21 @@ __all__ = [
     "save_confusion_plot",
     "unfreeze_batch_norm",
 ]
+
+# What takes longer to import is imported when it is asked for.
+_LATER = {
+    "CollapseDetector": "callbacks.collapse_detector",
+    "Diagnosis": "diagnosis.finding",
+    "Finding": "diagnosis.finding",
+    "diagnose": "diagnosis.diagnose",
+}
+
+
+def __getattr__(name):
+    if name not in _LATER:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+
+
+def __dir__():
+    return __all__

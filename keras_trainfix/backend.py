@@ -58,6 +58,27 @@ def no_gradient():
         yield
 
 
+@contextlib.contextmanager
+def same_random_state():
+    """Puts the generator of torch, which layers of a user may draw from, back."""
+    if keras.backend.backend() != "torch":
+        yield
+        return
+    import torch
+
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        yield
+
+
+def global_seeds():
+    """The states of the seed generators that belong to no layer."""
+    # No public name: `keras.random` functions without a seed draw from it.
+    from keras.src.backend.common import global_state
+
+    generator = global_state.get_global_attribute("global_seed_generator")
+    return [] if generator is None else [generator.state]
+
+
 def to_numpy(tensor):
     """A NumPy copy of a tensor or variable, with its dtype."""
     # A variable on its own makes NumPy 2 warn about Keras' `__array__`.
@@ -429,3 +450,150 @@ def exact_tensor(array):
     if array.dtype.name != widest(array.dtype.name[:-2]):
         return array
     return keras.ops.convert_to_tensor(array)
+
+
+def training_step(model, optimizer, graph):
+    """A function that makes one training step, of one batch.
+
+    Args:
+        model: A compiled `keras.Model`. Its own optimizer is not used.
+        optimizer: A `keras.Optimizer` built for its trainable variables.
+        graph: Whether TensorFlow shall compile it: faster from some ten steps on.
+
+    Returns:
+        Function of `(x, y, sample_weight)` that changes the variables of the model and
+        of the optimizer, and returns the loss and the gradients, None for those of
+        variables that the loss does not depend on.
+    """
+
+    def loss_of(x, y, sample_weight):
+        y_pred = model(x, training=True)
+        return model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
+
+    variables = model.trainable_variables
+    backend = keras.backend.backend()
+    if backend == "jax":
+        return _jax_step(model, optimizer, loss_of)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        def step(x, y, sample_weight):
+            with tf.GradientTape() as tape:
+                loss = loss_of(x, y, sample_weight)
+                scaled = optimizer.scale_loss(loss)
+            gradients = tape.gradient(scaled, [v.value for v in variables])
+            optimizer.apply(gradients, variables)
+            return loss, gradients
+
+        return tf.function(step, autograph=False) if graph else step
+    import torch
+
+    def step(x, y, sample_weight):
+        with torch.enable_grad():
+            loss = loss_of(x, y, sample_weight)
+            gradients = torch.autograd.grad(
+                optimizer.scale_loss(loss),
+                [variable.value for variable in variables],
+                allow_unused=True,
+            )
+        with torch.no_grad():
+            optimizer.apply(gradients, variables)
+        return loss.detach(), gradients
+
+    return step
+
+
+@contextlib.contextmanager
+def own_compiled_loss(model):
+    """Lends a model a copy of its compiled loss, which builds itself on its first call.
+
+    Where it is built already `fit` leaves out a step that draws random numbers, and
+    with several outputs it counts what it sees as metrics.
+    """
+    # No public name: `compile` makes it, `compute_loss` calls it.
+    loss = getattr(model, "_compile_loss", None)
+    if loss is None:
+        yield
+        return
+    model.__dict__["_compile_loss"] = type(loss)(
+        loss._user_loss, loss._user_loss_weights, output_names=loss.output_names
+    )
+    try:
+        yield
+    finally:
+        model.__dict__["_compile_loss"] = loss
+
+
+def gradient(function, array):
+    """The gradient of a function of one tensor that returns a scalar, as an array."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return to_numpy(jax.grad(function)(array))
+    tensor = keras.ops.convert_to_tensor(array)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(tensor)
+            value = function(tensor)
+        return to_numpy(tape.gradient(value, tensor))
+    import torch
+
+    with torch.enable_grad():
+        value = function(tensor.requires_grad_())
+        return to_numpy(torch.autograd.grad(value, tensor)[0])
+
+
+def call_in_one_piece(function, variables, x):
+    """`function(x)` compiled by JAX as a whole; it changes none of the variables.
+
+    Operation by operation, as JAX would do it, a large model takes several times as
+    long to compile.
+    """
+    import jax
+
+    def pure(values, x):
+        with keras.StatelessScope(state_mapping=list(zip(variables, values))):
+            return function(x)
+
+    return jax.jit(pure)([variable.value for variable in variables], x)
+
+
+def _jax_step(model, optimizer, loss_of):
+    import jax
+
+    variables, others = model.trainable_variables, model.non_trainable_variables
+    slots = optimizer.variables
+
+    def compute(values, other_values, slot_values, batch):
+        mapping = zip(
+            [*variables, *others, *slots],
+            [*values, *other_values, *slot_values],
+            strict=True,
+        )
+        with keras.StatelessScope(
+            state_mapping=list(mapping), collect_losses=True
+        ) as scope:
+            loss = loss_of(*batch)
+            scaled = optimizer.scale_loss(loss)
+        return scaled, (loss, [scope.get_current_value(other) for other in others])
+
+    @jax.jit
+    def pure(values, other_values, slot_values, batch):
+        (_, (loss, other_values)), gradients = jax.value_and_grad(
+            compute, has_aux=True
+        )(values, other_values, slot_values, batch)
+        values, slot_values = optimizer.stateless_apply(slot_values, gradients, values)
+        return loss, gradients, values, other_values, slot_values
+
+    def step(*batch):
+        state = [[v.value for v in part] for part in (variables, others, slots)]
+        loss, gradients, *new = pure(*state, batch)
+        for part, values in zip((variables, others, slots), new, strict=True):
+            for variable, value in zip(part, values, strict=True):
+                variable.assign(value)
+        return loss, gradients
+
+    return step

@@ -5,7 +5,9 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import batch_norm, losses, measure, metrics
+from benchmarks import batch_norm, diagnosis, losses, measure, metrics
+from benchmarks.diagnosis import runs, zoo
+from keras_trainfix.diagnosis.registry import CHECKS
 
 
 def test_every_contestant_gets_the_same_number_of_turns():
@@ -84,3 +86,27 @@ def test_contestants_of_metrics_count_the_same():
             expected[label, scores.argmax()] += 1
     for name, run in runs.items():
         np.testing.assert_array_equal(run(), expected, name)
+
+
+def test_diagnosis_runs(capsys):
+    diagnosis.main(seeds=[1], parts="zoo", only="rings tanh")
+    out = capsys.readouterr().out
+    assert "1 healthy trainings, 3 looks" in out
+    assert "looks with an alarm, of 100: 0.0" in out
+    diagnosis.main(seeds=[1], parts="faults", only="softmax on one unit, trained")
+    out = capsys.readouterr().out
+    assert "recall: 100.0% of 1" in out
+    assert "right first cause: 100.0%" in out
+
+
+def test_every_code_has_faults_of_its_own():
+    expected = [code for fault in runs.FAULTS for code in fault.expected]
+    for code in CHECKS:
+        assert sum(code[3:] in codes.split("|") for codes in expected) >= 3, code
+
+
+def test_cases_have_names_of_their_own():
+    healthy = [case.name for case in zoo.CASES]
+    faulty = [fault.case.name for fault in runs.FAULTS]
+    assert len(set(healthy)) == len(healthy) >= 60
+    assert len(set(faulty)) == len(faulty)

@@ -3,6 +3,8 @@
 import doctest
 import importlib
 import pkgutil
+import re
+import runpy
 from pathlib import Path
 
 import keras
@@ -10,7 +12,19 @@ import numpy as np
 import pytest
 
 import keras_trainfix
+import keras_trainfix.diagnosis.diagnose  # fills `CHECKS`
+from keras_trainfix.diagnosis.finding import DOCUMENTATION
+from keras_trainfix.diagnosis.registry import CHECKS
 
+DOCS = Path(__file__).parent.parent / "docs"
+HEADINGS = {
+    "What you see": 0,
+    "Why it happens": 0,
+    "How to check": 1,
+    "Fix": 1,
+    "When this is not the cause": 0,
+    "References": 0,
+}
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(keras_trainfix.__path__, "keras_trainfix.")
@@ -25,7 +39,7 @@ def test_examples_run(name):
 
 
 def test_every_public_name_has_its_place_in_the_documentation():
-    page = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
+    page = (DOCS / "api.md").read_text()
     for name in keras_trainfix.__all__:
         assert f"::: keras_trainfix.{name}\n" in page
 
@@ -35,3 +49,36 @@ def test_every_public_name_has_an_example():
         docstring = getattr(keras_trainfix, name).__doc__
         assert ">>>" in docstring, name
         assert "Args:" in docstring, name
+
+
+@pytest.mark.parametrize("code", CHECKS)
+def test_the_page_of_a_code(code):
+    check = CHECKS[code]
+    title, _, text = check.page.partition("\n\n")
+    assert title == f"# {code} {check.name}"
+    first, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
+    assert check.summary.endswith(".")
+    assert first.startswith(f"{check.summary}\n\n")
+    snippets = {}
+    for section in sections:
+        heading, _, body = section.partition("\n")
+        assert body.strip(), heading
+        assert body.count("```") == 2 * body.count("```python\n"), heading
+        snippets[heading] = body.count("```python\n")
+    assert list(snippets.items()) == list(HEADINGS.items())
+
+
+def test_the_site_has_the_page_that_a_finding_links_to():
+    pytest.importorskip("mkdocs")
+    from mkdocs.config import load_config
+    from mkdocs.structure.files import Files
+
+    config = load_config(str(DOCS.parent / "mkdocs.yml"))
+    config.plugins._current_plugin = None  # as mkdocs has it outside of a plugin
+    on_files = runpy.run_path(str(DOCS / "hooks.py"))["on_files"]
+    pages = {page.url: page for page in on_files(Files([]), config)}
+    base = DOCUMENTATION.split("/", 3)[3]  # without the site
+    assert pages.keys() == {base, *(f"{base}{code}/" for code in CHECKS)}
+    index = pages[base].content_string
+    assert all(index.count(f"({code}.md)") == 1 for code in CHECKS)
+    assert pages[f"{base}KTF501/"].content_string.startswith("# KTF501 constant")

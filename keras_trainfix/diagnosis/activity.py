@@ -1,6 +1,7 @@
 """What the layers of a model give for a few samples, in the order in which they run."""
 
 import contextlib
+import random
 import warnings
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from keras_trainfix import backend
 from keras_trainfix.models.batch_norm_layers import all_layers
 
 MOST_KEPT = 2**22  # numbers of an output that are looked at
+MANY_LAYERS = 50  # from here on JAX compiles a model faster than its operations
 
 
 class LayerOutput(NamedTuple):
@@ -47,62 +49,113 @@ class LayerOutput(NamedTuple):
         return bool(np.isfinite(self.values).all())
 
 
-def layer_outputs(model, x):
-    """Calls `model` in inference mode and keeps what each layer gives.
+def layer_outputs(model, x, training=False):
+    """Calls `model` and keeps what each layer gives.
 
     Weights, statistics, random state and compiled functions stay as they are.
 
     Args:
         model: A built `keras.Model`.
         x: Inputs.
+        training: Whether dropout and batch normalization act as in training.
 
     Returns:
         `(y, outputs)`: what the model gives, and a list of `LayerOutput` in the order
         of the calls; a layer that is shared has several.
     """
-    seen: list[LayerOutput] = []
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # the model's own, which training shows as well
-        for context in (
-            _recorded(model, seen),
-            unchanged(model),
-            backend.no_gradient(),
-        ):
-            stack.enter_context(context)
-        y = model(x, training=False)
+        stack.enter_context(unchanged(model))
+        stack.enter_context(backend.no_gradient())
+        y, seen = _call(model, x, training)
     return keras.tree.map_structure(_as_numpy, y), seen
 
 
+def _call(model, x, training):
+    leaves = _leaves(model)
+    if keras.backend.backend() == "jax" and len(leaves) > MANY_LAYERS:
+        try:
+            return _call_in_one_piece(model, leaves, x, training)
+        except Exception:  # what it does depends on values, or it hides calls in loops
+            pass
+    seen: list[LayerOutput] = []
+
+    def keep(layer, tensor):
+        if backend.is_concrete(tensor):
+            seen.append(LayerOutput(layer, _as_numpy(_part(tensor))))
+
+    with _recorded(leaves, keep):
+        return model(x, training=training), seen
+
+
+def _call_in_one_piece(model, leaves, x, training):
+    called = []
+
+    def call(x):
+        tensors = []
+
+        def keep(layer, tensor):
+            called.append(layer)
+            tensors.append(_part(tensor))
+
+        with _recorded(leaves, keep):
+            return model(x, training=training), tensors
+
+    y, tensors = backend.call_in_one_piece(call, model.variables, x)
+    arrays = map(_as_numpy, tensors)
+    return y, [LayerOutput(*pair) for pair in zip(called, arrays, strict=True)]
+
+
 @contextlib.contextmanager
-def unchanged(model):
-    """Puts back, in the end, what a call may change: states, statistics, seeds."""
-    before = [(v, backend.to_numpy(v)) for v in model.non_trainable_variables]
-    before += [(v, backend.to_numpy(v)) for v in _seeds(model)]
+def unchanged(model, weights=False):
+    """Puts back, in the end, what a call may change: states, statistics, seeds.
+
+    Args:
+        model: A built `keras.Model`.
+        weights: Whether to put back the trainable weights and the metrics as well.
+    """
+    variables = [*model.non_trainable_variables, *_seeds(model)]
+    if weights:
+        variables += [*model.trainable_variables, *model.metrics_variables]
+    before = [(v, backend.to_numpy(v)) for v in variables]
+    losses = [(layer, *_own_losses(layer)) for layer in model._flatten_layers()]
+    generators = random.getstate(), np.random.get_state()
     try:
-        yield
+        with backend.same_random_state():
+            yield
     finally:
+        random.setstate(generators[0])
+        np.random.set_state(generators[1])
+        for layer, added, ids in losses:
+            layer._losses[:], layer._loss_ids = added, ids
         for variable, value in before:
             if not np.array_equal(backend.to_numpy(variable), value):
                 variable.assign(value)
 
 
+def _own_losses(layer):
+    """What `add_loss` has added in the last call."""
+    # No public name: `Layer.losses` includes those of its parts and the penalties.
+    return list(layer._losses), set(layer._loss_ids)
+
+
 def _seeds(model):
-    return [v for v in model.variables if "seed" in v.path.lower()]
+    seeds = [v for v in model.variables if "seed" in v.path.lower()]
+    return [*seeds, *backend.global_seeds()]
 
 
 @contextlib.contextmanager
-def _recorded(model, seen):
-    """While open, adds what the layers give to `seen`."""
-    leaves = [layer for layer in all_layers(model) if not layer._layers]
+def _recorded(leaves, keep):
+    """While open, calls `keep(layer, tensor)` with what the layers give."""
     originals = {}
 
     def recording(layer, call):
         def call_and_keep(*args, **kwargs):
             output = call(*args, **kwargs)
             for leaf in keras.tree.flatten(output):
-                if ops.is_tensor(leaf) and backend.is_concrete(leaf):
-                    seen.append(LayerOutput(layer, _as_numpy(_part(leaf))))
+                if ops.is_tensor(leaf):
+                    keep(layer, leaf)
             return output
 
         return call_and_keep
@@ -120,11 +173,24 @@ def _recorded(model, seen):
                 layer.__dict__["call"] = originals[id(layer)]
 
 
+def _leaves(model):
+    """The layers without layers in them; a recurrent one counts as a whole."""
+    layers = all_layers(model)
+    recurrent = [layer for layer in layers if isinstance(layer, keras.layers.RNN)]
+    cells = {id(cell) for layer in recurrent for cell in all_layers(layer)[1:]}
+    return [
+        layer
+        for layer in layers
+        if id(layer) not in cells and (not layer._layers or layer in recurrent)
+    ]
+
+
 def _part(tensor):
     size = int(np.prod(tensor.shape[1:])) if len(tensor.shape) else 1
     return tensor[: max(1, MOST_KEPT // max(size, 1))] if len(tensor.shape) else tensor
 
 
-def _as_numpy(tensor):
+def as_numpy(tensor):
+    """A tensor as NumPy array, floats as float32."""
     array = backend.to_numpy(tensor)
-    return array if array.dtype.kind in "biu" else array.astype("float32")
+    return array if array.dtype.kind in "biu" else array.astype("float32", copy=False)

@@ -11,6 +11,7 @@ import numpy as np
 SMALLEST = 1e-7  # probability, as in Keras
 MOST_RANKED = 2**17  # numbers that are sorted
 MOST_COLUMNS = 64  # of a regression that are ranked
+NOTHING = (None, None)
 
 
 class Answers(NamedTuple):
@@ -147,16 +148,29 @@ def skill(probe):
 
 def read(probe):
     """The `Answers` of an output; None where they cannot be compared."""
+    return read_rows(probe)[0]
+
+
+def read_rows(probe):
+    """The `Answers` of an output, and the numbers of their rows, void counted.
+
+    Args:
+        probe: `Probe`.
+
+    Returns:
+        `(answers, rows)`: as from `read`, and an array of integers. Without void and
+        rows without weight they would be `0 ... n - 1`.
+    """
     if probe.targets is None or not np.isfinite(probe.predictions).all():
-        return None
+        return NOTHING
     targets = np.asarray(probe.targets)
     if targets.dtype.kind not in "biuf":
-        return None
+        return NOTHING
     predictions = probe.predictions.astype("float64")
     if probe.task == "regression":
         return _numbers(predictions, targets.astype("float64"))
     if probe.task == "unknown" or probe.labels.form == "real":
-        return None
+        return NOTHING
     loss = probe.loss
     axis = getattr(loss.loss, "axis", -1)
     is_rows = targets.shape == predictions.shape
@@ -320,12 +334,13 @@ def area_under_curve(scores, is_positive):
 def _numbers(predictions, targets):
     length = len(predictions)
     if targets.size != predictions.size or len(targets) != length:
-        return None
+        return NOTHING
     predictions, targets = predictions.reshape(length, -1), targets.reshape(length, -1)
     rows = np.isfinite(targets).all(1)
     if not rows.any():
-        return None
-    return Answers("regression", predictions[rows], targets[rows])
+        return NOTHING
+    answers = Answers("regression", predictions[rows], targets[rows])
+    return answers, np.flatnonzero(rows)
 
 
 def _scale(loss, head, predictions):
@@ -356,30 +371,33 @@ def _classes(predictions, targets, ignored, scale, many, weights):
         targets = targets.reshape(count).astype("float64")
         valid = np.isfinite(targets) & ~np.isin(targets, ignored)
     else:
-        return None
+        return NOTHING
     valid &= _has_weight(weights, count)
+    places = np.flatnonzero(valid)
     predictions, targets = predictions[valid], targets[valid]
     if not len(targets):
-        return None
+        return NOTHING
     if units == 1:
         targets = _two_classes(targets)
     elif not rows:
         if (targets < 0).any() or (targets >= units).any() or (targets % 1).any():
-            return None
+            return NOTHING
         targets = np.eye(units)[targets.astype(int)]
     if targets is None:
-        return None
+        return NOTHING
     if many:
-        return Answers("labels", _sigmoid(predictions, scale), targets)
+        return Answers("labels", _sigmoid(predictions, scale), targets), places
     if units == 1:
         positive = _sigmoid(predictions, scale)[:, 0]
-        return Answers("classes", np.stack([1 - positive, positive], 1), targets)
+        both = np.stack([1 - positive, positive], 1)
+        return Answers("classes", both, targets), places
     if scale == "logits":
         shares = np.exp(predictions - predictions.max(1, keepdims=True))
     else:
         shares = np.clip(predictions, 0, None) + 1e-12
     targets = targets / np.maximum(targets.sum(1, keepdims=True), 1e-12)
-    return Answers("classes", shares / shares.sum(1, keepdims=True), targets)
+    shares = shares / shares.sum(1, keepdims=True)
+    return Answers("classes", shares, targets), places
 
 
 def _two_classes(targets):

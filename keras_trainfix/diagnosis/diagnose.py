@@ -1,29 +1,48 @@
-"""Looks at a model and its data before training, and names what is wrong."""
+"""Looks at a model and its data, before training or after, and names what is wrong."""
 
 import importlib
 import pkgutil
 
+import keras
+
 from keras_trainfix.diagnosis import checks
-from keras_trainfix.diagnosis.finding import SEVERITIES, Diagnosis
-from keras_trainfix.diagnosis.probe import Look
+from keras_trainfix.diagnosis.activity import unchanged
+from keras_trainfix.diagnosis.finding import Diagnosis
+from keras_trainfix.diagnosis.layer_kinds import is_relu
+from keras_trainfix.diagnosis.plots import dead_shares, output_summary
+from keras_trainfix.diagnosis.probe import CallError, Look
+from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS
+from keras_trainfix.diagnosis.trial import try_steps
+from keras_trainfix.diagnosis.variation import inputs_vary, is_finite, varies
 
 for _module in pkgutil.iter_modules(checks.__path__):
     importlib.import_module(f"{checks.__name__}.{_module.name}")
 
+# What can be said of samples that the model cannot be called on.
+OF_INPUTS = ("KTF102", "KTF103", "KTF128")
 
-def diagnose(model, x, y=None, *, sample_weight=None):
+
+def diagnose(model, x, y=None, *, sample_weight=None, fit=True):
     """Looks at a model and a few samples, and names what keeps it from learning.
 
-    Up to 256 samples go through the model once, in inference mode. The model, its
-    weights and its compiled functions stay as they are.
+    Up to 256 samples go through the model once, in inference mode; what comes out is
+    compared with the best constant answer. With `fit=True` a trial follows: a few
+    steps at the learning rate that is compiled and at others, and one small batch
+    learned by heart. Weights, statistics, optimizer, metrics, random state and
+    compiled functions of the model are then what they were.
+
+    It can be called before training and after; after some training it knows more. See
+    `CollapseDetector` for the same during `fit`.
 
     Args:
-        model: A built `keras.Model`, compiled if its loss is to be judged.
+        model: A built `keras.Model`, compiled if loss and learning rate are to be
+            judged.
         x: Inputs: arrays, a dict or list of them; `(x, y)` or `(x, y, sample_weight)`;
-            or batches as `fit` takes them.
+            or batches as `fit` takes them. Samples that the model is trained on.
         y: Targets, if `x` are arrays.
         sample_weight: Weights, if `x` are arrays.
+        fit: Boolean, whether to make the trial, which takes some seconds.
 
     Returns:
         `Diagnosis`: `.findings`, causes before symptoms; `.ok`; printing it shows them.
@@ -31,10 +50,53 @@ def diagnose(model, x, y=None, *, sample_weight=None):
     Raises:
         ValueError: If there is no sample, or if they do not fit the model.
         TypeError: If `x` is nothing to read samples from.
+
+    Example:
+
+    >>> model = keras.Sequential(
+    ...     [keras.Input((4,)), keras.layers.Dense(1, activation="softmax")]
+    ... )
+    >>> model.compile("adam", "binary_crossentropy")
+    >>> x = np.random.default_rng(0).normal(size=(64, 4))
+    >>> diagnosis = diagnose(model, x, x[:, 0] > 0)
+    >>> diagnosis.ok
+    False
+    >>> diagnosis.findings[0].name
+    'softmax-on-one-unit'
+
+    Reference:
+
+    - [Schoop et al., 2021](https://doi.org/10.1145/3411764.3445538)
     """
-    probes = Look(model, x, y, sample_weight).probes()
+    try:
+        look = Look(model, x, y, sample_weight)
+    except CallError as error:
+        diagnosis = examine(error.look, OF_INPUTS)
+        if diagnosis.ok:
+            raise
+        return diagnosis
+    reason = _try(look) if fit else None
+    diagnosis = examine(look)
+    if reason is not None:
+        diagnosis.skipped["trial"] = reason
+    return diagnosis
+
+
+def examine(look, codes=None):
+    """Runs the checks.
+
+    Args:
+        look: `Look`.
+        codes: The codes of the checks; None for all.
+
+    Returns:
+        `Diagnosis`.
+    """
+    probes = look.probes()
     findings, skipped = [], {}
     for check in CHECKS.values():
+        if codes is not None and check.code not in codes:
+            continue
         for probe in probes if check.per_output else probes[:1]:
             try:
                 finding = check.run(probe)
@@ -43,15 +105,36 @@ def diagnose(model, x, y=None, *, sample_weight=None):
                 continue
             if finding is not None:
                 findings.append(finding)
-    tasks = {probe.name: probe.task for probe in probes}
-    return Diagnosis(sorted(findings, key=_order), tasks, skipped)
+    tasks = {probe.name: probe.task for probe in probes} if look.layers else {}
+    outputs = tuple(filter(None, map(output_summary, probes)))
+    dead = dead_shares(look.layers)
+    return Diagnosis(ranked(findings), tasks, skipped, outputs, dead)
 
 
-def _order(finding):
-    """Errors first; of these causes, which have the lower codes, before symptoms."""
-    return SEVERITIES.index(finding.severity), _family(finding.code), finding.code
+def _try(look):
+    """Makes the trial; returns why it could not be made, or None."""
+    try:
+        weights = new_weights(look.model) if has_ended(look) else None
+        look.trial = try_steps(look, weights)
+    except Exception as error:  # the model's own code: the other checks still count
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
-def _family(code):
-    """Wrong pairs of head and loss stop training whatever else is wrong."""
-    return "2134".find(code[3]) if code[3] != "5" else 9
+def has_ended(look):
+    """Whether training has left a model that no step can change: dead or not finite."""
+    if not look.iterations or not inputs_vary(look):
+        return False
+    dead = any(is_relu(o.layer) and o.dead_share == 1 for o in look.layers)
+    return dead or not any(
+        is_finite(prediction) and varies(prediction) for prediction in look.predictions
+    )
+
+
+def new_weights(model):
+    """Initial weights as the model would have them anew, or None."""
+    with unchanged(model):
+        try:
+            return keras.models.clone_model(model).get_weights()
+        except Exception:  # a subclassed model, or a layer without a configuration
+            return None

@@ -1,7 +1,12 @@
 """What a diagnosis says: single findings, and all of them in order."""
 
-import html
+import math
 from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_trainfix.diagnosis import report
+from keras_trainfix.diagnosis.plots import OutputSummary
 
 SEVERITIES = ("error", "warning", "note")  # from the worst
 DOCUMENTATION = "https://keras-trainfix.readthedocs.io/codes/"
@@ -19,7 +24,7 @@ class DiagnosisError(ValueError):
 class Finding:
     """One thing that is wrong.
 
-    Attributes:
+    Args:
         code: String such as `"KTF201"`. Never reused.
         name: String, a stable name of the bad pattern: `"softmax-on-one-unit"`.
         severity: `"error"` (it cannot learn so), `"warning"` (it costs, or may), or
@@ -29,6 +34,17 @@ class Finding:
         fix: String, code to paste, or what to do.
         url: String, the page of the code.
         output: Name of the output of the model that it concerns, or None.
+
+    Example:
+
+    >>> from keras_trainfix import Finding
+    >>> url = "https://keras-trainfix.readthedocs.io/codes/KTF201/"
+    >>> finding = Finding(
+    ...     "KTF201", "softmax-on-one-unit", "error", {"units": 1},
+    ...     "The softmax has 1 unit.", "activation='sigmoid'", url
+    ... )
+    >>> finding.code
+    'KTF201'
     """
 
     code: str
@@ -41,30 +57,44 @@ class Finding:
     output: str | None = None
 
     def __str__(self):
-        where = f" (output '{self.output}')" if self.output else ""
-        lines = [f"{self.code} {self.name}: {self.severity}{where}", self.message]
-        lines += [f"    {line}" for line in self.fix.splitlines()]
-        return "\n".join([*lines, f"    {self.url}"])
+        return report.finding_text(self)
 
     def to_dict(self):
-        """The finding as a dict that JSON can hold."""
-        return dict(vars(self))
+        """The finding as a dict that strict JSON can hold: NaN and Inf become None."""
+        return _plain(vars(self))
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """All that was found, causes before symptoms and the strongest first.
 
-    Attributes:
+    Print it, show it in a notebook (with plots), or give it to `rich.print`.
+
+    Args:
         findings: List of `Finding`.
         tasks: Dict of the name of each output to what it is taken for, such as
             `"binary classification"`.
         skipped: Dict of the code of each check that could not run to the reason.
+        outputs: Tuple of `OutputSummary`, for plots.
+        dead_shares: Dict of the name of each ReLU layer to the share of its units that
+            are 0 for every sample, for plots.
+
+    Example:
+
+    >>> from keras_trainfix import Diagnosis
+    >>> print(Diagnosis([]))
+    Diagnosis: nothing found.
+    >>> Diagnosis([]).ok
+    True
     """
 
     findings: list[Finding]
     tasks: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    outputs: tuple[OutputSummary, ...] = field(default=(), compare=False, repr=False)
+    dead_shares: dict[str, float] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def ok(self):
@@ -77,30 +107,17 @@ class Diagnosis:
         return [finding.code for finding in self.findings]
 
     def __str__(self):
-        tasks = ", ".join(
-            task if len(self.tasks) == 1 else f"{name}: {task}"
-            for name, task in self.tasks.items()
-        )
-        first = f"Diagnosis of a model for {tasks}" if tasks else "Diagnosis"
-        if not self.findings:
-            return f"{first}: nothing found."
-        return "\n\n".join([f"{first}:", *map(str, self.findings)])
+        return report.diagnosis_text(self)
+
+    def __rich_console__(self, console, options):
+        return report.rich_parts(self)
 
     def _repr_html_(self):
-        """The findings as a table, for notebooks."""
-        cells = [
-            "<tr>"
-            f"<td><a href='{html.escape(f.url)}'>{f.code}</a><br>{f.severity}</td>"
-            f"<td><b>{html.escape(f.name)}</b> {html.escape(f.output or '')}<br>"
-            f"{html.escape(f.message)}<pre>{html.escape(f.fix)}</pre></td>"
-            "</tr>"
-            for f in self.findings
-        ]
-        head = html.escape(str(self).splitlines()[0])
-        return f"<p>{head}</p><table>{''.join(cells)}</table>"
+        """The findings and plots for notebooks, without a request to any site."""
+        return report.diagnosis_html(self)
 
     def to_dict(self):
-        """The diagnosis as a dict that JSON can hold."""
+        """The diagnosis as a dict that strict JSON can hold."""
         return {
             "ok": self.ok,
             "tasks": self.tasks,
@@ -113,3 +130,16 @@ class Diagnosis:
         if any(finding.severity == "error" for finding in self.findings):
             raise DiagnosisError(self)
         return self
+
+
+def _plain(value):
+    """What JSON knows: NumPy's numbers and arrays as those of Python."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | set | range):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int) else str(value)

@@ -1,12 +1,14 @@
 """One look at a model on a few samples: the facts that the checks judge."""
 
+import copy
 import functools
 
 import keras
 import numpy as np
 
 from keras_trainfix.backend import to_numpy
-from keras_trainfix.diagnosis.activity import layer_outputs
+from keras_trainfix.diagnosis.activity import as_numpy, layer_outputs
+from keras_trainfix.diagnosis.baselines import skill
 from keras_trainfix.diagnosis.head import find_head
 from keras_trainfix.diagnosis.loss_facts import loss_facts, losses_of
 from keras_trainfix.diagnosis.sample import MOST, take
@@ -15,19 +17,47 @@ from keras_trainfix.diagnosis.task import infer_task, label_form
 MOST_NUMBERS = 2**22  # of the inputs: fewer samples of large images
 
 
+MOST_WEIGHTS = 2**22  # of which a copy is kept
+
+
+class CallError(ValueError):
+    """The model cannot be called on the samples; `look` has what is known."""
+
+    def __init__(self, look, error):
+        super().__init__(
+            "The model could not be called on these samples "
+            f"({type(error).__name__}: {error}). Inputs have the shapes "
+            f"{look.shapes}. Check them by `model(x[:1])`."
+        )
+        self.look = look
+
+
 class Look:
     """What a model gives for some samples: a single call in inference mode.
 
+    Args:
+        model: A built `keras.Model`, which stays as it is.
+        x: Inputs, or all data, as `take` has them.
+        y: Targets, if `x` are arrays.
+        sample_weight: Weights, if `x` are arrays.
+        previous: An earlier `Look` at the model, to compare with.
+
     Attributes:
-        model: The model, which stays as it is.
+        model: The model.
         sample: The `Sample`.
         inputs: Dict of the name of each input to its array.
         names: List of the names of the outputs.
         predictions: List of float32 arrays, one an output.
         layers: List of `LayerOutput`, in the order of the calls.
+        iterations: How many steps the optimizer has made; 0 without one.
+        previous: The earlier `Look`, or None.
+        trial: `Trial`, or None as long as none was made.
+
+    Raises:
+        CallError: If the model cannot be called on the samples.
     """
 
-    def __init__(self, model, x, y=None, sample_weight=None):
+    def __init__(self, model, x, y=None, sample_weight=None, previous=None):
         sample = take(x, y, sample_weight)
         leaves = keras.tree.flatten(sample.x)
         numbers = sum(int(np.prod(leaf.shape[1:])) for leaf in leaves)
@@ -36,15 +66,42 @@ class Look:
             sample = take(sample.x, sample.y, sample.sample_weight, most)._replace(
                 ordered=sample.ordered
             )
-        self.model, self.sample = model, sample
-        self.inputs = _named(sample.x, "input")
-        outputs, self.layers = layer_outputs(model, sample.x)
-        named = _named(outputs, "output")
-        if not isinstance(outputs, dict) and len(named) > 1:
-            known = getattr(model, "output_names", list(named))
-            named = dict(zip(known, named.values(), strict=True))
+        self.model, self.sample, self.previous = model, sample, previous
+        self.inputs = _named(sample.x, "input", getattr(model, "input_names", None))
+        self.iterations = _iterations(model)
+        self.trial = None
+        try:
+            outputs, self.layers = layer_outputs(model, sample.x)
+        except Exception as error:
+            self.names, self.layers = ["output"], []
+            self.predictions = [np.full((len(leaves[0]), 1), np.nan, "float32")]
+            raise CallError(self, error) from error
+        named = _outputs(model, outputs)
         self.names = list(named)
         self.predictions = list(named.values())
+
+    @property
+    def shapes(self):
+        """The shapes of the inputs, by their names."""
+        return {name: values.shape for name, values in self.inputs.items()}
+
+    @functools.cached_property
+    def training_predictions(self):
+        """List of arrays, one an output: what a call in training mode gives."""
+        return self.call_in_training()[0]
+
+    def call_in_training(self):
+        """`(predictions, layers)` of the present weights in training mode."""
+        outputs, called = layer_outputs(self.model, self.sample.x, training=True)
+        return keras.tree.flatten(outputs), called
+
+    @functools.cached_property
+    def weights(self):
+        """Dict of the path of each weight to a copy; empty for large models."""
+        variables = self.model.trainable_variables
+        if sum(int(np.prod(v.shape)) for v in variables) > MOST_WEIGHTS:
+            return {}
+        return {variable.path: to_numpy(variable) for variable in variables}
 
     @functools.cached_property
     def targets(self):
@@ -64,6 +121,10 @@ class Look:
 
     def probes(self):
         """A `Probe` of each output."""
+        return self._probes
+
+    @functools.cached_property
+    def _probes(self):
         return [Probe(self, index) for index in range(len(self.names))]
 
 
@@ -115,8 +176,29 @@ class Probe:
     @property
     def iterations(self):
         """How many steps the optimizer has made; 0 for a model that is not compiled."""
-        steps = getattr(getattr(self.model, "optimizer", None), "iterations", None)
-        return 0 if steps is None else int(to_numpy(steps))
+        return self.look.iterations
+
+    @property
+    def trial(self):
+        """`Trial`, or None as long as none was made."""
+        return self.look.trial
+
+    @property
+    def training_predictions(self):
+        """Array `(N, ...)`: what a call in training mode gives."""
+        return self.look.training_predictions[self.index]
+
+    @functools.cached_property
+    def skill(self):
+        """`Skill`, or None where predictions and targets cannot be compared."""
+        return skill(self)
+
+    def skill_of(self, predictions):
+        """The `Skill` of other predictions for the same samples, or None."""
+        other = copy.copy(self)
+        other.__dict__.pop("skill", None)
+        other.predictions = predictions
+        return skill(other)
 
     @functools.cached_property
     def head(self):
@@ -141,8 +223,25 @@ class Probe:
         return infer_task(self.loss, self.head, self.labels, self.predictions.shape)
 
 
-def _named(structure, word):
+def call_named(model, x):
+    """What a model gives in inference mode: a dict of output names to arrays."""
+    outputs = model(x, training=False)
+    return _outputs(model, keras.tree.map_structure(as_numpy, outputs))
+
+
+def _outputs(model, outputs):
+    return _named(outputs, "output", getattr(model, "output_names", None))
+
+
+def _named(structure, word, names=None):
     if isinstance(structure, dict):
         return dict(structure)
     leaves = keras.tree.flatten(structure)
-    return {f"{word}_{i}" if i else word: leaf for i, leaf in enumerate(leaves)}
+    if names is None or len(names) != len(leaves) or len(leaves) == 1:
+        names = [f"{word}_{i}" if i else word for i in range(len(leaves))]
+    return dict(zip(names, leaves, strict=True))
+
+
+def _iterations(model):
+    steps = getattr(getattr(model, "optimizer", None), "iterations", None)
+    return 0 if steps is None else int(to_numpy(steps))

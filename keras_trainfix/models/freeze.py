@@ -1,9 +1,7 @@
 """Freezing the batch normalization statistics of a whole model, and back."""
 
-import gc
 import warnings
 
-import keras
 import numpy as np
 from keras.layers import BatchNormalization
 
@@ -11,10 +9,10 @@ from keras_trainfix.backend import to_numpy
 from keras_trainfix.layers.frozen_batch_norm import FrozenBatchNorm
 from keras_trainfix.messages import count, tell
 from keras_trainfix.models.batch_norm_layers import (
-    all_layers,
     batch_norm_layers,
     plain_only,
 )
+from keras_trainfix.models.compiled import forget_compiled_functions
 
 
 def freeze_batch_norm(model, layers=None):
@@ -130,28 +128,8 @@ def _exchange(model, layers, old, new):
         # names, connections and the optimizer's slots where they are.
         layer.__class__ = new
     if changed:
-        _forget_compiled_functions(changed)
+        forget_compiled_functions(changed)
     return found, changed
-
-
-def _forget_compiled_functions(layers):
-    """Drops the compiled functions of every model that contains one of `layers`.
-
-    A compiled function has the old computation traced into it. The models are
-    looked up among all live objects, because a layer does not know the models it
-    is part of: a frozen backbone sits in a compiled classifier, or one layer in
-    two models.
-    """
-    ids = {id(layer) for layer in layers}
-    models = [obj for obj in gc.get_objects() if issubclass(type(obj), keras.Model)]
-    for model in models:
-        if not any(id(layer) in ids for layer in all_layers(model)):
-            continue
-        for kind in ("train", "test", "predict"):
-            if getattr(model, f"{kind}_function", None) is not None:
-                setattr(model, f"{kind}_function", None)
-                # Made again at once, since a running `fit` does not ask for it.
-                getattr(model, f"make_{kind}_function")()
 
 
 def _has_initial_statistics(layer):

@@ -10,6 +10,7 @@ import pytest
 from keras_trainfix.diagnosis import diagnose as module
 from keras_trainfix.diagnosis.diagnose import diagnose
 from keras_trainfix.diagnosis.finding import Diagnosis, DiagnosisError, Finding
+from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS, Check, check, found
 from tests.diagnosis.nets import inputs, net
 
@@ -70,7 +71,9 @@ def test_a_note_is_fine_and_an_error_can_be_raised(severities, is_ok, raises):
 
 def test_a_diagnosis_reads_as_text_html_and_json():
     diagnosis = Diagnosis([finding()], {"output": "regression"})
-    assert str(diagnosis).startswith("Diagnosis of a model for regression:\n\nKTF999")
+    assert str(diagnosis).startswith(
+        "Diagnosis of a model for regression: 1 error.\n\n1. KTF999"
+    )
     assert str(Diagnosis([])) == "Diagnosis: nothing found."
     page = diagnosis._repr_html_()
     assert "&lt;bad&gt;" in page
@@ -109,26 +112,41 @@ def entries(**functions):
     }
 
 
-def test_errors_come_first_and_causes_before_symptoms(monkeypatch):
+def test_what_to_repair_first_comes_first():
+    found_in_order = [
+        ("KTF205", "error"),  # a wrong head stops all, whatever else is wrong
+        ("KTF111", "warning"),  # the scale of the data, as it explains the next
+        ("KTF407", "error"),
+        ("KTF401", "error"),
+        ("KTF403", "error"),
+        ("KTF204", "warning"),
+        ("KTF125", "warning"),
+        ("KTF501", "error"),  # a symptom, after all that may be its cause
+        ("KTF132", "note"),
+        ("KTF410", "note"),
+    ]
+    findings = [finding(severity, code=code) for code, severity in found_in_order]
+    assert ranked(findings[::-1]) == findings
+
+
+def test_the_scale_of_the_data_waits_where_optimization_is_fine():
+    findings = [
+        finding("error", code="KTF113"),
+        finding("warning", code="KTF111"),
+        finding("note", code="KTF101"),
+    ]
+    assert ranked(findings[::-1]) == findings
+
+
+def test_findings_are_ranked(monkeypatch):
     def says(severity):
         return lambda probe: found("Here.", severity=severity)
 
     checks = entries(
-        KTF501=says("error"),
-        KTF101=says("warning"),
-        KTF403=says("error"),
-        KTF201=says("error"),
-        KTF132=says("note"),
-        KTF999=lambda probe: None,
+        KTF501=says("error"), KTF201=says("error"), KTF999=lambda probe: None
     )
     monkeypatch.setattr(module, "CHECKS", checks)
-    assert diagnose(net(loss="mse"), X, Y).codes == [
-        "KTF201",
-        "KTF403",
-        "KTF501",
-        "KTF101",
-        "KTF132",
-    ]
+    assert diagnose(net(loss="mse"), X, Y).codes == ["KTF201", "KTF501"]
 
 
 def test_a_check_that_fails_hides_no_other(monkeypatch):

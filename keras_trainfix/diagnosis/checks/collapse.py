@@ -19,8 +19,8 @@ TELLS_APART = 0.75  # area under the curve
 FEW = 8  # samples
 
 LOOK_UP = (
-    "from keras_trainfix.diagnosis.diagnose import diagnose\n"
-    "print(diagnose(model, x, y))  # a finding before this one is the cause, or:\n"
+    "from keras_trainfix import diagnose\n"
+    "print(diagnose(model, x, y))  # the cause stands before this one; if none does:\n"
 )
 
 

@@ -7,6 +7,7 @@ from keras_trainfix import backend
 from keras_trainfix.diagnosis.activity import unchanged
 from keras_trainfix.diagnosis.head import PASS_ON
 from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.models.batch_norm_layers import all_layers
 
 FEW = 4  # samples with which a layer is called again
 # Layers that change the scale of their inputs to one of order 1.
@@ -314,16 +315,24 @@ def ids_layer_on_real_values(probe):
     ## References
     [keras.layers.Embedding](https://keras.io/api/layers/core_layers/embedding/).
     """
-    for output in probe.layers:
-        layer = output.layer
-        if not isinstance(layer, keras.layers.Embedding):
-            continue
-        for name, array in _numbers(probe).items():
-            if _looked_up(output, array):
-                finding = _no_ids(name, array, layer)
-                if finding:
-                    return finding
+    for name, array in _numbers(probe).items():
+        for layer in _embeddings_of(probe, array):
+            finding = _no_ids(name, array, layer)
+            if finding:
+                return finding
     return None
+
+
+def _embeddings_of(probe, array):
+    """The embeddings that an input goes to; any of them if the call of it failed."""
+    kind = keras.layers.Embedding
+    if not probe.layers:
+        return [layer for layer in all_layers(probe.model) if isinstance(layer, kind)]
+    return [
+        output.layer
+        for output in probe.layers
+        if isinstance(output.layer, kind) and _looked_up(output, array)
+    ]
 
 
 def _numbers(probe):

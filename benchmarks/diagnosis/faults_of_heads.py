@@ -1,0 +1,180 @@
+"""Faults of heads and losses: KTF2xx."""
+
+import keras
+from keras import layers, ops
+
+import keras_trainfix as kt
+from benchmarks.diagnosis.cases import BINARY, CATEGORICAL, SPARSE, adam, sgd
+from benchmarks.diagnosis.data import (
+    but,
+    column,
+    curved,
+    digits,
+    linear,
+    masks,
+    one_hot,
+    rings,
+    series,
+    squares,
+    table,
+    texts,
+    unit,
+)
+from benchmarks.diagnosis.faults import after, before
+from benchmarks.diagnosis.nets import cnn, mlp, rnn, segmenter, unet, words
+
+SPARSE_LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+CATEGORICAL_LOGITS = keras.losses.CategoricalCrossentropy(from_logits=True)
+BINARY_LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
+IMAGES = digits((8, 8, 1))
+IRIS, CANCER = table("iris"), table("breast_cancer", most=300)
+BOSTON = table("boston_housing")
+
+
+class SquaredError(keras.Loss):
+    """A loss that trusts that its two arguments have one shape."""
+
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred))
+
+
+class AbsoluteError(keras.Loss):
+    """Another one."""
+
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.abs(y_pred - y_true), axis=-1)
+
+
+class OwnCrossentropy(keras.Loss):
+    """And a cross-entropy."""
+
+    def call(self, y_true, y_pred):
+        y_pred = ops.clip(y_pred, 1e-6, 1 - 1e-6)
+        terms = y_true * ops.log(y_pred) + (1 - y_true) * ops.log(1 - y_pred)
+        return -ops.mean(terms)
+
+
+def dice_loss(y_true, y_pred):
+    """One minus Dice over the batch, as in many programs."""
+    both = ops.sum(y_true * y_pred)
+    return 1 - 2 * (both + 1) / (ops.sum(y_true) + ops.sum(y_pred) + 2)
+
+
+def iou_loss(y_true, y_pred):
+    """Minus the intersection over union, as in many programs."""
+    both = ops.sum(y_true * y_pred)
+    return -both / (ops.sum(y_true) + ops.sum(y_pred) - both + 1e-7)
+
+
+def flat(y, _):
+    """`(N,)` in float32."""
+    return y.reshape(-1).astype("float32")
+
+
+def signs(y, _):
+    """-1 and 1 for 0 and 1."""
+    return 2.0 * column(y) - 1
+
+
+def squeezed(y, _):
+    """Targets from 0.05 to 0.95 by their order."""
+    return ((y.argsort(0).argsort(0) / len(y)) * 0.9 + 0.05).astype("float32")
+
+
+# Few lines a case: the formatter would give each argument one.
+# fmt: off
+HEADS = [
+    before("201", "softmax on one unit", CANCER, mlp(1, "softmax"), BINARY),
+    before("201", "softmax on one unit, a number", but(BOSTON, y=unit),
+        mlp(1, "softmax"), "mse"),
+    before("201", "softmax on one channel", masks(), unet(1, "softmax"), BINARY),
+    before("201", "softmax on one unit, texts", texts(),
+        words(1, "softmax", body=layers.LSTM), BINARY),
+    after("201", "softmax on one unit, trained", rings(), mlp(1, "softmax"), BINARY,
+        adam(), 5),
+    before("202", "ReLU for negative targets", linear(), mlp(1, "relu"), "mse"),
+    before("202", "sigmoid for prices", BOSTON, mlp(1, "sigmoid"), "mse"),
+    before("202", "tanh for mpg", table("auto_mpg"), mlp(1, "tanh"), "mae"),
+    before("202", "softmax for positions", but(squares(), y=lambda y, _: 8 * (y + 1)),
+        cnn(2, "softmax"), "mse"),
+    before("202", "sigmoid for a wave", series(), rnn(1, "sigmoid"), "mse"),
+    after("202", "ReLU for negative targets, trained",
+        but(curved(), y=lambda y, _: y - 5), mlp(1, "relu"), "mse", adam(), 10),
+    before("203", "no activation, binary", CANCER, mlp(1), BINARY),
+    before("203", "no activation, ten classes", IMAGES, cnn(10), SPARSE),
+    before("203", "no activation, masks", masks(), segmenter(1), BINARY),
+    before("203", "ReLU on the logits", but(IRIS, y=one_hot), mlp(3, "relu"),
+        CATEGORICAL),
+    before("203", "tanh and cross-entropy", texts(), words(1, "tanh"), BINARY,
+        first="203 205"),
+    before("204", "softmax, and logits asked for", IRIS, mlp(3, "softmax"),
+        SPARSE_LOGITS),
+    before("204", "sigmoid, and logits asked for", CANCER, mlp(1, "sigmoid"),
+        BINARY_LOGITS),
+    before("204", "softmax in masks, and logits asked for", masks(),
+        segmenter(1, "sigmoid"), BINARY_LOGITS),
+    before("204", "softmax of ten, and logits asked for", but(digits(), y=one_hot),
+        mlp(10, "softmax"), CATEGORICAL_LOGITS),
+    before("204", "softmax, and ours with logits",
+        but(masks(), y=lambda y, _: y[..., 0].astype("int64")), unet(2, "softmax"),
+        kt.MaskedCrossentropy(from_logits=True)),
+    before("205", "categorical on one sigmoid", but(CANCER, y=column),
+        mlp(1, "sigmoid"), CATEGORICAL),
+    before("205", "sigmoids for digits", but(digits(), y=one_hot), mlp(10, "sigmoid"),
+        CATEGORICAL),
+    before("205", "binary on ten softmax units", but(IMAGES, y=one_hot),
+        cnn(10, "softmax"), BINARY),
+    before("205|121|201", "sparse on one unit", IRIS, mlp(1, "softmax"), SPARSE,
+        first="205 121 201"),
+    before("205|121", "two units for three classes", IRIS, mlp(2, "softmax"), SPARSE),
+    before("206", "one-hot into sparse", but(IRIS, y=one_hot), mlp(3, "softmax"),
+        SPARSE),
+    before("206", "ids into categorical", digits(), mlp(10, "softmax"), CATEGORICAL),
+    before("206", "cross-entropy for prices", BOSTON, mlp(1, "sigmoid"), BINARY,
+        first="206 202"),
+    before("206", "squared error for classes", but(digits(), y=one_hot),
+        mlp(10, "softmax"), "mse"),
+    before("206", "sparse for a wave", but(series(), y=lambda y, _: 3 + 2 * y),
+        rnn(4, "softmax"), SPARSE),
+    before("207", "accuracy of mpg", table("auto_mpg"), mlp(1), "mse",
+        metrics=["accuracy"]),
+    before("207", "accuracy of a wave", series(), rnn(1), "mae", metrics=["acc"]),
+    before("207", "accuracy of positions", squares(), cnn(2), "mse",
+        metrics=["accuracy"]),
+    before("207", "accuracy of diabetes", but(table("diabetes"), y=unit), mlp(1),
+        keras.losses.Huber(), metrics=[keras.metrics.BinaryAccuracy]),
+]
+LOSSES = [
+    before("208|121|206", "labels of -1 and 1", but(CANCER, y=signs),
+        mlp(1, "sigmoid"), BINARY, first="208 121 202 206"),
+    after("208", "labels of -1 and 1, logits", but(CANCER, y=signs), mlp(1),
+        BINARY_LOGITS, adam(0.01), 6, first="208 121 206"),
+    after("208", "masks of 0 and 255, logits", but(masks(), y=lambda y, _: y * 255),
+        segmenter(1), BINARY_LOGITS, adam(0.01), 6, first="208 123"),
+    after("208", "Dice of masks to 255, trained", but(masks(), y=lambda y, _: y * 255),
+        segmenter(1, "sigmoid"), keras.losses.Dice(), adam(0.01), 10, first="208 123"),
+    before("208", "IoU of masks to 255", but(masks(), y=lambda y, _: y * 255),
+        unet(1, "sigmoid"), iou_loss, first="208 123"),
+    before("209", "columns against rows", but(linear(), y=flat), mlp(1),
+        SquaredError()),
+    before("209", "columns against rows, mpg",
+        but(table("auto_mpg"), y=lambda y, _: unit(y)[:, 0]), mlp(1), SquaredError(),
+        sgd(0.01)),
+    before("209", "columns against rows, absolute", but(series(), y=flat), rnn(1),
+        AbsoluteError()),
+    after("209", "columns against rows, classes", but(CANCER, y=flat),
+        mlp(1, "sigmoid"), OwnCrossentropy(), adam(0.003), 10),
+    after("210", "Dice of a batch, little to see",
+        masks(side=2, present=0.3, noise=1.5), segmenter(1, "sigmoid"), dice_loss,
+        adam(0.003), 8, first="210 503", batch=8),
+    after("210", "Keras Dice, little to see", masks(side=2, present=0.3, noise=1.5),
+        unet(1, "sigmoid"), keras.losses.Dice(), adam(0.03), 8,
+        first="210 503 401 403", batch=8),
+    after("210", "ours, one alone", masks(side=2, present=0.3, noise=1.5),
+        unet(1, "sigmoid"), kt.MaskedSoftDice(), adam(0.03), 8,
+        first="210 503 401 403", batch=8),
+    after("210", "IoU, little to see", masks(side=2, present=0.3, noise=1.5),
+        unet(1, "sigmoid"), iou_loss, adam(0.03), 8, first="210 503 401 403", batch=8),
+]
+# fmt: on
+FAULTS = [*HEADS, *LOSSES]

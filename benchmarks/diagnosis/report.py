@@ -1,0 +1,115 @@
+"""Counts and prints what was found."""
+
+import collections
+
+
+def of_healthy(runs):
+    """Prints the alarms in healthy trainings, and how many there are in 100 looks.
+
+    Args:
+        runs: Iterable of `Healthy`.
+    """
+    looks, alarms, unhealthy, skipped = [], [], [], []
+    for run in runs:
+        looks.append(run)
+        bad = [finding for finding in run.findings if finding.severity != "note"]
+        alarms += [(run, finding) for finding in bad]
+        skipped += [(run, *item) for item in run.skipped.items()]
+        if run.is_verified is False:
+            unhealthy.append(run)
+        for finding in bad:
+            print(f"  alarm: {run.name}, {run.stage}: {_said(finding)}", flush=True)
+    if not looks:
+        return
+    alarmed = {(run.name, run.stage) for run, _ in alarms}
+    trainings = {run.name for run in looks}
+    with_alarm = {run.name for run, _ in alarms}
+    print(f"\n{len(trainings)} healthy trainings, {len(looks)} looks")
+    print(f"looks with an alarm, of 100: {100 * len(alarmed) / len(looks):.1f}")
+    print(f"trainings with an alarm, of 100: {_percent(with_alarm, trainings)}")
+    counts = collections.Counter(finding.code for _, finding in alarms)
+    print(f"alarms by code: {dict(counts.most_common())}")
+    notes = collections.Counter(
+        f.code for run in looks for f in run.findings if f.severity == "note"
+    )
+    print(f"notes by code: {dict(notes.most_common())}")
+    skills = sorted(run.skill for run in looks if run.skill is not None)
+    if skills:
+        print(
+            f"skill at the end, least and median: {skills[0]:.2f}, "
+            f"{skills[len(skills) // 2]:.2f}"
+        )
+    for run in unhealthy:
+        print(f"no healthy training: {run.name}, skill {run.skill:.2f}")
+    _print_skipped(skipped)
+
+
+def of_faults(runs):
+    """Prints recall, right first causes, the confusion table and the misses.
+
+    Args:
+        runs: Iterable of `Faulty`.
+    """
+    seen, harmless, skipped = [], [], []
+    for run in runs:
+        skipped += [(run, *item) for item in run.skipped.items()]
+        (seen if run.counts else harmless).append(run)
+        if run.counts and (run.missed or not run.is_first_right):
+            print(f"  {_mistake(run)}", flush=True)
+    if not seen:
+        return
+    expected = sum(len(run.fault.expected) for run in seen)
+    missed = sum(len(run.missed) for run in seen)
+    right = sum(run.is_first_right for run in seen)
+    _print_table(seen)
+    print(f"\n{len(seen)} faulty trainings, {len(harmless)} more did no harm")
+    print(f"recall: {1 - missed / expected:.1%} of {expected} expected findings")
+    print(f"right first cause: {right / len(seen):.1%}")
+    print("\nmisses:")
+    for run in seen:
+        if run.missed:
+            print(f"  {_mistake(run)}")
+    print("\nfound, with another cause first:")
+    for run in seen:
+        if not run.missed and not run.is_first_right:
+            print(f"  {_mistake(run)}")
+    print("\nno harm done: " + ", ".join(f"{r.name} ({r.skill:.2f})" for r in harmless))
+    _print_skipped(skipped)
+
+
+def _print_table(runs):
+    """Prints, for each expected code, how often which codes were found."""
+    rows = collections.defaultdict(list)
+    for run in runs:
+        for code in run.fault.expected:
+            rows[code].append(run)
+    columns = sorted({code for run in runs for code in run.codes})
+    print("\nfaults by expected code (rows), and the codes found in them")
+    print(f"{'':9}{'faults':>6} {'first':>5}  " + " ".join(columns))
+    for code, row in sorted(rows.items()):
+        counts = [sum(column in run.codes for run in row) for column in columns]
+        right = sum(run.is_first_right for run in row)
+        cells = " ".join(f"{count or '.':>3}" for count in counts)
+        print(f"{code:9}{len(row):>6} {right:>5}  {cells}")
+
+
+def _print_skipped(skipped):
+    reasons = collections.Counter((code, reason) for _, code, reason in skipped)
+    for (code, reason), count in reasons.most_common():
+        print(f"check {code} could not run {count} times: {reason}")
+
+
+def _mistake(run):
+    found = " ".join(run.codes) or "nothing"
+    wanted = " ".join(run.fault.expected)
+    skill = "" if run.skill is None else f", skill {run.skill:.2f}"
+    first = "/".join(sorted(run.fault.first))
+    return f"{run.name}{skill}: wants {wanted} (first {first}), found {found}"
+
+
+def _said(finding):
+    return f"{finding.code} {finding.severity}: {finding.message}"
+
+
+def _percent(part, whole):
+    return f"{100 * len(part) / len(whole):.1f}"

@@ -1,0 +1,8 @@
+"""`python -m keras_trainfix`: see `keras_trainfix.cli`."""
+
+import sys
+
+from keras_trainfix.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

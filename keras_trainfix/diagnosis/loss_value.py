@@ -1,0 +1,64 @@
+"""The value of a compiled loss on the samples, as `fit` would compute it."""
+
+import warnings
+
+import keras
+import numpy as np
+
+from keras_trainfix import backend
+from keras_trainfix.diagnosis.loss_facts import losses_of
+
+
+def loss_value(probe):
+    """The value of the compiled loss of an output on all samples at once.
+
+    Sample weights, loss weights, masks of layers and penalties are left out.
+
+    Args:
+        probe: `Probe`.
+
+    Returns:
+        Float, or None where there is no loss, no target, or no finite number.
+    """
+    loss = losses_of(probe.model, probe.names)[probe.index]
+    return value_of(loss, probe.targets, probe.predictions)
+
+
+def value_of(loss, targets, predictions):
+    """The value of a loss for targets and predictions of the shapes as they are.
+
+    Args:
+        loss: A loss as `compile` takes it: name, function or instance.
+        targets: Array, or None.
+        predictions: Array.
+
+    Returns:
+        Float, or None where there is no loss, no target, or no finite number.
+    """
+    if loss is None or targets is None or not len(predictions):
+        return None
+    try:
+        with warnings.catch_warnings(), backend.no_gradient():
+            warnings.simplefilter("ignore")  # what the loss has to say, `fit` shows
+            value = float(backend.to_numpy(_as_in_fit(loss, targets, predictions)))
+    except Exception:  # it does not fit: the checks of shapes and labels say why
+        return None
+    return value if np.isfinite(value) else None
+
+
+def _as_in_fit(loss, targets, predictions):
+    # Functions get a wrapper that matches ranks, and instances do not: only Keras
+    # knows. The name keeps the numbering of the user's models.
+    caller = keras.Sequential(name="loss_value")
+    caller.compile("sgd", loss, jit_compile=False)
+    return caller.compute_loss(
+        y=keras.ops.convert_to_tensor(_narrow(targets)),
+        y_pred=keras.ops.convert_to_tensor(_narrow(predictions)),
+    )
+
+
+def _narrow(array):
+    """Floats in Keras' own precision, which is what reaches a loss in `fit`."""
+    if array.dtype.kind == "f":
+        return array.astype(keras.config.floatx())
+    return array

@@ -1,0 +1,28 @@
+"""The order of findings: what to repair first stands first."""
+
+from keras_trainfix.diagnosis.finding import SEVERITIES
+
+# Errors of a kind, by how surely what is wrong follows from what stands before it: a
+# wrong head stops training whatever the data are; the scale of the data decides which
+# learning rate is too high; and that kills units.
+FAMILIES = "2134"
+OPTIMIZATION = (407, 401, 402, 411, 408, 406, 405, 403, 404, 409, 410)
+# Of these even a warning explains the errors of optimization that follow from it.
+SCALES = ("KTF101", "KTF111")
+
+
+def ranked(findings):
+    """Findings, causes before symptoms, the strongest first, notes last."""
+    codes = {f.code for f in findings if f.severity == "error"}
+    optimization_fails = any(code.startswith("KTF4") for code in codes)
+    return sorted(findings, key=lambda finding: _rank(finding, optimization_fails))
+
+
+def _rank(finding, optimization_fails):
+    code, severity = finding.code, SEVERITIES.index(finding.severity)
+    is_note, is_symptom = finding.severity == "note", code.startswith("KTF5")
+    if code in SCALES and optimization_fails and not is_note:
+        severity = 0
+    number = int(code[3:])
+    place = OPTIMIZATION.index(number) if number in OPTIMIZATION else number
+    return is_note, is_symptom, severity, FAMILIES.find(code[3]), place

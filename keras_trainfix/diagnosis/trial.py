@@ -1,0 +1,398 @@
+"""A short trial: what a few steps do to a model, which is put back afterwards."""
+
+import time
+import warnings
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from keras_trainfix import backend
+from keras_trainfix.diagnosis.activity import unchanged
+from keras_trainfix.diagnosis.layer_kinds import is_relu
+
+STEPS = 32  # of each arm
+OVERFIT_STEPS = 96
+OVERFIT_SAMPLES = 8
+SECONDS = 12.0  # for all
+SHOWN_AFTER = 2.0  # seconds
+BATCH = 32
+LARGE = 2**14  # numbers of a sample: smaller batches
+MANY_LAYERS = 80  # of which TensorFlow takes longer to compile than a few steps take
+FACTORS = (1.0, 0.1, 100.0, 0.01, 10.0)  # of the learning rate, the most telling first
+MUCH_LARGER = 1e4  # tried where none of these changes anything
+CHANGES = 0.1  # of the loss
+ARMS = 3  # there has to be time for: the first of the factors, and to learn by heart
+FEWEST_STEPS = 6  # of an arm of a slow model
+
+
+class Gradient(NamedTuple):
+    """The gradient of one weight in the first step.
+
+    Attributes:
+        layer: The name of its layer.
+        is_kernel: Whether it has two axes or more.
+        size: Root mean square of the gradient; 0 where the loss does not depend on it.
+        weight: Root mean square of the weight.
+        update: Root mean square of the first step of it.
+        decay: Root mean square of the gradient of its regularizer.
+    """
+
+    layer: str
+    is_kernel: bool
+    size: float
+    weight: float
+    update: float
+    decay: float
+
+
+class Arm(NamedTuple):
+    """Some steps from the same weights, on the same batches in the same order.
+
+    Attributes:
+        factor: Float, of the learning rate that is compiled.
+        losses: Array, the loss of each step in training mode, penalties included.
+        steps: Integer, how many steps it was to have.
+        predictions: List of arrays, one an output: in training mode, afterwards.
+        dead: Share of the ReLU units that are 0 for all samples, in the worst layer.
+    """
+
+    factor: float
+    losses: np.ndarray
+    steps: int
+    predictions: list
+    dead: float
+
+    @property
+    def end(self):
+        """The mean loss of the last steps; infinite where one is not finite."""
+        if not np.isfinite(self.losses).all():
+            return float("inf")
+        first = min(_first_of_last(self.steps), len(self.losses) - 1)
+        return float(np.mean(self.losses[first:]))
+
+    @property
+    def is_cut(self):
+        """Whether time was up before it could tell where it ends."""
+        too_short = len(self.losses) <= _first_of_last(self.steps)
+        return too_short and bool(np.isfinite(self.losses).all())
+
+
+class Trial(NamedTuple):
+    """What a few steps do.
+
+    Attributes:
+        is_fresh: Whether it began from weights that no step has changed.
+        rate: The learning rate that is compiled.
+        batch: Samples in a step.
+        steps: Steps of an arm.
+        start: The loss without a step, on the batches of the last steps of an arm, in
+            training mode, penalties included.
+        penalty: What regularizers add to it.
+        gradients: List of `Gradient`, in the order of the weights.
+        arms: Dict of the factor to the `Arm`.
+        overfit: `Arm` on 8 samples at the best of these rates, or None.
+    """
+
+    is_fresh: bool
+    rate: float
+    batch: int
+    steps: int
+    start: float
+    penalty: float
+    gradients: list
+    arms: dict
+    overfit: Any
+
+    def gain(self, factor):
+        """The share of the loss that an arm takes away; NaN if it was not tried."""
+        arm = self.arms.get(factor)
+        if arm is None or arm.is_cut:
+            return float("nan")
+        return (self.start - arm.end) / (abs(self.start) or 1.0)
+
+
+def try_steps(look, weights=None, factors=FACTORS, seconds=SECONDS):
+    """Makes a few steps at several learning rates, and puts everything back.
+
+    Args:
+        look: `Look`.
+        weights: List of arrays, as `get_weights` has them, to start from instead of
+            the present ones: those of a model before training.
+        factors: Factors of the learning rate that is compiled.
+        seconds: About how long it may take.
+
+    Returns:
+        `Trial`.
+
+    Raises:
+        ValueError: If the model has no optimizer or loss, no trainable weights, or a
+            `train_step` of its own.
+    """
+    model = look.model
+    _check(model)
+    with (
+        warnings.catch_warnings(),
+        unchanged(model, weights=True),
+        backend.own_compiled_loss(model),
+    ):
+        warnings.simplefilter("ignore")
+        if weights is not None:
+            model.set_weights(weights)
+        is_fresh = weights is not None or not look.iterations
+        return _Runner(look, is_fresh, seconds).run(factors)
+
+
+def _check(model):
+    if getattr(model, "optimizer", None) is None:
+        raise ValueError("The model is not compiled.")
+    if not model.trainable_variables:
+        raise ValueError("No weight is trainable.")
+    if not type(model).train_step.__module__.startswith("keras."):
+        raise ValueError("The model has a `train_step` of its own.")
+
+
+class _Runner:
+    def __init__(self, look, is_fresh, seconds):
+        self.look, self.model, self.is_fresh = look, look.model, is_fresh
+        self.deadline = time.monotonic() + seconds
+        self.sample = look.sample
+        leaves = keras.tree.flatten(self.sample.x)
+        self.length = len(leaves[0])
+        numbers = sum(int(np.prod(leaf.shape[1:])) for leaf in leaves)
+        self.batch = min(self.length, 8 if numbers > LARGE else BATCH)
+        order = np.random.default_rng(0).permutation(self.length)
+        self.batches = [
+            order[i : i + self.batch]
+            for i in range(0, self.length - self.batch + 1, self.batch)
+        ]
+        self.optimizer = copy_of(
+            self.model.optimizer,
+            self.model.trainable_variables,
+            with_state=not is_fresh,
+        )
+        few_layers = len(self.model.layers) < MANY_LAYERS
+        self.step = backend.training_step(self.model, self.optimizer, few_layers)
+        self.rate = _rate(self.optimizer)
+        # What an arm starts from: optimizers keep averages and numbers of steps.
+        self.variables = [*self.model.variables, *self.optimizer.variables]
+        self.before = [backend.to_numpy(variable) for variable in self.variables]
+        self.loss_scale = getattr(self.optimizer, "dynamic_scale", 1.0)
+        self.loss_scale = float(backend.to_numpy(self.loss_scale))
+        self.progress = _Progress()
+
+    def run(self, factors):
+        penalty = _penalty(self.model)
+        steps = self._steps_in_time()
+        start = self._start(steps)
+        gradients, arms = [], {}
+        for factor in (*factors, MUCH_LARGER):
+            if arms and time.monotonic() > self.deadline:
+                break
+            if factor == MUCH_LARGER and not _is_still(arms, start):
+                break
+            losses, first = self._steps(factor, steps)
+            gradients = gradients or first
+            arms[factor] = self._arm(factor, losses, steps)
+        overfit = self._overfit(arms) if time.monotonic() < self.deadline else None
+        self.progress.end()
+        return Trial(
+            self.is_fresh,
+            self.rate,
+            self.batch,
+            steps,
+            start,
+            penalty,
+            gradients,
+            arms,
+            overfit,
+        )
+
+    def _steps_in_time(self):
+        """How many steps of an arm there is time for: fewer of a slow model."""
+        self._reset(0.0)
+        self._step(0)  # compiles
+        before = time.monotonic()
+        self._step(0)
+        seconds = time.monotonic() - before
+        left = self.deadline - time.monotonic()
+        most = max(FEWEST_STEPS, int(left / ARMS / max(seconds, 1e-6)))
+        steps = min(STEPS, most)
+        self.progress.target = (len(FACTORS) + 1) * steps + OVERFIT_STEPS
+        return steps
+
+    def _start(self, steps):
+        """The mean loss of the last steps of an arm if no step changed anything."""
+        self._reset(0.0)
+        batches = [self._number(n) for n in range(_first_of_last(steps), steps)]
+        losses = {n: self._step(n)[0] for n in dict.fromkeys(batches)}
+        return float(np.mean([losses[n] for n in batches]))
+
+    def _steps(self, factor, steps):
+        """The loss of each step, and the gradients of the first."""
+        self._reset(factor)
+        losses, gradients = [], []
+        for number in range(steps):
+            loss, found = self._step(number)
+            losses.append(loss)
+            gradients = gradients or self._gradients(found)
+            self.progress.add()
+            if not np.isfinite(loss) or time.monotonic() > self.deadline:
+                break
+        return np.array(losses), gradients
+
+    def _reset(self, factor):
+        for variable, value in zip(self.variables, self.before, strict=True):
+            variable.assign(value)
+        self.optimizer.learning_rate = self.rate * factor
+
+    def _number(self, step):
+        """Of the batch of a step."""
+        return step % len(self.batches)
+
+    def _step(self, number):
+        loss, gradients = self.step(*self._some(self.batches[self._number(number)]))
+        return float(backend.to_numpy(loss)), gradients
+
+    def _overfit(self, arms):
+        best = min(arms.values(), key=lambda arm: arm.end).factor
+        few = np.arange(min(OVERFIT_SAMPLES, self.length))
+        self.batches = [np.resize(few, self.batch)]  # of the same shape
+        losses, _ = self._steps(best, OVERFIT_STEPS)
+        return Arm(best, losses, OVERFIT_STEPS, [], 0.0)
+
+    def _arm(self, factor, losses, steps):
+        predictions, dead = [], 0.0
+        if np.isfinite(losses[-1]) and time.monotonic() < self.deadline:
+            predictions, layers = self.look.call_in_training()
+            dead = max((l.dead_share for l in layers if is_relu(l.layer)), default=0.0)
+        return Arm(factor, losses, steps, predictions, dead)
+
+    def _some(self, chosen):
+        return tuple(
+            None
+            if part is None
+            else keras.tree.map_structure(lambda leaf: _tensor(leaf[chosen]), part)
+            for part in self.sample[:3]
+        )
+
+    def _gradients(self, found):
+        names = _layer_names(self.model)
+        before = {id(v): value for v, value in zip(self.variables, self.before)}
+        result = []
+        for variable, gradient in zip(
+            self.model.trainable_variables, found, strict=True
+        ):
+            old = before[id(variable)].astype("float64")
+            new = backend.to_numpy(variable).astype("float64")
+            size = 0.0 if gradient is None else _size(_dense(gradient))
+            size /= self.loss_scale
+            name = names.get(id(variable), variable.path)
+            decay = _decay(variable, old)
+            is_kernel = len(variable.shape) > 1
+            sizes = size, _size(old), _size(new - old), decay
+            result.append(Gradient(name, is_kernel, *sizes))
+        return result
+
+
+class _Progress:
+    """A progress bar, where it takes more than a moment."""
+
+    def __init__(self):
+        self.bar = None
+        self.target, self.done, self.start = 1, 0, time.monotonic()
+
+    def add(self):
+        self.done += 1
+        if not keras.config.is_interactive_logging_enabled():
+            return
+        if self.bar is None and time.monotonic() - self.start > SHOWN_AFTER:
+            self.bar = keras.utils.Progbar(self.target, interval=0.5, unit_name="step")
+        if self.bar is not None:
+            self.bar.update(min(self.done, self.target - 1))
+
+    def end(self):
+        if self.bar is not None:
+            self.bar.update(self.target, finalize=True)
+
+
+def copy_of(optimizer, variables, with_state):
+    """A copy of an optimizer, with the present learning rate."""
+    config = optimizer.get_config()
+    inner = getattr(optimizer, "inner_optimizer", None)
+    if inner is not None:
+        copy = type(optimizer)(copy_of(inner, variables, with_state))
+    else:
+        copy = type(optimizer).from_config({**config, "learning_rate": 0.5})
+        copy.learning_rate = _rate(optimizer)
+    copy.build(variables)
+    old, new = _state(optimizer), _state(copy)
+    if with_state and len(old) == len(new):
+        for variable, value in zip(new, old, strict=True):
+            if variable.shape == value.shape:
+                variable.assign(backend.to_numpy(value))
+    return copy
+
+
+def _first_of_last(steps):
+    """From this step on the losses of an arm tell where it ends."""
+    return steps * 2 // 3
+
+
+def _is_still(arms, start):
+    """Whether no arm has changed the loss."""
+    return all(abs(arm.end - start) < CHANGES * abs(start) for arm in arms.values())
+
+
+def _rate(optimizer):
+    return float(backend.to_numpy(optimizer.learning_rate))
+
+
+def _state(optimizer):
+    """The variables without the learning rate, which a schedule has not."""
+    return [v for v in optimizer.variables if v.path.split("/")[-1] != "learning_rate"]
+
+
+def _tensor(array):
+    if array.dtype.kind == "f":
+        array = array.astype(keras.config.floatx())  # as `fit` does
+    if array.dtype.kind not in "biuf":
+        return array
+    return keras.ops.convert_to_tensor(array)
+
+
+def _dense(gradient):
+    """A gradient as NumPy array; TensorFlow has that of an embedding as some rows."""
+    if type(gradient).__name__ == "IndexedSlices":
+        gradient = gradient.values
+    return backend.to_numpy(gradient).astype("float64")
+
+
+def _size(values):
+    return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
+
+
+def _penalty(model):
+    """What the regularizers of the weights add to the loss."""
+    total = 0.0
+    for variable in model.trainable_variables:
+        if getattr(variable, "regularizer", None) is not None:
+            total += float(backend.to_numpy(variable.regularizer(variable)))
+    return total
+
+
+def _decay(variable, value):
+    """The size of the gradient of a regularizer."""
+    regularizer = getattr(variable, "regularizer", None)
+    if regularizer is None:
+        return 0.0
+    return _size(backend.gradient(regularizer, value.astype("float32")))
+
+
+def _layer_names(model):
+    return {
+        id(variable): layer.name
+        for layer in model._flatten_layers()
+        if not layer._layers
+        for variable in layer.variables
+    }

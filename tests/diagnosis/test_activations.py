@@ -1,0 +1,118 @@
+"""Units that are dead or saturated are found, and living ones are not."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tests.diagnosis.nets import inputs, net
+from tests.diagnosis.single import ABOUT_LAYERS, assert_page, only, run, sequential
+
+X = inputs()
+Y = X[:, :1]
+IDS = np.digitize(X[:, 0], [-0.5, 0.5])
+
+
+@pytest.mark.parametrize("code", ["KTF403", "KTF404"])
+def test_the_page(code):
+    assert_page(code)
+
+
+def dead(layer, share=1.0):
+    units = layer.bias.shape[0]
+    bias = np.zeros(units)
+    bias[: round(share * units)] = -99
+    layer.bias.assign(bias)
+
+
+@pytest.mark.parametrize("kind", ["dense", "layer", "relu6", "conv"])
+def test_a_dead_layer(kind):
+    x = X if kind != "conv" else inputs(64, 144).reshape(64, 12, 12, 1)
+    first = layers.Dense(16, "relu" if kind == "dense" else None)
+    parts = {
+        "dense": [first],
+        "layer": [first, layers.ReLU()],
+        "relu6": [first, layers.Activation("relu6")],
+        "conv": [layers.Conv2D(16, 3, activation="relu")],
+    }[kind]
+    parts += [layers.MaxPooling2D(), layers.Flatten()] if kind == "conv" else []
+    model = sequential(*parts, layers.Dense(1), shape=x.shape[1:])
+    assert run("KTF403", model, x) is None
+    dead(model.layers[0])
+    finding = only("KTF403", model, x)
+    assert finding.severity == "error"
+    assert finding.evidence["dead_share"] == 1
+    name = model.layers[1 if kind in ("layer", "relu6") else 0].name
+    assert f"'{name}'" in finding.message
+
+
+def test_the_first_dead_layer_is_named():
+    first, second = layers.Dense(16, "relu"), layers.Dense(8, "relu")
+    model = sequential(first, second, layers.Dense(1))
+    dead(second)
+    assert second.name in run("KTF403", model, X, Y).message
+    dead(first)
+    finding = run("KTF403", model, X, Y)
+    assert first.name in finding.message
+    assert finding.evidence["dead_layers"] == 2
+
+
+def test_many_dead_units_are_a_warning_and_some_are_none():
+    layer = layers.Dense(20, "relu")
+    model = sequential(layer, layers.Dense(1))
+    dead(layer, 0.5)
+    assert run("KTF403", model, X, Y) is None
+    dead(layer, 0.85)
+    finding = only("KTF403", model, X, Y)
+    assert finding.severity == "warning"
+    assert finding.evidence["dead_share"] == pytest.approx(0.85)
+
+
+def test_a_dead_branch_beside_a_living_one_is_a_warning():
+    image = keras.Input((6,))
+    branch = layers.Dense(6, "relu")
+    y = layers.Dense(1)(layers.add([image, branch(image)]))
+    model = keras.Model(image, y)
+    dead(branch)
+    assert run("KTF403", model, X, Y).severity == "warning"
+
+
+def test_a_leaky_relu_is_never_dead():
+    layer = layers.Dense(16)
+    for relu in (layers.LeakyReLU(), layers.ReLU(negative_slope=0.1), layers.ELU()):
+        model = sequential(layer, relu, layers.Dense(1))
+        dead(layer)
+        assert run("KTF403", model, X, Y) is None
+
+
+# --- KTF404 saturated-units ---
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+def test_saturated_units(name):
+    model = sequential(layers.Dense(16, name), layers.Dense(1))
+    finding = only("KTF404", model, 1000 * X)
+    assert finding.severity == "warning"
+    assert finding.evidence["saturated_share"] > 0.9
+    assert run("KTF404", model, X, Y) is None
+
+
+def test_a_sure_head_is_not_saturated():
+    model = net(1, "sigmoid", "binary_crossentropy")
+    assert run("KTF404", model, 1000 * X, IDS[:, None] > 0) is None
+    split = sequential(layers.Dense(3), layers.Activation("sigmoid"))
+    assert run("KTF404", split, 1000 * X) is None
+
+
+def test_several_outputs_and_inputs():
+    a, b = keras.Input((6,), name="a"), keras.Input((2,), name="b")
+    h = layers.Dense(8, "relu")(layers.concatenate([a, b]))
+    model = keras.Model([a, b], {"p": layers.Dense(1)(h), "q": layers.Dense(3)(h)})
+    x = {"a": X, "b": X[:, :2]}
+    y = {"p": Y, "q": np.eye(3)[IDS]}
+    model.compile("adam", {"p": "mse", "q": "mse"})
+    assert [run(code, model, x, y) for code in ABOUT_LAYERS] == [None] * len(
+        ABOUT_LAYERS
+    )
+    dead(model.layers[3])
+    assert run("KTF403", model, x, y).severity == "error"

@@ -1,0 +1,156 @@
+"""What is not trainable, and should be, is found."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import layers
+
+from tests.diagnosis.nets import inputs, net
+from tests.diagnosis.single import assert_page, only, run, sequential
+
+X = inputs()
+Y = X[:, :1]
+
+
+@pytest.mark.parametrize("code", ["KTF303", "KTF304"])
+def test_the_page(code):
+    assert_page(code)
+
+
+def test_a_frozen_model():
+    model = net(loss="mse")
+    model.trainable = False
+    finding = only("KTF303", model, X, Y)
+    assert finding.severity == "error"
+    assert finding.evidence == {"trainable": 0, "weights": 6 * 16 + 16 + 17}
+
+
+def test_a_head_on_a_frozen_body_without_features():
+    body = layers.Dense(16, "relu", trainable=False)
+    model = sequential(body, layers.Dense(1))
+    assert run("KTF303", model, X, Y) is None
+    body.bias.assign(np.full(16, -99.0))
+    finding = run("KTF303", model, X, Y)
+    assert finding.severity == "error"
+    assert "17 weights" in finding.message
+    assert run("KTF303", model, np.ones_like(X)) is None  # the inputs do not vary
+
+
+# --- KTF304 trainable-changed-after-compile ---
+
+BACKEND = keras.backend.backend()
+
+
+def fitted(body_trainable=True, **settings):
+    body = layers.Dense(8, "relu", trainable=body_trainable)
+    model = sequential(body, layers.Dense(1))
+    if settings:
+        model.compile(**settings)
+    model.fit(X, Y, verbose=0)
+    return model
+
+
+def test_unfrozen_too_late_and_what_fit_does():
+    model = fitted(body_trainable=False)
+    assert run("KTF304", model, X, Y) is None
+    model.layers[0].trainable = True
+    finding = run("KTF304", model, X, Y)
+    assert finding.severity == "error"
+    assert (finding.evidence["unfrozen"], finding.evidence["in_optimizer"]) == (2, 2)
+    before = model.layers[0].get_weights()[0]
+    if BACKEND == "tensorflow":
+        assert "goes on" in finding.message
+        model.fit(X, Y, verbose=0)
+        np.testing.assert_array_equal(model.layers[0].get_weights()[0], before)
+    else:
+        assert "error" in finding.message
+        with pytest.raises(ValueError, match=r"optimizer_variables|Unknown variable"):
+            model.fit(X, Y, verbose=0)
+
+
+def test_frozen_too_late_and_what_fit_does():
+    model = fitted()
+    model.layers[0].trainable = False
+    finding = run("KTF304", model, X, Y)
+    assert finding.severity == ("warning" if BACKEND == "torch" else "error")
+    assert finding.evidence["frozen"] == 2
+    before = model.layers[0].get_weights()[0]
+    if BACKEND == "jax":
+        with pytest.raises(ValueError, match="optimizer_variables"):
+            model.fit(X, Y, verbose=0)
+        return
+    model.fit(X, Y, verbose=0)
+    moved = (model.layers[0].get_weights()[0] != before).any()
+    assert moved == (BACKEND == "tensorflow")
+
+
+def test_changes_in_time_and_changes_that_were_compiled():
+    model = sequential(layers.Dense(8), layers.Dense(1))
+    model.layers[0].trainable = False
+    assert run("KTF304", model, X, Y) is None  # before the first fit
+    model.fit(X, Y, verbose=0)
+    assert run("KTF304", model, X, Y) is None
+    model.layers[0].trainable = True
+    model.compile("adam", "mse")
+    assert run("KTF304", model, X, Y) is None
+    model.fit(X, Y, verbose=0)
+    assert run("KTF304", model, X, Y) is None
+    model.layers[0].trainable = False
+    model.layers[0].trainable = True  # as it was
+    assert run("KTF304", model, X, Y) is None
+    model.trainable = False
+    assert run("KTF304", model, X, Y) is None  # KTF303 says it
+    assert run("KTF303", model, X, Y).severity == "error"
+
+
+def test_an_old_optimizer_in_a_new_compile():
+    model = fitted(body_trainable=False)
+    model.layers[0].trainable = True
+    model.compile(model.optimizer, "mse")
+    assert run("KTF304", model, X, Y).severity == "error"
+    with pytest.raises(ValueError, match=r"optimizer_variables|Unknown variable"):
+        model.fit(X, Y, verbose=0)
+
+
+def test_a_scaled_loss_is_looked_into():
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
+    model = fitted(optimizer=optimizer, loss="mse")
+    assert run("KTF304", model, X, Y) is None
+    model.layers[0].trainable = False
+    assert run("KTF304", model, X, Y)
+
+
+def test_a_train_step_of_ones_own_is_not_judged():
+    class Part(keras.Sequential):
+        def train_step(self, *args):
+            return super().train_step(*args)
+
+    model = Part([keras.Input((6,)), layers.Dense(8), layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.optimizer.build(model.layers[-1].trainable_variables)
+    assert run("KTF304", model, X, Y) is None
+
+
+@settings(max_examples=8, deadline=None)
+@given(depth=st.integers(2, 5), data=st.data())
+def test_any_layers_that_change(depth, data):
+    model = sequential(*[layers.Dense(3) for _ in range(depth)], layers.Dense(1))
+    flags = st.lists(st.booleans(), min_size=depth, max_size=depth)
+
+    def freeze():
+        chosen = data.draw(flags)
+        for layer, trainable in zip(model.layers, chosen, strict=False):
+            layer.trainable = trainable
+        return chosen
+
+    at_first = freeze()
+    model.optimizer.build(model.trainable_variables)
+    then = freeze()
+    finding = run("KTF304", model, X, Y)
+    if at_first == then:
+        assert finding is None
+    elif any(now and not before for before, now in zip(at_first, then, strict=True)):
+        count = sum(n and not b for b, n in zip(at_first, then, strict=True))
+        assert finding.evidence["unfrozen"] == 2 * count

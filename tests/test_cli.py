@@ -1,0 +1,326 @@
+"""`python -m keras_trainfix`: what it prints, and its exit codes."""
+
+import json
+import runpy
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+import keras_trainfix as kt
+from keras_trainfix import cli
+from keras_trainfix.diagnosis.registry import CHECKS
+
+X = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+ON = (X[:, :1] > 0).astype("float32")
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a command; returns its exit code, output and errors."""
+
+    def run(*arguments):
+        code = cli.main([str(argument) for argument in arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Makes the output a terminal of 80 columns."""
+    rich = pytest.importorskip("rich.console")
+    monkeypatch.setattr(cli, "_console", lambda: rich.Console(width=80))
+
+
+def saved(path, activation, loss="binary_crossentropy"):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(1, activation=activation)]
+    )
+    model.compile("adam", loss)
+    model.save(path)
+    return path
+
+
+@pytest.fixture
+def healthy(tmp_path):
+    return saved(tmp_path / "healthy.keras", "sigmoid")
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    return saved(tmp_path / "faulty.keras", "softmax")
+
+
+@pytest.fixture
+def data(tmp_path):
+    np.savez(tmp_path / "data.npz", x=X, y=ON)
+    return tmp_path / "data.npz"
+
+
+# --- explain and codes ---
+
+
+@pytest.mark.parametrize("word", ["KTF501", "ktf501", "constant-prediction", " KTF501"])
+def test_explain_prints_the_page(run, word):
+    assert run("explain", word) == (0, CHECKS["KTF501"].page, "")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_explain_in_a_terminal(run):
+    code, out, _ = run("explain", "KTF501")
+    assert code == 0
+    assert "KTF501 constant-prediction" in out
+    assert "```" not in out
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("KTF5001", "KTF501 constant-prediction"),
+        ("constant-predictoin", "KTF501 constant-prediction"),
+        ("RELU", "KTF403 dead-relu"),
+        ("qqq", "`codes` lists them all"),
+        ("", "`codes` lists them all"),
+    ],
+)
+def test_explain_knows_what_may_be_meant(run, word, hint):
+    code, out, error = run("explain", word)
+    assert (code, out) == (2, "")
+    assert f"no code or name '{word.lower()}'" in error
+    assert hint in error
+
+
+def test_codes(run):
+    code, out, _ = run("codes")
+    lines = out.splitlines()
+    assert code == 0
+    assert [line.split()[0] for line in lines] == sorted(CHECKS)
+    check = CHECKS["KTF501"]
+    (line,) = [line for line in lines if line.startswith("KTF501")]
+    assert line.split(maxsplit=3)[1:] == [check.name, check.severity, check.summary]
+
+
+def test_codes_as_json(run):
+    rows = json.loads(run("codes", "--json")[1])
+    assert {row["code"]: row["name"] for row in rows} == {
+        check.code: check.name for check in CHECKS.values()
+    }
+    assert rows[0].keys() == {"code", "name", "severity", "summary"}
+
+
+@pytest.mark.usefixtures("terminal")
+def test_codes_in_a_terminal(run):
+    out = run("codes")[1]
+    assert all(code in out for code in CHECKS)
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("arguments", [[], ["unknown"], ["explain"], ["diagnose", "a"]])
+def test_bad_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as exit:
+        cli.main(arguments)
+    assert exit.value.code == 2
+    assert "usage: python -m keras_trainfix" in capsys.readouterr().err
+
+
+def test_as_a_program(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "keras_trainfix.__main__", raising=False)
+    monkeypatch.setattr(sys, "argv", ["keras_trainfix", "explain", "nothing"])
+    with pytest.raises(SystemExit) as exit:
+        runpy.run_module("keras_trainfix", run_name="__main__")
+    assert exit.value.code == 2
+    assert "error: there is no code or name 'nothing'" in capsys.readouterr().err
+
+
+# --- diagnose ---
+
+
+def test_a_healthy_model(run, healthy, data):
+    code, out, _ = run("diagnose", healthy, data, "--no-fit")
+    assert code == 0
+    assert out.startswith("Diagnosis of a model for binary classification: ")
+
+
+def test_a_faulty_model(run, faulty, data):
+    code, out, _ = run("diagnose", faulty, data, "--no-fit")
+    assert code == 1
+    assert "1. KTF201 softmax-on-one-unit: error" in out
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_faulty_model_in_a_terminal(run, faulty, data):
+    code, out, _ = run("diagnose", faulty, data, "--no-fit")
+    assert code == 1
+    assert "softmax-on-one-unit" in out
+    assert "─" in out
+
+
+def test_json_alone_is_on_the_output(run, faulty, data, monkeypatch):
+    def talking(*args, fit, **kwargs):
+        assert fit
+        print("progress")
+        return diagnose(*args, fit=False, **kwargs)
+
+    diagnose = cli.diagnose
+    monkeypatch.setattr(cli, "diagnose", talking)
+    code, out, error = run("diagnose", faulty, data, "--json")
+    assert code == 1
+    assert json.loads(out)["findings"][0]["code"] == "KTF201"
+    assert "progress" in error
+
+
+def test_several_inputs_and_outputs_by_name(run, tmp_path):
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    both = keras.layers.concatenate([a, b])
+    outputs = {
+        name: keras.layers.Dense(1, activation, name=name)(both)
+        for name, activation in [("good", "sigmoid"), ("bad", "softmax")]
+    }
+    model = keras.Model({"a": a, "b": b}, outputs)
+    loss = dict.fromkeys(outputs, "binary_crossentropy")
+    model.compile("adam", loss)
+    model.save(tmp_path / "two.keras")
+    np.savez(tmp_path / "two.npz", x_a=X, x_b=X, y_good=ON, y_bad=ON)
+    code, out, error = run(
+        "diagnose", tmp_path / "two.keras", tmp_path / "two.npz", "--no-fit"
+    )
+    assert code == 1, error
+    assert "KTF201 softmax-on-one-unit: error (output 'bad')" in out
+    assert "(output 'good')" not in out
+
+
+def test_a_model_with_layers_and_losses_of_this_package(run, tmp_path, data):
+    entry = keras.Input((4,))
+    x = kt.FrozenBatchNorm()(keras.layers.Dense(4)(entry))
+    x = keras.ops.relu(x) * 2
+    model = keras.Model(entry, keras.layers.Dense(1, "sigmoid")(x))
+    schedule = keras.optimizers.schedules.CosineDecay(0.01, 100)
+    model.compile(
+        keras.optimizers.Adam(schedule), kt.MaskedCrossentropy(), metrics=["accuracy"]
+    )
+    model.save(tmp_path / "own.keras")
+    code, _, error = run("diagnose", tmp_path / "own.keras", data, "--no-fit")
+    assert code in (0, 1), error
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"y": ON}, "Received no `x`"),
+        ({"x": X, "y": ON, "sample_weights": ON}, "also: ['sample_weights']"),
+        ({"x": X, "x_a": X}, "must not hold both `x` and ['x_a']"),
+        ({"x": np.array([{}])}, "cannot read arrays"),
+        ({"x": X[:, :3], "y": ON}, "4"),
+        ({"x": X, "y": ON[:9]}, "same number of samples"),
+    ],
+)
+def test_bad_data(run, tmp_path, healthy, arrays, message):
+    np.savez(tmp_path / "bad.npz", **arrays)
+    code, out, error = run("diagnose", healthy, tmp_path / "bad.npz", "--no-fit")
+    assert (code, out) == (2, "")
+    assert message in error
+    assert error.startswith("error: ")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nothing", "array"])
+def test_data_that_are_no_arrays(run, tmp_path, healthy, content):
+    path = tmp_path / "bad.npz"
+    if content == "array":
+        with open(path, "wb") as file:
+            np.save(file, X)
+    elif content is not None:
+        path.write_bytes(content)
+    code, _, error = run("diagnose", healthy, path)
+    assert code == 2
+    assert "cannot read arrays from" in error
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nothing"])
+def test_a_model_that_is_none(run, tmp_path, data, content):
+    path = tmp_path / "bad.keras"
+    if content is not None:
+        path.write_bytes(content)
+    code, _, error = run("diagnose", path, data)
+    assert code == 2
+    assert "Cannot read a model from" in error
+    assert "`model.save('MODEL.keras')`" in error
+
+
+def test_another_name_would_be_another_format(run, healthy, data):
+    code, _, error = run("diagnose", healthy.rename(healthy.with_suffix(".h5")), data)
+    assert code == 2
+    assert "must end in '.keras'" in error
+
+
+def test_a_broken_model(run, healthy, data):
+    edit(healthy, lambda config: config["config"]["layers"].clear())
+    code, _, error = run("diagnose", healthy, data)
+    assert code == 2
+    assert "Keras cannot load" in error
+
+
+# --- nothing of a file is executed ---
+
+
+def edit(path, change):
+    """Changes the configuration in a model file."""
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    config = json.loads(parts["config.json"])
+    change(config)
+    parts["config.json"] = json.dumps(config)
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+
+
+def function(module, name):
+    return {"class_name": "function", "module": module, "config": name}
+
+
+@pytest.mark.parametrize(
+    ("activation", "named"),
+    [
+        (function("os", "system"), "os.system"),
+        (function("builtins", "exec"), "builtins.exec"),
+        (function("keras.utils", "get_file"), "keras.utils.get_file"),
+        (function("keras", "utils.get_file"), "keras.utils.get_file"),
+        (function("keras.src.saving.saving_api", "load_model"), "load_model"),
+        (function("keras_evil", "run"), "keras_evil.run"),
+        ({"class_name": "__lambda__", "config": {"value": "4wA="}}, "__lambda__"),
+        ({"class_name": "Own", "module": "my_layers", "config": {}}, "my_layers.Own"),
+        (
+            {"class_name": "Lambda", "module": "keras.layers", "config": {}},
+            "Lambda",
+        ),
+        (
+            {"class_name": "TorchModuleWrapper", "module": "keras.layers"},
+            "TorchModuleWrapper",
+        ),
+    ],
+)
+def test_code_in_a_model_is_refused(run, healthy, data, activation, named, monkeypatch):
+    def change(config):
+        config["config"]["layers"][-1]["config"]["activation"] = activation
+
+    def load_model(*args, **kwargs):
+        raise AssertionError("loaded")
+
+    monkeypatch.setattr(keras.saving, "load_model", load_model)
+    edit(healthy, change)
+    code, _, error = run("diagnose", healthy, data)
+    assert code == 2
+    assert "needs code that is not Keras' own" in error
+    assert named in error
+
+
+def test_a_lambda_layer_is_refused(run, tmp_path, data):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x)])
+    model.save(tmp_path / "lambda.keras")
+    code, _, error = run("diagnose", tmp_path / "lambda.keras", data)
+    assert code == 2
+    assert "Lambda" in error
