@@ -58,6 +58,25 @@ def no_gradient():
         yield
 
 
+def effect_of_trainable(is_made, is_traced, has_more):
+    """What `fit` does after `trainable` changed without `compile`.
+
+    Args:
+        is_made: Whether the model has a training step from before.
+        is_traced: Whether this is compiled, and not eager.
+        has_more: Whether a variable is trainable that was not.
+
+    Returns:
+        `"ignored"`, `"raises"`, `"counts"`, or None where all is well.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow" and is_traced:
+        return "ignored"
+    if has_more or backend == "jax":
+        return "raises"
+    return "counts" if is_made else None
+
+
 @contextlib.contextmanager
 def same_random_state():
     """Puts the generator of torch, which layers of a user may draw from, back."""
@@ -555,7 +574,8 @@ def call_in_one_piece(function, variables, x):
     import jax
 
     def pure(values, x):
-        with keras.StatelessScope(state_mapping=list(zip(variables, values))):
+        mapping = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
             return function(x)
 
     return jax.jit(pure)([variable.value for variable in variables], x)

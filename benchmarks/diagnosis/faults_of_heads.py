@@ -166,7 +166,7 @@ LOSSES = [
         mlp(1, "sigmoid"), OwnCrossentropy(), adam(0.003), 10),
     after("210", "Dice of a batch, little to see",
         masks(side=2, present=0.3, noise=1.5), segmenter(1, "sigmoid"), dice_loss,
-        adam(0.003), 8, first="210 503", batch=8),
+        adam(0.03), 8, first="210 503", batch=8),
     after("210", "Keras Dice, little to see", masks(side=2, present=0.3, noise=1.5),
         unet(1, "sigmoid"), keras.losses.Dice(), adam(0.03), 8,
         first="210 503 401 403", batch=8),

@@ -299,8 +299,9 @@ COLLAPSED = [
         adam(), 12, change=biases(-60.0), first="403", batch=8),
     after("503", "softmax on a channel, all foreground", masks(),
         segmenter(1, "softmax"), "mse", adam(), 8, first="201", batch=8),
-    after("503", "zeros, masks", masks(), unet(1, "sigmoid"), BINARY, adam(1.0), 6,
-        first="401 403", batch=8),
+    after("503", "zeros, masks", masks(),
+        segmenter(1, "sigmoid", (8, 8), kernel_initializer="zeros"), BINARY, adam(), 8,
+        first="407 403", batch=8),
 ]
 TWO = [
     before("201 101", "softmax on one unit, raw table",

@@ -5,19 +5,42 @@ import warnings
 import keras
 import numpy as np
 
-from keras_trainfix.backend import to_numpy
-from keras_trainfix.callbacks.remedies import apply_remedy, restart, set_rate
-from keras_trainfix.callbacks.watch import Watch, is_collapse, is_irreversible
+from keras_trainfix.callbacks.remedies import (
+    Case,
+    Remedy,
+    faster,
+    find_remedy,
+    has_schedule,
+    rate_of,
+    restart,
+    set_rate,
+)
+from keras_trainfix.callbacks.samples import (
+    MisfitError,
+    check_inputs,
+    check_targets,
+)
+from keras_trainfix.callbacks.watch import (
+    LONG,
+    Watch,
+    has_one_class,
+    is_collapse,
+    is_irreversible,
+)
+from keras_trainfix.diagnosis.diagnose import new_weights
 from keras_trainfix.diagnosis.finding import DiagnosisError
 from keras_trainfix.diagnosis.probe import CallError
 from keras_trainfix.diagnosis.registry import CHECKS
+from keras_trainfix.diagnosis.sample import take
 from keras_trainfix.messages import tell
 
 ACTIONS = ("warn", "stop", "raise", "rescue")
 FIRST = 4  # batches until the first glance
 GROWTH = 1.6  # from one glance of the first epoch to the next
 HEALTHY = 0.3  # skill of weights that are worth going back to
+LEARNED = 0.8  # skill of a training that has not failed, whatever else there is
 BETTER = 0.01  # skill by which weights are better than others
+STILL = 0.01  # of the weights
 MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
 
 
@@ -116,6 +139,7 @@ class CollapseDetector(keras.callbacks.Callback):
         self.check_every = check_every
         self.max_rescues = max_rescues
         self.causes = None if causes is None else [_code(cause) for cause in causes]
+        self._sample = None
         self._reset()
 
     def _reset(self):
@@ -184,8 +208,9 @@ class CollapseDetector(keras.callbacks.Callback):
         if self._is_off:
             return
         try:
+            _ = self.model  # on JAX this brings its weights up to date
             work()
-        except (_BadProbe, DiagnosisError):
+        except (MisfitError, DiagnosisError):
             raise
         except Exception as error:
             self._is_off = True
@@ -198,30 +223,56 @@ class CollapseDetector(keras.callbacks.Callback):
 
     def _begin(self):
         model = self.model
-        try:
-            self._watch = watch = Watch(model, self.probe)
-        except CallError as error:
-            if _is_misfit(error.__cause__):
-                raise _BadProbe(str(error)) from error
-            raise
-        except (ValueError, TypeError) as error:
-            raise _BadProbe(f"`probe` cannot be used. {error}") from error
-        _check_targets(watch.first)
-        if any(_has_one_class(probe) for probe in watch.first.probes()):
+        self._watch = watch = self._watched(model)
+        is_small = sum(np.prod(v.shape) for v in model.variables) <= MOST_KEPT
+        if self.action == "rescue" or is_small:
+            self._initial = model.get_weights()
+            self._best = (-np.inf, self._initial)
+        diagnosis = watch.examine_beginning()
+        if _has_error(diagnosis):
+            self.diagnosis = self._counted(diagnosis)
+        check_targets(watch.first)
+        self._keep_best(watch.beginning)
+        if self._has_one_class():
             tell(
                 "CollapseDetector: all samples of `probe` have one class, so that a "
                 "model which always answers it cannot be told from a good one."
             )
-        weights = sum(int(np.prod(v.shape)) for v in model.variables)
-        if self.action == "rescue" or weights <= MOST_KEPT:
-            self._initial = model.get_weights()
-        diagnosis = watch.examine_beginning()
-        if any(f.severity == "error" for f in diagnosis.findings):
-            self.diagnosis = self._counted(diagnosis)
+        if watch.sample.y is None:
+            tell(
+                "CollapseDetector: `probe` has no targets, so that only predictions "
+                "that are not finite can be seen."
+            )
+        if self.diagnosis is not None and not self._thaw():
             self._warn()
 
+    def _has_one_class(self):
+        seen = [probe.skill for probe in self._watch.first.probes()]
+        return any(one is not None and has_one_class(one) for one in seen)
+
+    def _watched(self, model):
+        """The `Watch`; raises `MisfitError` where the samples are to blame."""
+        try:
+            # Once for all trainings: a generator has its samples only once.
+            self._sample = self._sample or take(self.probe)
+        except (ValueError, TypeError) as error:
+            raise MisfitError(f"`probe` cannot be used. {error}") from error
+        try:
+            return Watch(model, self._sample)
+        except CallError as error:
+            check_inputs(model, self._sample, error.__cause__)
+            raise
+
+    def _thaw(self):
+        """Repairs, with `action="rescue"`, what can be before the first step."""
+        remedy, cause = find_remedy(self.diagnosis)
+        if self.action != "rescue" or cause is None or cause.code != "KTF303":
+            return False
+        done = remedy.apply(Case(self.model, None, self._watch.sample.x, 1))
+        self._note(f"before the first step: {cause.code} {cause.name}. {done}.")
+        return True
+
     def _glance(self):
-        model = self.model  # on JAX this brings the weights up to date
         if self.history["step"][-1:] == [self._steps]:
             return
         glance = self._watch.glance(self._since)
@@ -232,87 +283,153 @@ class CollapseDetector(keras.callbacks.Callback):
             ("skill", glance.skill),
         ):
             self.history[key].append(value)
-        if self.action == "rescue" and glance.skill > self._best[0] + BETTER:
-            self._best = (glance.skill, model.get_weights())
+        self._keep_best(glance)
         every = self.check_every
         grown = int(np.ceil(self._since * GROWTH))
         self._next = grown if every == "auto" else self._since + every
         if not glance.is_suspicious:
             self._streak = 0
         elif self._since >= self._quiet and not self._is_told:
-            self._look()
+            self._look(glance)
+
+    def _keep_best(self, glance):
+        if self.action == "rescue" and glance.skill > self._best[0] + BETTER:
+            self._best = (glance.skill, self.model.get_weights())
 
     @property
     def _is_told(self):
         return bool(self.marks) and self.action != "rescue"
 
-    def _look(self):
-        look = self._watch.look()
-        diagnosis = self._counted(self._watch.examine(look))
-        if diagnosis is None or not is_collapse(diagnosis):
-            self._streak = 0
-            self._quiet = int(1.5 * self._since)
+    def _look(self, glance):
+        watch = self._watch
+        look = watch.look()
+        diagnosis = watch.examine(look)
+        has_collapsed = is_collapse(diagnosis, glance.is_dying)
+        if not has_collapsed and not glance.is_lost:
+            self._calm_down()
             return
         self._streak += 1
         if self._streak < self.patience and not is_irreversible(diagnosis):
             self._next = self._since + max(2, self._since // 8)
             return
-        self.diagnosis = self._watch.examine(look, self._initial)
-        self._act()
+        diagnosis = watch.examine(look, self._initial, trial=True)
+        if self._counted(diagnosis) and (has_collapsed or _has_error(diagnosis)):
+            self.diagnosis = diagnosis
+            self._act()
+        else:
+            self._calm_down()
+
+    def _calm_down(self):
+        self._streak = 0
+        self._quiet = int(1.5 * self._since)
 
     def _act(self):
         self.marks.append(self._steps)
         if self.action == "raise":
             raise DiagnosisError(self.diagnosis)
-        if self.action == "rescue" and len(self.rescues) < self.max_rescues:
-            self._rescue()
+        remedy, cause = find_remedy(self.diagnosis)
+        may_rescue = self.action == "rescue" and len(self.rescues) < self.max_rescues
+        if may_rescue and remedy is not None:
+            self._rescue(remedy, cause)
             return
         self._warn()
         if self.action != "warn":
             self.model.stop_training = True
 
-    def _rescue(self):
-        model, (skill, weights) = self.model, self._best
-        is_healthy = skill > HEALTHY
-        restart(model, weights if is_healthy else self._initial)
-        attempt = len(self.rescues) + 1
-        before = float(to_numpy(model.optimizer.learning_rate))
-        done = apply_remedy(model, self.diagnosis, self._watch.sample.x, attempt)
-        cause = self.diagnosis.findings[0]
-        line = (
-            f"epoch {self._epoch + 1}, step {self._steps}: {cause.code} {cause.name}. "
-            f"{'Last healthy' if is_healthy else 'Initial'} weights, {done}."
+    def _rescue(self, remedy, cause):
+        model = self.model
+        weights, whose = self._weights_for(remedy)
+        if weights is not None:
+            restart(model, weights)
+        before = rate_of(model.optimizer)
+        rate = cause.evidence.get("better_rate") if cause is not None else None
+        case = Case(
+            model,
+            rate or self._watch.lower_rate(),
+            self._watch.sample.x,
+            attempt=len(self.rescues) + 1,
         )
-        self.rescues.append(line)
-        tell(f"CollapseDetector, {line}")
-        rate = float(to_numpy(model.optimizer.learning_rate))
-        self._factor *= rate / before
-        self._rate = rate
+        if cause is None and self._stands_still():
+            remedy = Remedy(faster, keeps_weights=True)
+        done = remedy.apply(case)
+        first = self.diagnosis.findings[0]
+        self._note(
+            f"epoch {self._epoch + 1}, step {self._steps}: {first.code} {first.name}. "
+            f"{whose} weights, {done}."
+        )
+        self._rate = rate_of(model.optimizer)
+        self._factor *= self._rate / before if before else 1.0
         self._restarted, self._begun = self._steps, self._epoch + 1
         self._next, self._quiet, self._streak = FIRST, 0, 0
+
+    def _weights_for(self, remedy):
+        """What to go on from: weights, None for the present ones, and their name."""
+        skill, weights = self._best
+        if remedy.keeps_weights:
+            return None, "Present"
+        if skill > HEALTHY:
+            return weights, "Last healthy"
+        if self._watch.was_dead:  # they would collapse again
+            new = new_weights(self.model)
+            if new is not None:
+                return new, "New"
+        return self._initial, "Initial"
+
+    def _stands_still(self):
+        """Whether all steps since the beginning have hardly changed the weights."""
+        if self._initial is None or self._since < LONG:
+            return False
+        now = self.model.get_weights()
+        pairs = zip(now, self._initial, strict=True)
+        change = np.sqrt(sum(np.square(a - b, dtype="float64").sum() for a, b in pairs))
+        size = np.sqrt(sum(np.square(b, dtype="float64").sum() for b in self._initial))
+        return change < STILL * size
+
+    def _note(self, line):
+        self.rescues.append(line)
+        tell(f"CollapseDetector, {line}")
 
     def _hold_rate(self):
         """Lowers, by the same factor, what a scheduler sets without knowing of us."""
         optimizer = self.model.optimizer
-        rate = float(to_numpy(optimizer.learning_rate))
-        if rate > 1.001 * self._rate and self._factor < 1:
-            set_rate(optimizer, self._factor, self.model)
+        if has_schedule(optimizer):  # which is scaled
+            return
+        rate = rate_of(optimizer)
+        # One that goes on from the present rate comes nowhere near to the old one.
+        if self._factor < 1 and rate > self._rate / np.sqrt(self._factor):
+            set_rate(self.model, rate * self._factor)
             rate *= self._factor
         self._rate = rate
 
     def _end(self):
         if self._watch is None:
             return
-        model, (skill, weights) = self.model, self._best
+        self._put_best_back()
+        skill = self.history["skill"][-1] if self.history["skill"] else float("nan")
+        if self.marks or skill >= LEARNED:
+            return
+        is_warned = self.diagnosis is not None
+        look = self._watch.look()
+        hopeless = not skill >= HEALTHY
+        diagnosis = self._watch.examine(look, self._initial, trial=hopeless)
+        diagnosis = self._counted(diagnosis)
+        if diagnosis is None or diagnosis.ok:
+            return
+        if self._has_one_class() and not _has_error(diagnosis):
+            return  # it says nothing of the training
+        self.diagnosis = diagnosis
+        if self.action == "raise" and is_collapse(diagnosis):
+            raise DiagnosisError(diagnosis)
+        if not is_warned:
+            self._warn()
+
+    def _put_best_back(self):
+        """After a rescue the best weights that were seen are the last ones."""
+        best, weights = self._best
         last = self.history["skill"][-1] if self.history["skill"] else float("nan")
-        if self.rescues and weights is not None and not last > skill - BETTER:
-            model.set_weights(weights)
+        if self.rescues and weights is not None and not last > best - BETTER:
+            self.model.set_weights(weights)
             tell("CollapseDetector: the best weights that were seen are put back.")
-        if self.diagnosis is None and last < HEALTHY:
-            diagnosis = self._counted(self._watch.examine(self._watch.look()))
-            if diagnosis is not None and not diagnosis.ok:
-                self.diagnosis = diagnosis
-                self._warn()
 
     def _counted(self, diagnosis):
         """A diagnosis, or None where none of its findings count."""
@@ -336,8 +453,8 @@ class CollapseDetector(keras.callbacks.Callback):
         return numbers
 
 
-class _BadProbe(ValueError):
-    """The samples do not fit: an error of the caller, and none of the watch."""
+def _has_error(diagnosis):
+    return any(finding.severity == "error" for finding in diagnosis.findings)
 
 
 def _check_positive(name, value):
@@ -358,41 +475,3 @@ def _code(cause):
             "them."
         )
     return code
-
-
-def _is_misfit(error):
-    """Whether the call failed because of the shapes of the samples."""
-    text = str(error).lower()
-    words = ("shape", "incompatible", "structure", "dimension")
-    return isinstance(error, (ValueError, TypeError)) and any(w in text for w in words)
-
-
-def _check_targets(look):
-    for probe in look.probes():
-        targets, predictions = probe.targets, probe.predictions
-        if targets is None or targets.dtype.kind not in "biuf":
-            continue
-        if probe.task == "unknown" or probe.skill is not None:
-            continue
-        units = predictions.shape[-1] if predictions.ndim > 1 else 1
-        sizes = {predictions.size}
-        sizes |= set() if probe.task == "regression" else {predictions.size // units}
-        if targets.size not in sizes:
-            raise _BadProbe(
-                f"The targets of `probe` do not fit the output '{probe.name}'. "
-                f"Received: targets of shape {targets.shape} for predictions of shape "
-                f"{predictions.shape}."
-            )
-        classes = np.unique(targets[np.isfinite(targets)])
-        classes = classes[~np.isin(classes, probe.loss.ignore_class)]
-        if targets.size < predictions.size and (classes >= units).any():
-            raise _BadProbe(
-                f"The targets of `probe` hold labels that are no class of the output "
-                f"'{probe.name}' of {units} units (KTF121). Received: labels "
-                f"{classes[classes >= units][:5].tolist()}."
-            )
-
-
-def _has_one_class(probe):
-    seen = probe.skill
-    return seen is not None and seen.kind == "classes" and seen.classes_present < 2

@@ -1,7 +1,9 @@
 """What can be done for a collapsed model in the middle of `fit`, without a new one."""
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import keras
-import numpy as np
 
 from keras_trainfix.backend import to_numpy
 from keras_trainfix.diagnosis.trial import copy_of
@@ -12,64 +14,113 @@ from keras_trainfix.models.freeze import freeze_batch_norm
 from keras_trainfix.models.recalibrate import recalibrate_batch_norm
 
 SLOWER = 0.1
-FASTER = 10.0
+FASTER = 100.0
 WEAKER = 0.01
 CLIP = 1.0
+DEFAULT_RATE = 1e-3  # where the rate is 0
 
 
-def apply_remedy(model, diagnosis, x, attempt):
-    """Applies the mildest remedy for the cause that a diagnosis names first.
+class Case(NamedTuple):
+    """What a remedy needs to know.
+
+    Attributes:
+        model: The compiled `keras.Model`.
+        rate: A learning rate that would be better, or None.
+        x: Inputs of the samples.
+        attempt: Integer, 1 for the first rescue.
+    """
+
+    model: keras.Model
+    rate: float | None
+    x: Any
+    attempt: int
+
+
+class Remedy(NamedTuple):
+    """What to do about a cause.
+
+    Attributes:
+        apply: Function of a `Case`, which returns what it has done, in words.
+        keeps_weights: Whether to go on from the present weights: they are good, and
+            something else is wrong.
+    """
+
+    apply: Callable
+    keeps_weights: bool = False
+
+
+def find_remedy(diagnosis):
+    """The mildest remedy for the first cause that has one.
 
     Args:
-        model: `keras.Model` whose weights are those to go on from.
         diagnosis: `Diagnosis`.
-        x: Inputs of the samples.
-        attempt: Integer, 1 for the first.
 
     Returns:
-        String, what was done.
+        `(remedy, finding)`: a `Remedy`, and the `Finding` that it is for. The latter is
+        None where no finding has a remedy; other steps may help then. Both are None
+        where the first cause asks for another model, or for other data.
     """
-    for finding in diagnosis.findings:
-        remedy = REMEDIES.get(finding.code)
-        if remedy is not None and finding.severity != "note":
-            return remedy(model, finding, x, attempt)
-    return _slower(model, None, x, attempt)
+    findings = [f for f in diagnosis.findings if f.severity != "note"]
+    if findings and findings[0].severity == "error" and _asks_for_more(findings[0]):
+        return None, None
+    for finding in findings:
+        if finding.code in REMEDIES:
+            return REMEDIES[finding.code], finding
+    return Remedy(slower), None
 
 
-def _slower(model, finding, x, attempt):
-    optimizer = model.optimizer
-    rate = float(to_numpy(optimizer.learning_rate))
-    wanted = finding.evidence.get("better_rate") if finding is not None else None
-    new = wanted if wanted and wanted < rate else rate * SLOWER
-    done = set_rate(optimizer, new / rate, model)
-    if attempt > 1 and not any(
-        getattr(optimizer, name, None)
-        for name in ("clipnorm", "global_clipnorm", "clipvalue")
-    ):
+def _asks_for_more(finding):
+    return finding.code.startswith("KTF2") or finding.code in OTHERS
+
+
+def slower(case):
+    """A learning rate that is lower; from the second time on, clipped gradients too."""
+    optimizer = _inner(case.model.optimizer)
+    rate = rate_of(optimizer)
+    is_lower = case.rate and case.rate < rate
+    done = set_rate(case.model, case.rate if is_lower else rate * SLOWER)
+    names = ("clipnorm", "global_clipnorm", "clipvalue")
+    if case.attempt > 1 and not any(getattr(optimizer, n, None) for n in names):
         optimizer.global_clipnorm = CLIP
-        forget_compiled_functions([model])
+        forget_compiled_functions([case.model])
         done += f", gradients clipped to a norm of {CLIP:g}"
     return done
 
 
-def _faster(model, finding, x, attempt):
-    rate = float(to_numpy(model.optimizer.learning_rate))
-    wanted = finding.evidence.get("better_rate")
-    new = wanted if wanted and wanted > rate else rate * FASTER
-    return set_rate(model.optimizer, new / rate, model)
+def faster(case):
+    """A learning rate that is higher."""
+    rate = rate_of(case.model.optimizer)
+    is_higher = case.rate and case.rate > rate
+    return set_rate(case.model, case.rate if is_higher else rate * FASTER)
 
 
-def set_rate(optimizer, factor, model):
-    """Multiplies the learning rate, that of a schedule as well; says so."""
-    rate = float(to_numpy(optimizer.learning_rate))
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    schedule = getattr(optimizer, "_learning_rate", None)
-    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        optimizer.learning_rate = ScaledSchedule(schedule, factor)
+def rate_of(optimizer):
+    """The present learning rate."""
+    return float(to_numpy(optimizer.learning_rate))
+
+
+def has_schedule(optimizer):
+    """Whether the learning rate of an optimizer is a function of the step."""
+    rate = getattr(_inner(optimizer), "_learning_rate", None)
+    return isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+
+
+def set_rate(model, new):
+    """Sets the learning rate, and scales a schedule to it; says so."""
+    optimizer = _inner(model.optimizer)
+    rate = rate_of(optimizer)
+    if has_schedule(optimizer):
+        factor = new / rate if rate else 1.0
+        optimizer.learning_rate = ScaledSchedule(optimizer._learning_rate, factor)
         forget_compiled_functions([model])
     else:
-        optimizer.learning_rate = rate * factor
-    return f"learning rate {rate:.3g} -> {rate * factor:.3g}"
+        optimizer.learning_rate = new or DEFAULT_RATE
+    return f"learning rate {rate:.3g} -> {rate_of(optimizer):.3g}"
+
+
+def _inner(optimizer):
+    """The optimizer within one that scales the loss."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 @keras.saving.register_keras_serializable("keras_trainfix")
@@ -94,28 +145,31 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     @classmethod
     def from_config(cls, config):
-        schedule = keras.saving.deserialize_keras_object(config["schedule"])
+        schedule = config["schedule"]
+        if isinstance(schedule, dict):
+            schedule = keras.saving.deserialize_keras_object(schedule)
         return cls(schedule, config["factor"])
 
 
-def _freeze_statistics(model, finding, x, attempt):
-    recalibrate_batch_norm(model, x)
-    freeze_batch_norm(model)
+def _freeze_statistics(case):
+    recalibrate_batch_norm(case.model, case.x)
+    freeze_batch_norm(case.model)
     return "batch normalization recalibrated, and its statistics frozen"
 
 
-def _unfreeze(model, finding, x, attempt):
+def _unfreeze(case):
+    model = case.model
     frozen = [layer for layer in all_layers(model) if not layer.trainable]
     for layer in frozen:
         layer.trainable = True
-    old = model.optimizer
-    optimizer = copy_of(old, model.trainable_variables, with_state=False)
-    model.optimizer = optimizer
+    variables = model.trainable_variables
+    model.optimizer = copy_of(model.optimizer, variables, with_state=False)
     forget_compiled_functions([model])
     return f"{count(len(frozen), 'frozen layer')} set to trainable"
 
 
-def _weaken_penalties(model, finding, x, attempt):
+def _weaken_penalties(case):
+    model = case.model
     weakened = 0
     for variable in model.trainable_variables:
         regularizer = getattr(variable, "regularizer", None)
@@ -125,6 +179,8 @@ def _weaken_penalties(model, finding, x, attempt):
         numbers = {k: v * WEAKER for k, v in config.items() if isinstance(v, float)}
         variable.regularizer = type(regularizer).from_config({**config, **numbers})
         weakened += 1
+    if not weakened:  # dropout, which is part of the model
+        return slower(case)
     forget_compiled_functions([model])
     return f"the penalties of {count(weakened, 'weight')} times {WEAKER:g}"
 
@@ -134,24 +190,29 @@ def restart(model, weights):
     model.set_weights(weights)
     optimizer = model.optimizer
     fresh = copy_of(optimizer, model.trainable_variables, with_state=False)
-    if len(fresh.variables) == len(optimizer.variables):
-        for old, new in zip(optimizer.variables, fresh.variables, strict=True):
-            if old.shape == new.shape:
-                old.assign(to_numpy(new))
-        return
-    for variable in optimizer.variables:  # a schedule has no variable of the rate
-        if variable.path.split("/")[-1] != "learning_rate":
-            variable.assign(np.zeros(variable.shape))
+    # A schedule has no variable of the rate, and its copy has.
+    old, new = ([v for v in o.variables if not _is_rate(v)] for o in (optimizer, fresh))
+    for variable, value in zip(old, new, strict=True):
+        variable.assign(to_numpy(value))
+
+
+def _is_rate(variable):
+    return variable.path.split("/")[-1] == "learning_rate"
 
 
 REMEDIES = {
-    "KTF301": _freeze_statistics,
-    "KTF303": _unfreeze,
-    "KTF401": _slower,
-    "KTF402": _faster,
-    "KTF403": _slower,
-    "KTF404": _slower,
-    "KTF406": _slower,
-    "KTF408": _weaken_penalties,
-    "KTF409": _slower,
+    "KTF301": Remedy(_freeze_statistics, keeps_weights=True),
+    "KTF303": Remedy(_unfreeze, keeps_weights=True),
+    "KTF401": Remedy(slower),
+    "KTF402": Remedy(faster, keeps_weights=True),
+    "KTF403": Remedy(slower),
+    "KTF404": Remedy(slower),
+    "KTF406": Remedy(slower),
+    "KTF408": Remedy(_weaken_penalties),
+    "KTF409": Remedy(slower),
 }
+# Errors besides those of the head, loss and labels that no remedy here repairs.
+OTHERS = (
+    *("KTF102", "KTF103", "KTF113", "KTF121", "KTF122", "KTF123", "KTF124"),
+    *("KTF126", "KTF127", "KTF128", "KTF131", "KTF405", "KTF407", "KTF411"),
+)

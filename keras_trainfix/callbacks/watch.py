@@ -1,29 +1,38 @@
-"""A model under observation: cheap glances, and a whole look where one is suspicious."""
+"""A model under observation: cheap glances, and whole looks where one asks for it."""
 
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from keras_trainfix import backend
 from keras_trainfix.diagnosis.activity import unchanged
 from keras_trainfix.diagnosis.diagnose import examine, has_ended
+from keras_trainfix.diagnosis.layer_kinds import is_relu
 from keras_trainfix.diagnosis.probe import Look, call_named
 from keras_trainfix.diagnosis.registry import CHECKS
-from keras_trainfix.diagnosis.sample import take
-from keras_trainfix.diagnosis.trial import try_steps
+from keras_trainfix.diagnosis.sample import MOST, take
+from keras_trainfix.diagnosis.trial import FACTORS, try_steps
 
-SMALL = 32  # samples of a glance
+FEW = 32  # samples of a glance, and more where they are small:
+NUMBERS = 2**13  # of the inputs of a glance
 # Standard deviation of predictions, of that of the targets:
 LITTLE = 0.1
 NOTHING = 1e-3
 TRAINED = 20  # steps after which little is suspicious
 LONG = 200  # steps after which skill is due
 NO_SKILL = 0.02
-RATES = (1.0, 0.1, 0.01)  # of which a trial says which would have done no harm
+ALIVE = 0.1  # skill with which units may die
+DYING = 0.8  # share of the units of a layer that are dead,
+DIED = 0.3  # and by how much it has grown
+WORSE = 10  # times the loss of the beginning is lost
+ENDED_FACTORS = (1.0, 0.1, 0.01, 1e-4)  # of the rate that ended a model
 TRIAL_SECONDS = 8.0
 # What is a collapse, and not only a reason for one.
 SYMPTOMS = ("KTF409", "KTF501", "KTF502", "KTF503", "KTF505")
 IRREVERSIBLE = ("KTF403", "KTF409")  # as an error: no step can change it
+# Of a beginning: the data have time for a signal, and no step was made yet.
+LATER = ("KTF13", "KTF5")
 
 
 class Glance(NamedTuple):
@@ -34,11 +43,15 @@ class Glance(NamedTuple):
             least of all outputs; NaN where it cannot be told.
         skill: `1 - loss / loss of the best constant`, the least of all outputs.
         is_suspicious: Whether a whole look is due.
+        is_lost: Whether skill is due and there is none, or less than there was.
+        is_dying: Whether most units of a layer have died, and there is no skill.
     """
 
     std_ratio: float
     skill: float
     is_suspicious: bool
+    is_lost: bool
+    is_dying: bool = False
 
 
 class Watch:
@@ -46,20 +59,33 @@ class Watch:
 
     Args:
         model: A built `keras.Model`.
-        probe: Samples, as `take` has them.
+        sample: `Sample`.
 
     Attributes:
         model: The model.
-        sample: The `Sample`.
+        sample: The samples of a whole look.
         first: The `Look` at a few samples with which it began.
+        beginning: The `Glance` at the weights with which it began.
+        trial: The last `Trial`, or None.
+        dead: Share of the ReLU units that were dead, in the worst layer.
+        was_dead: Whether the weights with which it began were dead.
     """
 
-    def __init__(self, model, probe):
+    def __init__(self, model, sample):
         self.model = model
-        self.sample = take(probe)
-        few = take(*self.sample[:3], most=SMALL)
+        batch = _fixed_batch(model)
+        self.sample = _some(sample, batch or MOST)
+        few = _some(sample, batch or _number_of_few(sample))
         self.first = Look(model, *few[:3])
-        self.last = None
+        for probe in self.first.probes():
+            probe.skill  # noqa: B018 - keeps what does not change: head, task, labels
+        self.dead = _dead_share(self.first)
+        self.first.layers.clear()
+        self.beginning = self._glance(
+            [probe.skill for probe in self.first.probes()], False, 0
+        )
+        self.was_dead = False
+        self.trial = None
 
     def glance(self, steps):
         """A `Glance` at the present weights, after a number of steps."""
@@ -67,48 +93,114 @@ class Watch:
             named = call_named(self.model, self.first.sample.x)
         probes = self.first.probes()
         seen = [probe.skill_of(named[probe.name]) for probe in probes]
-        finite = all(np.isfinite(values).all() for values in named.values())
-        seen = [one for one in seen if one is not None]
-        ratio = min((one.std_ratio for one in seen), default=float("nan"))
-        skill = min((one.skill for one in seen), default=float("nan"))
-        one_class = any(
-            len(one.classes_predicted) == 1 and one.classes_present > 1
-            for one in seen
-            if one.kind == "classes"
-        )
-        late = steps >= LONG and skill < NO_SKILL
-        due = steps >= TRAINED and (ratio < LITTLE or one_class)
-        suspicious = not finite or ratio < NOTHING or due or late
-        return Glance(float(ratio), float(skill), bool(suspicious))
+        broken = not all(np.isfinite(values).all() for values in named.values())
+        glance = self._glance(seen, broken, steps)
+        if steps <= LONG and glance.skill < ALIVE and self._is_dying():
+            return glance._replace(is_suspicious=True, is_dying=True)
+        return glance
+
+    def _is_dying(self):
+        dead = _dead_share(Look(self.model, *self.first.sample[:3]))
+        return dead >= DYING and dead > self.dead + DIED
 
     def examine_beginning(self):
-        """The `Diagnosis` of what no step can change: head, loss, and labels."""
-        codes = [code for code in CHECKS if code.startswith("KTF2")]
-        return examine(self.first, codes)
+        """The `Diagnosis` of what no step can change: data, head, loss, weights."""
+        codes = [code for code in CHECKS if not code.startswith(LATER)]
+        diagnosis = examine(self.look(), codes)
+        self.was_dead = is_irreversible(diagnosis)
+        return diagnosis
 
     def look(self):
         """A `Look` at all samples."""
-        self.last = Look(self.model, *self.sample[:3], previous=self.last)
-        return self.last
+        return Look(self.model, *self.sample[:3])
 
-    def examine(self, look, initial_weights=None):
-        """The `Diagnosis` of a look; of a model that has ended, with a trial."""
-        reason = None
-        if has_ended(look) and initial_weights is not None:
-            try:
-                look.trial = try_steps(look, initial_weights, RATES, TRIAL_SECONDS)
-            except Exception as error:  # the user's own code
-                reason = f"{type(error).__name__}: {error}"
+    def examine(self, look, initial_weights=None, trial=False):
+        """The `Diagnosis` of a look.
+
+        Args:
+            look: `Look`.
+            initial_weights: List of arrays, from which a trial starts; None for the
+                present ones.
+            trial: Whether to try a few steps.
+
+        Returns:
+            `Diagnosis`.
+        """
+        reason = self._try(look, initial_weights) if trial else None
         diagnosis = examine(look)
         if reason:
             diagnosis.skipped["trial"] = reason
         return diagnosis
 
+    def _try(self, look, weights):
+        """Makes the trial; returns why it could not be made, or None."""
+        ended = has_ended(look)
+        if ended and weights is None:
+            return "The initial weights are not known."
+        factors = ENDED_FACTORS if ended else FACTORS
+        try:
+            look.trial = try_steps(look, weights, factors, TRIAL_SECONDS)
+        except Exception as error:  # the user's own code
+            return f"{type(error).__name__}: {error}"
+        self.trial = look.trial
+        return None
 
-def is_collapse(diagnosis):
+    def lower_rate(self):
+        """The highest lower rate that did no harm in the last trial, or None."""
+        if self.trial is None:
+            return None
+        lower = [f for f in self.trial.arms if f < 1 and self.trial.gain(f) > 0]
+        return self.trial.rate * max(lower) if lower else None
+
+    def _glance(self, seen, broken, steps):
+        """The `Glance` of a `Skill` or None for each output."""
+        seen = [one for one in seen if one is not None and not has_one_class(one)]
+        ratio = min((one.std_ratio for one in seen), default=float("nan"))
+        skill = min((one.skill for one in seen), default=float("nan"))
+        one_class = any(
+            len(one.classes_predicted) == 1 for one in seen if one.kind == "classes"
+        )
+        is_lost = steps >= LONG and skill < NO_SKILL
+        if steps >= TRAINED:
+            is_lost |= skill < 0 and 1 - skill > WORSE * (1 - self.beginning.skill)
+        due = steps >= TRAINED and (ratio < LITTLE or one_class)
+        is_suspicious = broken or ratio < NOTHING or due or is_lost
+        return Glance(float(ratio), float(skill), bool(is_suspicious), bool(is_lost))
+
+
+def has_one_class(skill):
+    """Whether the samples of a `Skill` have one class, so that it says nothing."""
+    return skill.kind == "classes" and skill.classes_present < 2
+
+
+def _some(sample, most):
+    """Up to `most` samples, spread over all."""
+    x = list(sample.x) if isinstance(sample.x, tuple) else sample.x  # no (x, y)
+    return take(x, *sample[1:3], most=most)
+
+
+def _number_of_few(sample):
+    numbers = sum(np.prod(leaf.shape[1:]) for leaf in keras.tree.flatten(sample.x))
+    return int(np.clip(NUMBERS // max(1, numbers), FEW, MOST))
+
+
+def _fixed_batch(model):
+    """The size of all batches, where a model is made for one; else None."""
+    inputs = getattr(model, "inputs", None) or []
+    sizes = {tensor.shape[0] for tensor in keras.tree.flatten(inputs) if tensor.shape}
+    return max(filter(None, sizes), default=None)
+
+
+def _dead_share(look):
+    shares = [one.dead_share for one in look.layers if is_relu(one.layer)]
+    return max(shares, default=0.0)
+
+
+def is_collapse(diagnosis, is_dying=False):
     """Whether a diagnosis says that the model gives no answer, whatever the reason."""
+    symptoms = (*SYMPTOMS, "KTF403") if is_dying else SYMPTOMS
     return any(
-        finding.severity != "note" and finding.code in SYMPTOMS
+        finding.severity != "note" and finding.code in symptoms
         for finding in diagnosis.findings
     ) or is_irreversible(diagnosis)
 

@@ -69,7 +69,7 @@ def layer_outputs(model, x, training=False):
         stack.enter_context(unchanged(model))
         stack.enter_context(backend.no_gradient())
         y, seen = _call(model, x, training)
-    return keras.tree.map_structure(_as_numpy, y), seen
+    return keras.tree.map_structure(as_numpy, y), seen
 
 
 def _call(model, x, training):
@@ -83,7 +83,7 @@ def _call(model, x, training):
 
     def keep(layer, tensor):
         if backend.is_concrete(tensor):
-            seen.append(LayerOutput(layer, _as_numpy(_part(tensor))))
+            seen.append(LayerOutput(layer, as_numpy(_part(tensor))))
 
     with _recorded(leaves, keep):
         return model(x, training=training), seen
@@ -103,7 +103,7 @@ def _call_in_one_piece(model, leaves, x, training):
             return model(x, training=training), tensors
 
     y, tensors = backend.call_in_one_piece(call, model.variables, x)
-    arrays = map(_as_numpy, tensors)
+    arrays = map(as_numpy, tensors)
     return y, [LayerOutput(*pair) for pair in zip(called, arrays, strict=True)]
 
 
@@ -128,7 +128,9 @@ def unchanged(model, weights=False):
         random.setstate(generators[0])
         np.random.set_state(generators[1])
         for layer, added, ids in losses:
-            layer._losses[:], layer._loss_ids = added, ids
+            layer._losses[:] = added
+            layer._loss_ids.clear()
+            layer._loss_ids.update(ids)
         for variable, value in before:
             if not np.array_equal(backend.to_numpy(variable), value):
                 variable.assign(value)

@@ -10,7 +10,7 @@ import numpy as np
 from keras_trainfix.diagnosis.loss_value import value_of
 
 MOST_CALLS = 60
-MOST_STEPS = 24  # along a line, which leaves 1e-5 of it
+MOST_STEPS = 20  # along a line, which leaves 1e-4 of it
 MOST_NUMBERS = 2**18  # of the predictions: fewer samples of large ones
 MOST_COLUMNS = 4  # that are searched one by one
 TINY = 1e-7  # probability, as in Keras
@@ -277,6 +277,8 @@ class _Search:
         if self.calls >= MOST_CALLS:
             return np.inf
         answer = self._within_reach(np.asarray(answer, "float64"))
+        if any(np.array_equal(answer, other) for other in self.tried):
+            return np.inf  # which is no better
         value = self.case.value(self.case.constant(answer))
         self.calls += 1
         value = np.inf if value is None else value

@@ -19,6 +19,7 @@ from keras_trainfix.diagnosis.variation import inputs_vary, is_finite, varies
 for _module in pkgutil.iter_modules(checks.__path__):
     importlib.import_module(f"{checks.__name__}.{_module.name}")
 
+LOST = -1.0  # skill: the loss is twice that of the best constant
 # What can be said of samples that the model cannot be called on.
 OF_INPUTS = ("KTF102", "KTF103", "KTF128")
 
@@ -58,7 +59,7 @@ def diagnose(model, x, y=None, *, sample_weight=None, fit=True):
     ... )
     >>> model.compile("adam", "binary_crossentropy")
     >>> x = np.random.default_rng(0).normal(size=(64, 4))
-    >>> diagnosis = diagnose(model, x, x[:, 0] > 0)
+    >>> diagnosis = diagnose(model, x, x[:, 0] > 0, fit=False)
     >>> diagnosis.ok
     False
     >>> diagnosis.findings[0].name
@@ -122,9 +123,15 @@ def _try(look):
 
 
 def has_ended(look):
-    """Whether training has left a model that no step can change: dead or not finite."""
+    """Whether training has left a model that no step gets any further.
+
+    Units are dead, numbers not finite, answers all the same, or surely wrong.
+    """
     if not look.iterations or not inputs_vary(look):
         return False
+    skills = [probe.skill.skill for probe in look.probes() if probe.skill is not None]
+    if any(skill < LOST for skill in skills):
+        return True
     dead = any(is_relu(o.layer) and o.dead_share == 1 for o in look.layers)
     return dead or not any(
         is_finite(prediction) and varies(prediction) for prediction in look.predictions

@@ -12,6 +12,7 @@ from keras_trainfix.diagnosis.baselines import skill
 from keras_trainfix.diagnosis.head import find_head
 from keras_trainfix.diagnosis.loss_facts import loss_facts, losses_of
 from keras_trainfix.diagnosis.sample import MOST, take
+from keras_trainfix.diagnosis.signal import signal
 from keras_trainfix.diagnosis.task import infer_task, label_form
 
 MOST_NUMBERS = 2**22  # of the inputs: fewer samples of large images
@@ -192,6 +193,11 @@ class Probe:
     def skill(self):
         """`Skill`, or None where predictions and targets cannot be compared."""
         return skill(self)
+
+    @functools.cached_property
+    def signal(self):
+        """`Signal`, or None where simple learners have nothing to learn from."""
+        return signal(self)
 
     def skill_of(self, predictions):
         """The `Skill` of other predictions for the same samples, or None."""

@@ -6,7 +6,6 @@ what chance gives, and targets put in an order that follows the inputs show what
 signal would give.
 """
 
-import weakref
 from typing import NamedTuple
 
 import keras
@@ -14,7 +13,7 @@ import numpy as np
 
 from keras_trainfix.diagnosis.baselines import read_rows
 
-FEWEST, FEWEST_IMAGES = 24, 8  # samples
+FEWEST, FEWEST_IMAGES = 24, 8  # samples; images with an answer at each place
 ENOUGH = 8  # rows of a class
 MOST_ROWS = 384  # of images and sequences whose places are rows
 MOST_COLUMNS = 8  # of the targets, else that many directions
@@ -27,13 +26,11 @@ MODERATE = 0.4  # coefficient of determination of a planted signal
 # middle one once in two hundred times by chance alone.
 UNSEEN, SEEN, BEYOND_DOUBT = 2.5, 3.0, 6.0
 SIZES = {3: 64, 4: 16, 5: 8}  # of an axis after pooling, by dimensions of the input
-CHANNELS = 64
-BUCKETS = 4096  # of ids
-POSITIONS = 64
+CHANNELS = 64  # of an input: more are mixed into so many
+BUCKETS, HASHED = 4096, 64  # of ids: in a bag, and at each place
+POSITIONS = 64  # of a sequence of ids, at its ends
 NEAR = 2  # places to each side
 FAR = 4  # times as far apart
-
-_seen: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 class Learner(NamedTuple):
@@ -120,9 +117,23 @@ def signal(probe):
         `Signal`, or None where simple learners have nothing to learn from: no targets
         or too few, numbers that are not finite, or a single class.
     """
-    if probe not in _seen:
-        _seen[probe] = _signal(probe)
-    return _seen[probe]
+    answers, places = read_rows(probe)
+    if answers is None:
+        return None
+    kind, _, targets = answers
+    inputs = list(probe.inputs.values())
+    if not all(_is_finite(array) for array in inputs):
+        return None
+    shape = () if kind == "regression" else _shape_of_places(probe)
+    with np.errstate(all="ignore"):
+        if int(np.prod(shape)) > 1:
+            rows = _dense(probe, inputs, targets, places, shape)
+        else:
+            kept = [array[places] for array in inputs]
+            rows = rows_of_samples(kept, _embedded(probe), targets)
+        if rows is None or not np.isfinite(rows.all).all():
+            return None
+        return signal_of(kind, rows)
 
 
 def signal_of(kind, rows):
@@ -162,26 +173,6 @@ def signal_of(kind, rows):
         power,
         majority,
     )
-
-
-def _signal(probe):
-    answers, places = read_rows(probe)
-    if answers is None:
-        return None
-    kind, _, targets = answers
-    inputs = list(probe.inputs.values())
-    if not all(_is_finite(array) for array in inputs):
-        return None
-    shape = () if kind == "regression" else _shape_of_places(probe)
-    with np.errstate(all="ignore"):
-        if int(np.prod(shape)) > 1:
-            rows = _dense(probe, inputs, targets, places, shape)
-        else:
-            kept = [array[places] for array in inputs]
-            rows = rows_of_samples(kept, _embedded(probe), targets)
-        if rows is None or not np.isfinite(rows.all).all():
-            return None
-        return signal_of(kind, rows)
 
 
 def _shape_of_places(probe):
@@ -303,7 +294,7 @@ def _of_ids(ids):
     if names.shape[1] > POSITIONS:
         half = POSITIONS // 2
         ends = np.concatenate([names[:, :half], names[:, -half:]], 1)
-    places = [np.eye(MOST_COLUMNS * 8, dtype="float32")[n % 64] for n in ends.T]
+    places = [np.eye(HASHED, dtype="float32")[n % HASHED] for n in ends.T]
     blocks.append(_centred(np.concatenate(places, 1)))
     return blocks
 
@@ -371,7 +362,7 @@ def _with_channels(array, probe, dims):
     if array.ndim > dims + 1:
         return array.astype("float32")
     if array.shape[1:] in _embedded(probe):
-        return np.eye(32, dtype="float32")[array.astype("int64") % 32]
+        return np.eye(HASHED, dtype="float32")[array.astype("int64") % HASHED]
     return array[..., None].astype("float32")
 
 

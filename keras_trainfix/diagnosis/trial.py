@@ -126,8 +126,8 @@ def try_steps(look, weights=None, factors=FACTORS, seconds=SECONDS):
         `Trial`.
 
     Raises:
-        ValueError: If the model has no optimizer or loss, no trainable weights, or a
-            `train_step` of its own.
+        ValueError: If the model has no optimizer or loss, no trainable weights, a
+            `train_step` of its own, or steps that take too long.
     """
     model = look.model
     _check(model)
@@ -216,6 +216,8 @@ class _Runner:
         self._step(0)
         seconds = time.monotonic() - before
         left = self.deadline - time.monotonic()
+        if seconds * FEWEST_STEPS > left:
+            raise ValueError(f"A step takes {seconds:.2g} s: too long for a trial.")
         most = max(FEWEST_STEPS, int(left / ARMS / max(seconds, 1e-6)))
         steps = min(STEPS, most)
         self.progress.target = (len(FACTORS) + 1) * steps + OVERFIT_STEPS
@@ -265,7 +267,8 @@ class _Runner:
         predictions, dead = [], 0.0
         if np.isfinite(losses[-1]) and time.monotonic() < self.deadline:
             predictions, layers = self.look.call_in_training()
-            dead = max((l.dead_share for l in layers if is_relu(l.layer)), default=0.0)
+            relus = [called for called in layers if is_relu(called.layer)]
+            dead = max((called.dead_share for called in relus), default=0.0)
         return Arm(factor, losses, steps, predictions, dead)
 
     def _some(self, chosen):
@@ -278,7 +281,8 @@ class _Runner:
 
     def _gradients(self, found):
         names = _layer_names(self.model)
-        before = {id(v): value for v, value in zip(self.variables, self.before)}
+        pairs = zip(self.variables, self.before, strict=True)
+        before = {id(v): value for v, value in pairs}
         result = []
         for variable, gradient in zip(
             self.model.trainable_variables, found, strict=True

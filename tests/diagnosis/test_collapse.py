@@ -9,13 +9,20 @@ import pytest
 from keras import layers
 
 import keras_trainfix as kt
-from keras_trainfix.diagnosis.checks import collapse
-from keras_trainfix.diagnosis.checks import layers as layer_checks
+from keras_trainfix.diagnosis.checks import (
+    activations,
+    bottlenecks,
+    collapse,
+    freezing,
+    normalization,
+    weights,
+)
 from keras_trainfix.diagnosis.registry import CHECKS
 from tests.diagnosis.nets import inputs, net, probe
 
-MODULES = (collapse.__name__, layer_checks.__name__)
-ALL = [c for c, check in CHECKS.items() if check.function.__module__ in MODULES]
+MODULES = (activations, bottlenecks, collapse, freezing, normalization, weights)
+NAMES = [module.__name__ for module in MODULES]
+ALL = [c for c, check in CHECKS.items() if check.function.__module__ in NAMES]
 OURS = [c for c in ALL if c.startswith("KTF5")]
 
 X = inputs(256)

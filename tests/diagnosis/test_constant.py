@@ -191,7 +191,7 @@ def skill_of(values, y, loss):
     return loss_skill(probe(model, values.astype("float32"), y))
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("name", ["mse", "mae", "huber", "quantile .9"])
 def test_skill_is_1_for_perfect_and_0_for_constant_answers(name):
     loss, _ = NUMBERS[name]
     assert skill_of(SKEWED, SKEWED, loss).skill == pytest.approx(1, abs=1e-5)

@@ -212,6 +212,17 @@ def test_losses_that_compare_pairs_right():
     assert run("KTF209", net(loss=Squares()), X) is None
 
 
+@pytest.mark.parametrize(("units", "columns"), [(1, 5), (5, 1)])
+@pytest.mark.parametrize("loss", ["mse", "mae", keras.losses.Huber()])
+def test_columns_and_units_that_do_not_fit(loss, units, columns):
+    model = net(units, loss=loss)
+    finding = run("KTF209", model, X, X[:, :columns])
+    assert finding.severity == "warning"
+    reported = model.evaluate(X, X[:, :columns], batch_size=64, verbose=0)
+    assert finding.evidence["value"] == pytest.approx(reported, rel=1e-4)
+    assert run("KTF209", net(columns, loss=loss), X, X[:, :columns]) is None
+
+
 @settings(max_examples=10, deadline=None)
 @given(
     samples=st.integers(6, 60),

@@ -367,7 +367,7 @@ def test_sequences(rng):
 
 def test_a_probe_is_looked_at_once():
     looked = probe(net(1, None, "mse"), X, Y)
-    assert signal(looked) is signal(looked)
+    assert looked.signal is looked.signal
 
 
 # --- The checks ---
@@ -503,8 +503,8 @@ def test_classes_on_two_sides_of_a_plane(rng):
     x = (X + 5 * y[:, None]).astype("float32")
     (finding,) = findings(net(1, "sigmoid", BINARY), x, y)
     assert finding.code == "KTF132"
-    assert finding.evidence["linear_accuracy"] >= 0.99
-    assert codes(net(3, "softmax", SPARSE), X, IDS) == []  # 1 % is far off
+    assert finding.evidence["linear_accuracy"] >= 0.98
+    assert codes(net(3, "softmax", SPARSE), X, IDS) == []
 
 
 def test_a_net_that_is_worse_than_a_linear_model(rng):

@@ -3,6 +3,7 @@
 They are symptoms: what the causes are, the other families say.
 """
 
+import keras
 import numpy as np
 
 from keras_trainfix.diagnosis.baselines import constant_masks, skill
@@ -11,6 +12,9 @@ from keras_trainfix.diagnosis.registry import check, found
 TRAINED = 20  # steps after which one answer for all is a symptom
 LONG = 200  # steps after which a lack of skill is
 VERY_LONG = 500
+SOON = 50  # steps after which a classifier is no longer surely wrong
+LOST = -1.0  # skill: the loss is twice that of the best constant
+OPPOSITE = 0.4  # area under the curve
 CONSTANT = 0.01  # of the standard deviation of the targets
 NO_FIT = 0.05  # coefficient of determination
 CONFIDENTLY_WRONG = -0.5  # skill
@@ -337,7 +341,7 @@ def class_never_predicted(probe):
     if seen.classes_present < 2:
         return None
     missing = [i for i in seen.never_predicted if seen.present[i] >= OFTEN]
-    if not missing:
+    if not missing or (probe.signal is not None and probe.signal.is_absent):
         return None
     worst = max(missing, key=lambda i: seen.present[i])
     only_late = all(seen.auc[i] >= TELLS_APART for i in missing)
@@ -413,15 +417,17 @@ def no_better_than_constant(probe):
     ## References
     [Zhang et al., 2017](https://arxiv.org/abs/1611.03530)
     """
-    steps, seen = _seen(probe, LONG)
+    steps, seen = _seen(probe, SOON)
     if seen is None or seen.samples < 4 * FEW or _one_class(seen, steps):
+        return None
+    if steps < LONG and not _is_lost(probe, seen):
         return None
     if probe.loss.kind in ("similarity", "hinge") or not np.isfinite(seen.skill):
         return None
     if seen.kind != "classes" and not seen.std_ratio >= CONSTANT:
         return None  # a constant: KTF501
-    is_opposite = seen.correlation is not None and seen.correlation < 0
-    if seen.skill > CONSTANT or (seen.ranks and not is_opposite):
+    informs = seen.ranks and not _is_opposite(seen)
+    if seen.skill > CONSTANT or informs:
         return None
     if seen.kind == "classes":
         chance = 1 / seen.classes_present
@@ -469,6 +475,25 @@ def _one_class(seen, steps):
     # Scores that vary may come to say something in the first steps. Two of a class are
     # too few to say that scores do not tell them from the others.
     return steps >= LONG and not seen.ranks and _second(seen) >= 3
+
+
+def _is_opposite(seen):
+    """Whether the order of predictions is the reverse of that of the targets."""
+    if seen.correlation is not None:
+        return seen.correlation < 0
+    areas = [area for area in seen.auc if np.isfinite(area)]
+    return bool(areas) and np.mean(areas) < OPPOSITE and max(areas) < 0.5
+
+
+def _is_lost(probe, seen):
+    """Whether a classifier is surely wrong, far beyond what a beginner is.
+
+    Where batch normalization has not caught up it may be so without any fault.
+    """
+    kind = keras.layers.BatchNormalization
+    by_batch = any(isinstance(output.layer, kind) for output in probe.layers)
+    is_sure = seen.kind == "classes" and len(seen.classes_predicted) > 1
+    return is_sure and seen.skill < LOST and not by_batch
 
 
 def _second(seen):

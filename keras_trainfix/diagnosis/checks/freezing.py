@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_trainfix.backend import effect_of_trainable
 from keras_trainfix.diagnosis.layer_kinds import DENSE_OR_CONV
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.variation import inputs_vary, varies
@@ -154,7 +155,8 @@ def trainable_changed_after_compile(probe):
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a scaled loss
     kept = getattr(optimizer, "_trainable_variables", None)
-    if not kept or not optimizer.built or not model.trainable_variables:
+    is_built = getattr(optimizer, "built", False)
+    if not kept or not is_built or not model.trainable_variables:
         return None
     if type(model).train_step is not keras.Model.train_step:
         return None
@@ -181,18 +183,19 @@ def trainable_changed_after_compile(probe):
 
 def _effect(model, frozen, unfrozen):
     """What `fit` will do, and how bad that is; `(None, None)` where all is well."""
-    backend = keras.backend.backend()
-    traced = backend == "tensorflow" and not model.run_eagerly
-    is_made = getattr(model, "train_function", None) is not None
     if not frozen and not unfrozen:
         return None, None
-    if traced and is_made:
-        return "`fit` goes on with the step as it was compiled", "error"
-    if unfrozen or backend == "jax":
-        return "`fit` will raise an error", "error"
-    if is_made:
-        return "it counts here, and other backends ignore it or fail", "warning"
-    return None, None
+    is_made = getattr(model, "train_function", None) is not None
+    traced = is_made and not model.run_eagerly
+    return EFFECTS[effect_of_trainable(is_made, traced, bool(unfrozen))]
+
+
+EFFECTS = {
+    "ignored": ("`fit` goes on with the step as it was compiled", "error"),
+    "raises": ("`fit` will raise an error", "error"),
+    "counts": ("it counts here, and other backends ignore it or fail", "warning"),
+    None: (None, None),
+}
 
 
 def _numbers(weights):

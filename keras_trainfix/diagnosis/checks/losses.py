@@ -1,5 +1,6 @@
 """Checks of the value of the loss: what it cannot be, and what it must depend on."""
 
+import keras
 import numpy as np
 
 from keras_trainfix.diagnosis.checks.labels import label_faults
@@ -108,7 +109,8 @@ def broadcasting_loss(probe):
     Targets of shape `(N,)` minus predictions of shape `(N, 1)` are `(N, N)`: each
     prediction meets the targets of all samples. The losses of Keras, and functions
     given to `compile`, get both in one rank; a subclass of `keras.Loss`, and a
-    function that flattens one of the two, do not.
+    function that flattens one of the two, do not. And where one unit meets several
+    columns of targets, or several units one column, any loss compares each with each.
 
     ## How to check
     The value stays the same when targets are shuffled against predictions.
@@ -149,14 +151,19 @@ def broadcasting_loss(probe):
     ## When this is not the cause
     A loss that compares distributions, not samples, may not care for the order either:
     only losses that are the mean over all pairs, or that change when the targets get
-    the shape of the predictions, are reported.
+    the shape of the predictions, are reported. Several units that shall all give the
+    same number are rare: a warning.
 
     ## References
     - [NumPy: broadcasting](https://numpy.org/doc/stable/user/basics.broadcasting.html)
     """
     y, p = probe.targets, probe.predictions
     loss = losses_of(probe.model, probe.names)[probe.index]
-    if y is None or loss is None or not _is_own(probe.loss.loss):
+    if y is None or loss is None:
+        return None
+    if probe.loss.kind == "regression" and y.ndim == p.ndim > 1 and y.size != p.size:
+        return _stretched(probe)
+    if not _is_own(probe.loss.loss):
         return None
     if y.dtype.kind not in "biuf" or not len(p) == p.size == y.size == len(y):
         return None
@@ -179,6 +186,26 @@ def broadcasting_loss(probe):
         samples=n,
         target_rank=int(probe.targets.ndim),
         prediction_rank=int(probe.predictions.ndim),
+    )
+
+
+def _stretched(probe):
+    """What is found where columns are repeated, so that shapes fit."""
+    y, p = probe.targets, probe.predictions
+    columns, units = y.shape[-1], p.shape[-1]
+    value = loss_value(probe)
+    if value is None or y.shape[:-1] != p.shape[:-1] or 1 not in (columns, units):
+        return None
+    return found(
+        f"{probe.loss.name} compares each of {columns} columns of targets with each of "
+        f"{units} units, and gives {value:.4g}: "
+        + ("the one unit" if units == 1 else "every unit")
+        + " can learn no more than one number a sample.",
+        f"outputs = keras.layers.Dense({columns})(features)  # a unit a column",
+        severity="warning",
+        value=value,
+        columns=int(columns),
+        units=int(units),
     )
 
 
@@ -221,8 +248,7 @@ def _value_of_sure_answers(probe):
 def _has_zero_weight(probe):
     """Whether some places count nothing, whatever their labels."""
     weight = probe.look.sample.sample_weight
-    leaves = list(weight.values()) if isinstance(weight, dict) else [weight]
-    leaves = weight if isinstance(weight, (list, tuple)) else leaves
+    leaves = [] if weight is None else keras.tree.flatten(weight)
     return any(leaf is not None and (np.asarray(leaf) == 0).any() for leaf in leaves)
 
 

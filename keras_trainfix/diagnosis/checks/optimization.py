@@ -6,6 +6,7 @@ All of them need `Probe.trial`, and say nothing without one.
 import keras
 import numpy as np
 
+from keras_trainfix.diagnosis.layer_kinds import DENSE_OR_CONV
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.variation import inputs_vary
 
@@ -13,6 +14,8 @@ DIVERGED = -0.5  # gain: the loss has grown by half
 LEARNS = 0.2  # gain of a few steps that shows that a rate works
 DIED, ALIVE = 0.8, 0.4  # share of dead units in the worst layer
 HARDLY = 0.02  # gain
+MORE = 5  # times the gain that a rate ten times as large has to have
+MEASURABLE = 1e-3  # gain that is no rounding
 FAR = 10_000  # steps in which a loss would fall to 0
 UNTRAINED = 0.3  # skill below which a trained model has not learned
 VANISHED = 1e-3  # gradient of the first layer, of that of the last
@@ -24,6 +27,7 @@ SCALED = 30  # root mean square of inputs that are not the reason
 MOSTLY_PENALTY = 0.9  # of the gradient
 OUTWEIGHED = 9  # times the loss of the best constant
 CRUSHING = 30
+TRAINED, NO_SKILL = 100, 0.05  # steps, and skill of a model that has collapsed
 DROPS_MOST = 0.8  # rate
 SHRUNK = 0.3  # standard deviation of predictions, of that of the targets
 INFORMED = 0.5  # rank correlation
@@ -170,7 +174,8 @@ def learning_rate_too_low(probe):
     if trial is None or not _may_blame_rate(probe):
         return None
     gain = trial.gain(1.0)
-    faster = [f for f in trial.arms if f > 1 and trial.gain(f) > LEARNS]
+    least = max(MORE * gain, MEASURABLE)
+    faster = [f for f in trial.arms if f >= 10 and trial.gain(f) > least]
     if not faster or not gain < HARDLY:
         return None
     steps = trial.steps / gain if gain > 0 else float("inf")
@@ -260,18 +265,21 @@ def vanishing_signal(probe):
     if len(kernels) < 3 or not kernels[-1].size:
         return None
     ratio = kernels[0].size / kernels[-1].size
-    if not ratio < VANISHED or not _learns_nothing(probe):
+    spread = _spread_left(probe)
+    if min(ratio, spread) >= VANISHED or not _learns_nothing(probe):
         return None
     left = trial.overfit.losses[-1] / trial.overfit.losses[0]
     return found(
         f"The gradient of the first layer, '{kernels[0].layer}', is {ratio:.1e} of that "
-        f"of the last, '{kernels[-1].layer}', {len(kernels)} layers on. No rate from "
+        f"of the last, '{kernels[-1].layer}', {len(kernels)} layers on, and what differs "
+        f"between samples shrinks to {spread:.1e} on the way. No rate from "
         f"{trial.rate * min(trial.arms):.3g} to {trial.rate * max(trial.arms):.3g} "
         f"learns in {trial.steps} steps; of the loss of 8 samples {left:.0%} are left after "
         f"{len(trial.overfit.losses)}.",
         'keras.layers.Dense(..., activation="relu", kernel_initializer="he_normal")\n'
         "# and keras.layers.LayerNormalization() between layers, or fewer of them",
         gradient_ratio=ratio,
+        spread_left=spread,
         layers=len(kernels),
         first_gradient=kernels[0].size,
         last_gradient=kernels[-1].size,
@@ -457,7 +465,10 @@ def over_regularised(probe):
     whole = np.sqrt(np.mean(np.square([g.size for g in decayed] or [0.0])))
     share = decay / whole if whole else 0.0
     ratio = trial.penalty / seen.constant_loss if seen.constant_loss else 0.0
-    if trial.is_fresh:
+    has_collapsed = probe.iterations >= TRAINED and seen.skill < NO_SKILL
+    if has_collapsed:
+        is_found = ratio > 1 or share > 0.5
+    elif trial.is_fresh:
         outweighs = ratio > OUTWEIGHED and share > MOSTLY_PENALTY
         is_found = outweighs or ratio > CRUSHING
     else:
@@ -532,6 +543,9 @@ def too_few_steps(probe):
     trial = probe.trial
     if trial is None or trial.is_fresh or not probe.iterations:
         return None
+    signals = [other.signal for other in probe.look.probes()]
+    if any(seen is not None and seen.is_absent for seen in signals):
+        return None  # it learns noise by heart
     gain, skill = trial.gain(1.0), _skill(probe)
     if not gain > SOON or not skill < 0.5:
         return None
@@ -546,6 +560,16 @@ def too_few_steps(probe):
         skill=skill,
         steps_needed=steps,
     )
+
+
+def _spread_left(probe):
+    """How much varies in the last hidden layer, of what varies in the first."""
+    hidden = [
+        float(output.values.astype("float64").std(0).mean())
+        for output in probe.layers
+        if isinstance(output.layer, DENSE_OR_CONV) and output.is_finite
+    ][:-1]
+    return hidden[-1] / hidden[0] if len(hidden) > 1 and hidden[0] else 1.0
 
 
 def _may_blame_rate(probe):

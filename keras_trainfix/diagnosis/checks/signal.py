@@ -5,13 +5,12 @@ import numpy as np
 
 from keras_trainfix.diagnosis.baselines import skill
 from keras_trainfix.diagnosis.registry import check, found
-from keras_trainfix.diagnosis.signal import signal
 
 TRAINED = 200  # steps after which a model has had its chance
 NO_SKILL = 0.05
 BY_HEART = 0.9  # skill
 SOLVED = 0.9  # coefficient of determination
-ALMOST_PERFECT = 0.99  # accuracy
+ALMOST_PERFECT = 0.98  # accuracy
 WORTHWHILE = 0.3  # skill of a linear model that is no worse than a trained net
 
 
@@ -81,7 +80,7 @@ def no_signal(probe):
     ## References
     [Zhang et al., 2017](https://arxiv.org/abs/1611.03530)
     """
-    seen = signal(probe)
+    seen = probe.signal
     if seen is None or not seen.is_absent:
         return None
     steps, own = probe.iterations, skill(probe)
@@ -90,11 +89,14 @@ def no_signal(probe):
         "power": seen.power,
         "iterations": steps,
     }
+    chance = "chance"
+    if seen.majority is not None:
+        chance += f" (the commonest class has {seen.majority:.1%})"
     what = (
-        f"On held-out samples of {seen.samples} neither a linear model "
+        f"On held-out ones of {seen.samples} samples neither a linear model "
         f"({_result(seen, seen.linear)}) nor nearest neighbours "
-        f"({_result(seen, seen.neighbours)}) do better than chance, which would show a "
-        f"signal of moderate strength in {seen.power:.0%} of all cases."
+        f"({_result(seen, seen.neighbours)}) do better than {chance}. Of signals of "
+        f"moderate strength they would have seen {seen.power:.0%}."
     )
     severity = "note"
     if steps >= TRAINED and own is not None and np.isfinite(own.skill):
@@ -132,7 +134,7 @@ def linear_is_enough(probe):
 
     ## How to check
     A linear model is fitted to up to 256 samples, each of them held out in turn. The
-    note appears where it explains 90 % of the variance of the targets or gets 99 % of
+    note appears where it explains 90 % of the variance of the targets or gets 98 % of
     the classes right: there is next to nothing left for a net to add. After 200 steps
     it appears as well where the net, on these samples, is worse than the linear model
     on held-out ones.
@@ -177,7 +179,7 @@ def linear_is_enough(probe):
         return None
     if not _is_net_of_numbers(probe):
         return None
-    seen = signal(probe)
+    seen = probe.signal
     if seen is None or not seen.is_seen:
         return None
     linear, steps = seen.linear, probe.iterations
@@ -187,7 +189,7 @@ def linear_is_enough(probe):
         return None
     what = (
         f"A linear model on the same inputs gets {_result(seen, linear)} on held-out "
-        f"samples of {seen.samples}"
+        f"ones of {seen.samples} samples"
     )
     evidence = _evidence(seen) | {"iterations": steps}
     if own is not None:
@@ -215,10 +217,7 @@ def linear_is_enough(probe):
 
 def _result(seen, learner):
     if seen.kind == "classes":
-        return (
-            f"{learner.accuracy:.1%} right, where the commonest class has "
-            f"{seen.majority:.1%}"
-        )
+        return f"{learner.accuracy:.1%} right"
     return f"R2 {learner.skill:.2f} +- {learner.error:.2f}"
 
 

@@ -1,0 +1,262 @@
+"""What does `CollapseDetector` cost, does it rescue, and does it leave the healthy alone?
+
+`cost` compares fits with and without it. `rescues` are the faulty trainings of
+`benchmarks.diagnosis` that need no other model, with `action="rescue"`, against the
+same net trained right from the start. `faults` are the trained ones among all faults:
+is the cause named when `fit` ends? `zoo` are healthy trainings: alarms, and weights
+that have to be those of a training without it, to the bit.
+
+Environment variables choose a part:
+
+    BENCHMARK_SEEDS="101 102"                    the seeds, 101 by default
+    BENCHMARK_PARTS="cost rescues faults zoo"    some of the four, or all
+    BENCHMARK_CASES="LSTM"                       cases with this in their name
+"""
+
+import contextlib
+import io
+import os
+import time
+
+import keras
+import numpy as np
+from keras import layers
+
+from benchmarks.diagnosis import cases, runs, zoo
+from benchmarks.measure import in_turns, print_table
+from keras_trainfix import CollapseDetector
+from keras_trainfix.callbacks.watch import Watch
+from keras_trainfix.diagnosis.sample import take
+
+SEEDS = (101,)
+PARTS = "cost rescues faults zoo"
+SIZE, IMAGES, BATCH = 64, 4000, 128  # of the box net
+EPOCHS = 4  # of a turn
+ROUNDS = 3
+AT_LEAST = 15  # epochs of a faulty training, so that a rescue has time
+RESCUABLE = {"301", "303", "401", "402", "403", "408", "409"}
+NEED_ANOTHER_NET = ("root of", "logarithm of", "dropout of", "dead frozen body")
+HARMED = 0.5  # of the skill of the right training: below, a fault did harm,
+RESCUED = 0.8  # and from here on it is rescued
+
+
+def main(seeds=None, parts=None, only=None):
+    """Runs the parts and prints what came out.
+
+    Args:
+        seeds: Integers; those of the environment by default, as all arguments.
+        parts: Some of `PARTS`.
+        only: String: cases with this in their name.
+    """
+    seeds = seeds or [int(s) for s in os.environ.get("BENCHMARK_SEEDS", "").split()]
+    parts = parts or os.environ.get("BENCHMARK_PARTS", PARTS)
+    only = only or os.environ.get("BENCHMARK_CASES", "")
+    keras.config.disable_interactive_logging()
+    if "cost" in parts:
+        of_cost()
+    for name, report in (("rescues", of_rescues), ("faults", of_faults)):
+        if name in parts:
+            report(seeds or SEEDS, only)
+    if "zoo" in parts:
+        of_healthy(seeds or SEEDS, only)
+
+
+def box_data(seed, images=IMAGES, size=SIZE, noise=False):
+    """Images with a white square on black or noise, and where it is, from -1 to 1."""
+    rng = np.random.default_rng(seed)
+    shape = (images, size, size, 3)
+    x = rng.random(shape, "float32") if noise else np.zeros(shape, "float32")
+    corners = rng.integers(0, size - 8, (images, 2))
+    for image, (row, column) in zip(x, corners, strict=True):
+        image[row : row + 8, column : column + 8] = 1
+    return x, (2 * corners / (size - 8) - 1).astype("float32")
+
+
+def box_net(seed, rate=0.01, size=SIZE):
+    """A net that finds the square, or collapses, by the learning rate."""
+    keras.utils.set_random_seed(seed)
+    filters = {"kernel_size": 5, "strides": 2, "activation": "relu"}
+    model = keras.Sequential(
+        [
+            keras.Input((size, size, 3)),
+            *(layers.Conv2D(number, **filters) for number in (32, 64, 128)),
+            layers.Flatten(),
+            layers.Dense(100, activation="relu"),
+            layers.Dense(2),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(rate), "mse")
+    return model
+
+
+def of_cost():
+    """Prints what fits cost with and without it, and a glance and a look."""
+    x, y = box_data(1)
+    models = {name: box_net(1, rate=1e-3) for name in ("without", "with")}
+
+    def fit(name):
+        callbacks = [CollapseDetector((x, y))] if name == "with" else []
+        models[name].fit(
+            x, y, BATCH, epochs=EPOCHS, verbose=0, callbacks=callbacks, shuffle=False
+        )
+
+    turns = {name: lambda name=name: fit(name) for name in models}
+    seconds = in_turns(turns, rounds=ROUNDS, repeats=1)
+    print_table(f"box net, fit of {EPOCHS} epochs", seconds, "without")
+    for name in ("iris mlp", "digits cnn", "series LSTM"):
+        case = _case_named(name)
+        if case is not None:
+            _print_milliseconds(case)
+
+
+def _case_named(name):
+    """The first healthy case with all words of a name in its own."""
+    words = name.lower().split()
+    found = (c for c in zoo.CASES if all(w in c.name.lower() for w in words))
+    return next(found, None)
+
+
+def _print_milliseconds(case):
+    model, data = cases.build(case, 1)
+    cases.train(case, model, data, 1)
+    watch = Watch(model, take(data.x, data.y))
+    calls = {
+        f"{case.name}: a glance": lambda: watch.glance(100),
+        f"{case.name}: a whole look": lambda: watch.examine(watch.look()),
+    }
+    seconds = in_turns(calls, rounds=5, repeats=2)
+    print_table(case.name, seconds, next(iter(calls)))
+
+
+def of_rescues(seeds, only):
+    """Prints what became of the faulty trainings that need no other model."""
+    table = []
+    for fault, seed in runs._each(_rescuable(), seeds, lambda f: only in f.case.name):
+        case = fault.case
+        case = case._replace(epochs=max(case.epochs, AT_LEAST))
+        right, _ = _trained(_right(case), seed, None)
+        plain, _ = _trained(case, seed, None)
+        skill, detector = _trained(case, seed, "rescue")
+        table.append((case.name, right, plain, skill, _epochs_lost(detector)))
+        lines = "; ".join(detector.rescues) or "no rescue"
+        codes = " ".join(detector.diagnosis.codes) if detector.diagnosis else "healthy"
+        print(f"  {right:.2f} {plain:.2f} -> {skill:.2f}  {codes}. {lines}", flush=True)
+    harmed = [row for row in table if not row[2] > HARMED * row[1]]
+    rescued = [row for row in harmed if row[3] > RESCUED * row[1]]
+    print(f"\n{len(table)} faulty trainings, {len(harmed)} harmed")
+    if not harmed:
+        return
+    print(f"rescued: {len(rescued) / len(harmed):.0%}")
+    print(f"epochs lost, median: {np.median([row[4] for row in harmed]):.1f}")
+    print(f"{'':42}{'right':>6} {'fault':>7} {'rescued':>8} {'epochs lost':>12}")
+    for name, right, plain, skill, lost in table:
+        print(f"{name:42}{right:6.2f} {max(plain, -99):7.2f} {skill:8.2f} {lost:12}")
+    worse = [row[0] for row in table if row[3] < min(row[2], row[1]) - 0.05]
+    print(f"worse than without: {', '.join(worse) or 'none'}")
+
+
+def _rescuable():
+    return [
+        fault
+        for fault in runs.FAULTS
+        if len(fault.expected) == 1
+        and RESCUABLE & set(fault.expected[0].split("|"))
+        and not any(words in fault.case.name for words in NEED_ANOTHER_NET)
+    ]
+
+
+def _right(case):
+    """The same net without the fault: Adam at 1e-3, nothing frozen, no penalty."""
+
+    def unregularized(model, _):
+        for variable in model.trainable_variables:
+            variable.regularizer = None
+
+    return case._replace(optimizer=cases.adam(1e-3), prepare=unregularized, change=None)
+
+
+def _trained(case, seed, action):
+    """Trains; gives the skill, and the detector or None."""
+    return _run(case, seed, action)[:2]
+
+
+def _run(case, seed, action):
+    """Trains; gives the skill, the detector or None, and the weights."""
+    model, data = cases.build(case, seed)
+    detector = None
+    if action is not None:
+        detector = CollapseDetector(_probe_of(data), action=action)
+        fit = {**(case.fit or {}), "callbacks": [detector]}
+        case = case._replace(fit=fit)
+    with contextlib.redirect_stdout(io.StringIO()):
+        cases.train(case, model, data, case.epochs)
+    skill = zoo.verified(model, data)[0]
+    skill = skill if np.isfinite(skill) else -np.inf
+    return skill, detector, *model.get_weights()
+
+
+def _epochs_lost(detector):
+    """Epochs until the last rescue; all of them where there is none."""
+    if not detector.rescues:
+        return 0
+    if not detector.marks:
+        return 0  # repaired before the first step
+    steps = detector.history["step"]
+    return detector.history["epoch"][steps.index(detector.marks[-1])] + 1
+
+
+def _probe_of(data):
+    if data.y is None:
+        return data.x
+    return (data.x, data.y, data.sample_weight)
+
+
+def of_faults(seeds, only):
+    """Prints whether the causes are named when `fit` ends."""
+    trained = [fault for fault in runs.FAULTS if fault.is_trained]
+    right, counted, missed = 0, 0, []
+    for fault, seed in runs._each(trained, seeds, lambda f: only in f.case.name):
+        try:
+            skill, detector = _trained(fault.case, seed, "warn")
+        except Exception as error:  # counts as a miss
+            missed.append(f"{fault.case.name}: {type(error).__name__}: {error}")
+            counted += 1
+            continue
+        if skill > runs.LEARNED:
+            continue
+        codes = detector.diagnosis.codes if detector.diagnosis else ["healthy"]
+        counted += 1
+        if codes[0][3:] in fault.first:
+            right += 1
+        else:
+            wanted = " ".join(sorted(fault.first))
+            missed.append(f"{fault.case.name}: wants {wanted}, {' '.join(codes)}")
+    print(f"\n{counted} faulty trainings that failed")
+    print(f"right first cause in `fit`: {right / max(1, counted):.1%}")
+    for line in missed:
+        print(f"  {line}")
+
+
+def of_healthy(seeds, only):
+    """Prints alarms in healthy trainings, and whether weights are the same bits."""
+    trainings, alarms, changed, share = 0, [], [], []
+    for case, seed in runs._each(zoo.CASES, seeds, lambda case: only in case.name):
+        trainings += 1
+        start = time.perf_counter()
+        _, _, *plain = _run(case, seed, None)
+        middle = time.perf_counter()
+        skill, detector, *watched = _run(case, seed, "warn")
+        share.append((time.perf_counter() - middle) / (middle - start))
+        if not all(map(np.array_equal, plain, watched)):
+            changed.append(case.name)
+        if detector.diagnosis is not None:
+            codes = " ".join(detector.diagnosis.codes)
+            alarms.append(f"{case.name} #{seed}, skill {skill:.2f}: {codes}")
+        if detector._is_off:
+            alarms.append(f"{case.name} #{seed}: could not be watched")
+    print(f"\n{trainings} healthy trainings")
+    print(f"alarms, of 100: {100 * len(alarms) / max(1, trainings):.1f}")
+    for line in alarms:
+        print(f"  {line}")
+    print(f"weights that differ: {', '.join(changed) or 'none'}")
+    print(f"seconds, of those without, median: {np.median(share or [1]):.2f}")

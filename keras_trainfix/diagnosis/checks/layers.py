@@ -1,1 +1,0 @@
-"""Empty: its checks are in modules named for what they look at."""
