@@ -1,4 +1,4 @@
-"""What does `CollapseDetector` cost, does it rescue, and does it leave the healthy alone?
+"""What does `CollapseDetector` cost, does it rescue, and does it spare the healthy?
 
 `cost` compares fits with and without it. `rescues` are the faulty trainings of
 `benchmarks.diagnosis` that need no other model, with `action="rescue"`, against the

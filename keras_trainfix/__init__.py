@@ -39,6 +39,7 @@ from keras_trainfix.models.recalibrate import recalibrate_batch_norm
 
 if TYPE_CHECKING:
     from keras_trainfix.callbacks.collapse_detector import CollapseDetector
+    from keras_trainfix.callbacks.prediction_snapshots import PredictionSnapshots
     from keras_trainfix.diagnosis.diagnose import diagnose
     from keras_trainfix.diagnosis.finding import Diagnosis, Finding
 
@@ -59,6 +60,7 @@ __all__ = [
     "MaskedTversky",
     "MeanIoU",
     "PixelAccuracy",
+    "PredictionSnapshots",
     "PredictionSpread",
     "TargetSpread",
     "WeightedSum",
@@ -88,6 +90,7 @@ _LATER = {
     "CollapseDetector": "callbacks.collapse_detector",
     "Diagnosis": "diagnosis.finding",
     "Finding": "diagnosis.finding",
+    "PredictionSnapshots": "callbacks.prediction_snapshots",
     "diagnose": "diagnosis.diagnose",
 }
 

@@ -9,16 +9,18 @@ def of_healthy(runs):
     Args:
         runs: Iterable of `Healthy`.
     """
-    looks, alarms, unhealthy, skipped = [], [], [], []
+    looks, skipped = [], []
     for run in runs:
         looks.append(run)
-        bad = [finding for finding in run.findings if finding.severity != "note"]
-        alarms += [(run, finding) for finding in bad]
         skipped += [(run, *item) for item in run.skipped.items()]
-        if run.is_verified is False:
-            unhealthy.append(run)
-        for finding in bad:
+        for finding in _bad(run):
             print(f"  alarm: {run.name}, {run.stage}: {_said(finding)}", flush=True)
+    unhealthy = [run for run in looks if run.is_verified is False]
+    names = {run.name for run in unhealthy}
+    looks = [run for run in looks if run.name not in names]
+    alarms = [(run, finding) for run in looks for finding in _bad(run)]
+    for run in unhealthy:
+        print(f"not counted, no healthy training: {run.name}, skill {run.skill:.2f}")
     if not looks:
         return
     alarmed = {(run.name, run.stage) for run, _ in alarms}
@@ -39,8 +41,6 @@ def of_healthy(runs):
             f"skill at the end, least and median: {skills[0]:.2f}, "
             f"{skills[len(skills) // 2]:.2f}"
         )
-    for run in unhealthy:
-        print(f"no healthy training: {run.name}, skill {run.skill:.2f}")
     _print_skipped(skipped)
 
 
@@ -97,6 +97,10 @@ def _print_skipped(skipped):
     reasons = collections.Counter((code, reason) for _, code, reason in skipped)
     for (code, reason), count in reasons.most_common():
         print(f"check {code} could not run {count} times: {reason}")
+
+
+def _bad(run):
+    return [finding for finding in run.findings if finding.severity != "note"]
 
 
 def _mistake(run):

@@ -1,9 +1,9 @@
 """Healthy trainings: nothing may be found in them that is worse than a note.
 
 Each is looked at before, after its first steps, and after the training; there are fast
-and slow ones, and good and middling optimizers for their task. Most finish well above
-the best constant answer, and `verified` says which one does not: such a case is no
-healthy training, whatever is found in it.
+and slow ones, and good and middling optimizers for their task. All are to finish well above
+the best constant answer. One that does not with some seed, as `verified` says, is no
+healthy training: what is found in it is shown, and not counted as a false alarm.
 """
 
 import keras
@@ -64,7 +64,7 @@ from benchmarks.diagnosis.nets import (
 from keras_trainfix.diagnosis.baselines import skill
 from keras_trainfix.diagnosis.probe import Look
 
-LEAST_SKILL = 0.05
+LEAST_SKILL = 0.2
 SPARSE_LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 BINARY_LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
 IGNORING = keras.losses.SparseCategoricalCrossentropy(
@@ -200,7 +200,7 @@ TABLES = [
 MADE_UP = [
     Case("linear", linear(), mlp(1, None, ()), "mse", sgd(0.01), 30),
     Case("linear many outputs", linear(outputs=4), mlp(4), "mse", adam(0.003), 20),
-    Case("noisy linear", linear(400, 6, noise=2.0), mlp(1, None, (16,)), "mse",
+    Case("noisy linear", linear(400, 6, noise=1.5), mlp(1, None, (16,)), "mse",
         adam(0.003), 15),
     Case("curved", curved(), mlp(1, None, (64, 64)), "mse", adam(0.005), 30),
     Case("curved selu", curved(),

@@ -24,8 +24,10 @@ from keras_trainfix.callbacks.watch import (
     LONG,
     Watch,
     has_one_class,
+    heals,
     is_collapse,
     is_irreversible,
+    only_heals,
 )
 from keras_trainfix.diagnosis.diagnose import new_weights
 from keras_trainfix.diagnosis.finding import DiagnosisError
@@ -41,6 +43,7 @@ HEALTHY = 0.3  # skill of weights that are worth going back to
 LEARNED = 0.8  # skill of a training that has not failed, whatever else there is
 BETTER = 0.01  # skill by which weights are better than others
 STILL = 0.01  # of the weights
+NO_SIGNAL = "KTF131"
 MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
 
 
@@ -138,6 +141,10 @@ class CollapseDetector(keras.callbacks.Callback):
         self.patience = patience
         self.check_every = check_every
         self.max_rescues = max_rescues
+        if isinstance(causes, str):
+            raise ValueError(
+                f"`causes` must be a list of strings. Received: causes={causes!r}."
+            )
         self.causes = None if causes is None else [_code(cause) for cause in causes]
         self._sample = None
         self._reset()
@@ -305,6 +312,7 @@ class CollapseDetector(keras.callbacks.Callback):
         look = watch.look()
         diagnosis = watch.examine(look)
         has_collapsed = is_collapse(diagnosis, glance.is_dying)
+        has_collapsed &= not heals(diagnosis, self._since)
         if not has_collapsed and not glance.is_lost:
             self._calm_down()
             return
@@ -405,29 +413,36 @@ class CollapseDetector(keras.callbacks.Callback):
         if self._watch is None:
             return
         self._put_best_back()
-        skill = self.history["skill"][-1] if self.history["skill"] else float("nan")
+        skill = self._last("skill")
         if self.marks or skill >= LEARNED:
             return
         is_warned = self.diagnosis is not None
         look = self._watch.look()
         hopeless = not skill >= HEALTHY
         diagnosis = self._watch.examine(look, self._initial, trial=hopeless)
-        diagnosis = self._counted(diagnosis)
-        if diagnosis is None or diagnosis.ok:
-            return
         if self._has_one_class() and not _has_error(diagnosis):
             return  # it says nothing of the training
+        # That there is nothing to learn is a note, and the reason all the same.
+        no_signal = hopeless and NO_SIGNAL in diagnosis.codes
+        if not self._counted(diagnosis) or (diagnosis.ok and not no_signal):
+            return
+        if not hopeless and only_heals(diagnosis, self._since):
+            return
         self.diagnosis = diagnosis
         if self.action == "raise" and is_collapse(diagnosis):
             raise DiagnosisError(diagnosis)
-        if not is_warned:
+        if not is_warned and not diagnosis.ok:
             self._warn()
+
+    def _last(self, key):
+        """The last number of the history, NaN for none."""
+        return self.history[key][-1] if self.history[key] else float("nan")
 
     def _put_best_back(self):
         """After a rescue the best weights that were seen are the last ones."""
         best, weights = self._best
-        last = self.history["skill"][-1] if self.history["skill"] else float("nan")
-        if self.rescues and weights is not None and not last > best - BETTER:
+        is_as_good = self._last("skill") > best - BETTER
+        if self.rescues and weights is not None and not is_as_good:
             self.model.set_weights(weights)
             tell("CollapseDetector: the best weights that were seen are put back.")
 
@@ -444,10 +459,10 @@ class CollapseDetector(keras.callbacks.Callback):
 
     def _numbers(self):
         """What an epoch has in its logs: always the same keys."""
-        last = [
-            self.history[key][-1:] or [float("nan")] for key in ("std_ratio", "skill")
-        ]
-        numbers = {"collapse/std_ratio": last[0][0], "collapse/skill": last[1][0]}
+        numbers = {
+            "collapse/std_ratio": self._last("std_ratio"),
+            "collapse/skill": self._last("skill"),
+        }
         if self.action == "rescue":
             numbers["collapse/rescues"] = len(self.rescues)
         return numbers

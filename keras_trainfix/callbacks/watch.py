@@ -205,6 +205,17 @@ def is_collapse(diagnosis, is_dying=False):
     ) or is_irreversible(diagnosis)
 
 
+def heals(diagnosis, steps):
+    """Whether more steps may do: moving averages have yet to arrive."""
+    return steps < LONG and "KTF301" in diagnosis.codes
+
+
+def only_heals(diagnosis, steps):
+    """Whether nothing is found but what more steps may do; see `heals`."""
+    codes = {f.code for f in diagnosis.findings if f.severity != "note"}
+    return heals(diagnosis, steps) and codes == {"KTF301"}
+
+
 def is_irreversible(diagnosis):
     """Whether no further step can change what a diagnosis says."""
     return any(

@@ -13,6 +13,7 @@ from keras_trainfix.backend import global_seeds, to_numpy
 from keras_trainfix.diagnosis import trial as trial_module
 from keras_trainfix.diagnosis.diagnose import diagnose
 from keras_trainfix.diagnosis.probe import Look
+from keras_trainfix.diagnosis.sample import take
 from keras_trainfix.diagnosis.trial import try_steps
 from tests.conftest import BACKEND
 from tests.diagnosis.nets import inputs
@@ -233,7 +234,7 @@ def made(build):
 def test_nothing_of_the_model_changes(name, few_steps):
     model, x, y = made(MODELS[name])
     # The middle of a training has the most to lose: states of optimizer and metrics.
-    x, y = keras.tree.map_structure(lambda a: a[:32], (x, y))
+    x, y = take(x, y, most=32)[:2]
     model.fit(x, y, batch_size=32, verbose=0)
     before = state(model)
     look = Look(model, x, y)

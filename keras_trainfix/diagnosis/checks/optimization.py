@@ -19,6 +19,7 @@ MEASURABLE = 1e-3  # gain that is no rounding
 FAR = 10_000  # steps in which a loss would fall to 0
 UNTRAINED = 0.3  # skill below which a trained model has not learned
 VANISHED = 1e-3  # gradient of the first layer, of that of the last
+LOST = 1e-6  # of what differs between samples, of that in the first layer
 UNLEARNED = 0.3  # of the loss that is left of a batch of 8 samples
 BLIND = 0.02  # standard deviation of predictions, of that of the targets
 GROWN = 1e3  # times the inputs
@@ -266,15 +267,16 @@ def vanishing_signal(probe):
         return None
     ratio = kernels[0].size / kernels[-1].size
     spread = _spread_left(probe)
-    if min(ratio, spread) >= VANISHED or not _learns_nothing(probe):
+    is_blind = spread < LOST and _is_constant(probe, trial.arms[1.0])
+    vanishes = min(ratio, spread) < VANISHED and _learns_nothing(probe)
+    if trial.overfit is None or not (is_blind or vanishes):
         return None
     left = trial.overfit.losses[-1] / trial.overfit.losses[0]
     return found(
         f"The gradient of the first layer, '{kernels[0].layer}', is {ratio:.1e} of that "
         f"of the last, '{kernels[-1].layer}', {len(kernels)} layers on, and what differs "
-        f"between samples shrinks to {spread:.1e} on the way. No rate from "
-        f"{trial.rate * min(trial.arms):.3g} to {trial.rate * max(trial.arms):.3g} "
-        f"learns in {trial.steps} steps; of the loss of 8 samples {left:.0%} are left after "
+        f"between samples shrinks to {spread:.1e} on the way. {trial.steps} steps do not "
+        f"change that; of the loss of 8 samples {left:.0%} are left after "
         f"{len(trial.overfit.losses)}.",
         'keras.layers.Dense(..., activation="relu", kernel_initializer="he_normal")\n'
         "# and keras.layers.LayerNormalization() between layers, or fewer of them",
