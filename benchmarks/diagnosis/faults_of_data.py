@@ -279,7 +279,7 @@ SIGNAL = [
     before("132", "wine", table("wine"), mlp(3, "softmax"), SPARSE),
     after("504", "a class that looks like another", but(blobs(400, 4, 2), y=lambda y,
         rng: np.where((y == 1) & (rng.random(len(y)) < 0.15), 2, y)),
-        mlp(3, "softmax", (8,)), SPARSE, adam(0.003), 25),
+        mlp(3, "softmax", ()), SPARSE, adam(0.01), 25),
     after("504", "a rare class under a common one", but(rings(), y=lambda y,
         rng: np.where((y == 0) & (rng.random(len(y)) < 0.3), 2, y)),
         mlp(3, "softmax", (24,)), SPARSE, adam(0.005), 25),

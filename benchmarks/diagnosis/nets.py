@@ -93,6 +93,7 @@ def cnn(
     hidden=None,
     activation="relu",
     before=(),
+    halve=True,
     **settings,
 ):
     """Convolutions, each halving the image, and a dense head.
@@ -109,6 +110,7 @@ def cnn(
         hidden: Units of a dense layer before the head.
         activation: Of the convolutions.
         before: Makers of layers for the inputs.
+        halve: Whether each halves the image.
         **settings: Of the convolutions.
     """
     for make in before:
@@ -117,7 +119,7 @@ def cnn(
         x = layers.Conv2D(size, 3, padding="same", **settings)(x)
         x = norm()(x) if norm else x
         x = layers.Activation(activation)(x)
-        x = layers.MaxPooling2D()(x) if x.shape[1] > 3 else x
+        x = layers.MaxPooling2D()(x) if halve and x.shape[1] > 3 else x
     x = pool()(x)
     x = layers.Dense(hidden, activation=activation)(x) if hidden else x
     x = layers.Dropout(dropout)(x) if dropout else x

@@ -1,9 +1,9 @@
 """Healthy trainings: nothing may be found in them that is worse than a note.
 
 Each is looked at before, after its first steps, and after the training; there are fast
-and slow ones, and good and middling optimizers for their task. All are to finish well above
-the best constant answer. One that does not with some seed, as `verified` says, is no
-healthy training: what is found in it is shown, and not counted as a false alarm.
+and slow ones, and good and middling optimizers for their task. All are to finish well
+above the best constant answer. One that does not with some seed, as `verified` says, is
+no healthy training: what is found in it is shown, and not counted as a false alarm.
 """
 
 import keras

@@ -12,6 +12,7 @@ from keras_trainfix.callbacks.remedies import (
     find_remedy,
     has_schedule,
     rate_of,
+    recalibrate,
     restart,
     set_rate,
 )
@@ -21,7 +22,8 @@ from keras_trainfix.callbacks.samples import (
     check_targets,
 )
 from keras_trainfix.callbacks.watch import (
-    LONG,
+    ALIVE,
+    TRAINED,
     Watch,
     has_one_class,
     heals,
@@ -42,8 +44,8 @@ GROWTH = 1.6  # from one glance of the first epoch to the next
 HEALTHY = 0.3  # skill of weights that are worth going back to
 LEARNED = 0.8  # skill of a training that has not failed, whatever else there is
 BETTER = 0.01  # skill by which weights are better than others
-STILL = 0.01  # of the weights
-NO_SIGNAL = "KTF131"
+STILL = 2e-3  # change of the weights, of their size
+NO_SIGNAL, TOO_SLOW, GAP = "KTF131", "KTF402", "KTF301"
 MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
 
 
@@ -250,7 +252,7 @@ class CollapseDetector(keras.callbacks.Callback):
                 "CollapseDetector: `probe` has no targets, so that only predictions "
                 "that are not finite can be seen."
             )
-        if self.diagnosis is not None and not self._thaw():
+        if self.diagnosis is not None and not self._repair_beginning():
             self._warn()
 
     def _has_one_class(self):
@@ -270,12 +272,19 @@ class CollapseDetector(keras.callbacks.Callback):
             check_inputs(model, self._sample, error.__cause__)
             raise
 
-    def _thaw(self):
-        """Repairs, with `action="rescue"`, what can be before the first step."""
+    def _repair_beginning(self):
+        """Does, with `action="rescue"`, what can be done before the first step."""
         remedy, cause = find_remedy(self.diagnosis)
-        if self.action != "rescue" or cause is None or cause.code != "KTF303":
+        if self.action != "rescue" or cause is None:
             return False
-        done = remedy.apply(Case(self.model, None, self._watch.sample.x, 1))
+        new = new_weights(self.model) if self._watch.was_dead else None
+        if cause.code == "KTF303":
+            done = remedy.apply(Case(self.model, None, self._watch.sample.x))
+        elif new is not None:
+            self.model.set_weights(new)
+            self._initial, done = new, "weights made anew"
+        else:
+            return False
         self._note(f"before the first step: {cause.code} {cause.name}. {done}.")
         return True
 
@@ -283,6 +292,8 @@ class CollapseDetector(keras.callbacks.Callback):
         if self.history["step"][-1:] == [self._steps]:
             return
         glance = self._watch.glance(self._since)
+        if glance.skill < ALIVE and not self._is_told and self._stands_still():
+            glance = glance._replace(is_suspicious=True, is_lost=True)
         for key, value in (
             ("step", self._steps),
             ("epoch", self._epoch),
@@ -321,7 +332,9 @@ class CollapseDetector(keras.callbacks.Callback):
             self._next = self._since + max(2, self._since // 8)
             return
         diagnosis = watch.examine(look, self._initial, trial=True)
-        if self._counted(diagnosis) and (has_collapsed or _has_error(diagnosis)):
+        is_slow = any(f.code == TOO_SLOW for f in diagnosis.findings)
+        is_named = has_collapsed or _has_error(diagnosis) or is_slow
+        if self._counted(diagnosis) and is_named:
             self.diagnosis = diagnosis
             self._act()
         else:
@@ -351,12 +364,7 @@ class CollapseDetector(keras.callbacks.Callback):
             restart(model, weights)
         before = rate_of(model.optimizer)
         rate = cause.evidence.get("better_rate") if cause is not None else None
-        case = Case(
-            model,
-            rate or self._watch.lower_rate(),
-            self._watch.sample.x,
-            attempt=len(self.rescues) + 1,
-        )
+        case = Case(model, rate or self._watch.lower_rate(), self._watch.sample.x)
         if cause is None and self._stands_still():
             remedy = Remedy(faster, keeps_weights=True)
         done = remedy.apply(case)
@@ -377,21 +385,16 @@ class CollapseDetector(keras.callbacks.Callback):
             return None, "Present"
         if skill > HEALTHY:
             return weights, "Last healthy"
-        if self._watch.was_dead:  # they would collapse again
-            new = new_weights(self.model)
-            if new is not None:
-                return new, "New"
         return self._initial, "Initial"
 
     def _stands_still(self):
         """Whether all steps since the beginning have hardly changed the weights."""
-        if self._initial is None or self._since < LONG:
+        if self._initial is None or self._since < TRAINED:
             return False
-        now = self.model.get_weights()
-        pairs = zip(now, self._initial, strict=True)
-        change = np.sqrt(sum(np.square(a - b, dtype="float64").sum() for a, b in pairs))
-        size = np.sqrt(sum(np.square(b, dtype="float64").sum() for b in self._initial))
-        return change < STILL * size
+        pairs = list(zip(self.model.get_weights(), self._initial, strict=True))
+        change = sum(np.square(a - b, dtype="float64").sum() for a, b in pairs)
+        size = sum(np.square(b, dtype="float64").sum() for _, b in pairs)
+        return change <= STILL**2 * size
 
     def _note(self, line):
         self.rescues.append(line)
@@ -429,10 +432,22 @@ class CollapseDetector(keras.callbacks.Callback):
         if not hopeless and only_heals(diagnosis, self._since):
             return
         self.diagnosis = diagnosis
+        if self.action == "rescue" and GAP in diagnosis.codes and self._recalibrate():
+            return
         if self.action == "raise" and is_collapse(diagnosis):
             raise DiagnosisError(diagnosis)
         if not is_warned and not diagnosis.ok:
             self._warn()
+
+    def _recalibrate(self):
+        """Moving averages that were not there in time; whether that was a repair."""
+        model, before = self.model, self.model.get_weights()
+        done = recalibrate(Case(model, None, self._watch.sample.x))
+        if not self._watch.glance(self._since).skill > self._last("skill") + BETTER:
+            model.set_weights(before)
+            return False
+        self._note(f"after the last step: {GAP} batch-norm-gap. {done}.")
+        return True
 
     def _last(self, key):
         """The last number of the history, NaN for none."""

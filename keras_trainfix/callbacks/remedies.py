@@ -27,13 +27,11 @@ class Case(NamedTuple):
         model: The compiled `keras.Model`.
         rate: A learning rate that would be better, or None.
         x: Inputs of the samples.
-        attempt: Integer, 1 for the first rescue.
     """
 
     model: keras.Model
     rate: float | None
     x: Any
-    attempt: int
 
 
 class Remedy(NamedTuple):
@@ -74,13 +72,13 @@ def _asks_for_more(finding):
 
 
 def slower(case):
-    """A learning rate that is lower; from the second time on, clipped gradients too."""
+    """A learning rate that is lower, and gradients that are clipped."""
     optimizer = _inner(case.model.optimizer)
     rate = rate_of(optimizer)
     is_lower = case.rate and case.rate < rate
     done = set_rate(case.model, case.rate if is_lower else rate * SLOWER)
     names = ("clipnorm", "global_clipnorm", "clipvalue")
-    if case.attempt > 1 and not any(getattr(optimizer, n, None) for n in names):
+    if not any(getattr(optimizer, name, None) for name in names):
         optimizer.global_clipnorm = CLIP
         forget_compiled_functions([case.model])
         done += f", gradients clipped to a norm of {CLIP:g}"
@@ -151,10 +149,16 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return cls(schedule, config["factor"])
 
 
-def _freeze_statistics(case):
+def recalibrate(case):
+    """Statistics of batch normalization that are those of the samples."""
     recalibrate_batch_norm(case.model, case.x)
+    return "batch normalization recalibrated"
+
+
+def _freeze_statistics(case):
+    done = recalibrate(case)
     freeze_batch_norm(case.model)
-    return "batch normalization recalibrated, and its statistics frozen"
+    return f"{done}, and its statistics frozen"
 
 
 def _unfreeze(case):

@@ -102,7 +102,7 @@ def examine(look, codes=None):
             try:
                 finding = check.run(probe)
             except Exception as error:  # a check that fails must not hide the others
-                skipped[check.code] = f"{type(error).__name__}: {error}"
+                skipped[check.code] = in_one_line(error)
                 continue
             if finding is not None:
                 findings.append(finding)
@@ -118,8 +118,14 @@ def _try(look):
         weights = new_weights(look.model) if has_ended(look) else None
         look.trial = try_steps(look, weights)
     except Exception as error:  # the model's own code: the other checks still count
-        return f"{type(error).__name__}: {error}"
+        return in_one_line(error)
     return None
+
+
+def in_one_line(error):
+    """An error as text, without the rest that TensorFlow adds."""
+    text = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {text}"
 
 
 def has_ended(look):

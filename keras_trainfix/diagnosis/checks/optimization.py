@@ -13,6 +13,7 @@ from keras_trainfix.diagnosis.variation import inputs_vary
 DIVERGED = -0.5  # gain: the loss has grown by half
 LEARNS = 0.2  # gain of a few steps that shows that a rate works
 DIED, ALIVE = 0.8, 0.4  # share of dead units in the worst layer
+NEARLY_ALL = 0.9  # of which the few that are left are all that the next layer sees
 HARDLY = 0.02  # gain
 MORE = 5  # times the gain that a rate ten times as large has to have
 MEASURABLE = 1e-3  # gain that is no rounding
@@ -22,7 +23,7 @@ VANISHED = 1e-3  # gradient of the first layer, of that of the last
 LOST = 1e-6  # of what differs between samples, of that in the first layer
 UNLEARNED = 0.3  # of the loss that is left of a batch of 8 samples
 BLIND = 0.02  # standard deviation of predictions, of that of the targets
-GROWN = 1e3  # times the inputs
+GROWN = 200  # times the inputs
 OVERSHOT = 30  # times the targets
 SCALED = 30  # root mean square of inputs that are not the reason
 MOSTLY_PENALTY = 0.9  # of the gradient
@@ -96,7 +97,8 @@ def learning_rate_too_high(probe):
         return None
     factor = max(helps, key=trial.gain)
     better = trial.arms[factor]
-    is_worse = trial.arms[1.0].end > 2 * better.end
+    times = 1 if dead >= NEARLY_ALL else 2
+    is_worse = trial.arms[1.0].end > times * better.end
     dies = dead >= DIED and better.dead < ALIVE and is_worse
     diverges = gain < DIVERGED
     if not (diverges or dies or (gain < 0 and trial.gain(factor) > LEARNS)):
@@ -406,6 +408,7 @@ def over_regularised(probe):
         [
             keras.Input((4,)),
             keras.layers.Dense(32, "relu", kernel_regularizer=decay),
+            keras.layers.Dense(32, "relu", kernel_regularizer=decay),
             keras.layers.Dense(1, kernel_regularizer=decay),
         ]
     )
@@ -426,6 +429,7 @@ def over_regularised(probe):
     model = keras.Sequential(
         [
             keras.Input((4,)),
+            keras.layers.Dense(32, "relu", kernel_regularizer=decay),
             keras.layers.Dense(32, "relu", kernel_regularizer=decay),
             keras.layers.Dense(1, kernel_regularizer=decay),
         ]
@@ -565,7 +569,12 @@ def too_few_steps(probe):
 
 
 def _spread_left(probe):
-    """How much varies in the last hidden layer, of what varies in the first."""
+    """How much varies in the last hidden layer, of what varies in the first.
+
+    Before training: later it is dead units, mostly, that end it.
+    """
+    if probe.iterations:
+        return 1.0
     hidden = [
         float(output.values.astype("float64").std(0).mean())
         for output in probe.layers

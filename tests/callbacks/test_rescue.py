@@ -1,0 +1,279 @@
+"""What `CollapseDetector` does to a training with `action="rescue"`."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from keras import callbacks, layers, regularizers
+from keras.optimizers import schedules
+
+import keras_trainfix as kt
+from keras_trainfix.callbacks import remedies
+from keras_trainfix.callbacks.collapse_detector import CollapseWarning
+from keras_trainfix.callbacks.remedies import ScaledSchedule, rate_of
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(256, 4)).astype("float32")
+Y = 2 * X[:, :1] + 1
+
+
+@pytest.fixture(autouse=True)
+def short_trials(monkeypatch):
+    monkeypatch.setattr("keras_trainfix.callbacks.watch.TRIAL_SECONDS", 3.0)
+
+
+def net(optimizer, *hidden, regularizer=None, **settings):
+    hidden = hidden or (layers.Dense(16, "relu"),)
+    head = layers.Dense(1, kernel_regularizer=regularizer)
+    model = keras.Sequential([keras.Input((4,)), *hidden, head])
+    model.compile(optimizer, "mse", **settings)
+    return model
+
+
+def adam(rate):
+    return keras.optimizers.Adam(rate)
+
+
+def rescue(model, epochs=12, others=(), x=X, y=Y, **settings):
+    detector = kt.CollapseDetector((x, y), action="rescue", **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollapseWarning)
+        history = model.fit(
+            x, y, epochs=epochs, verbose=0, callbacks=[*others, detector]
+        )
+    return detector, history.history
+
+
+def skill(model):
+    return 1 - np.mean((model.predict(X, verbose=0) - Y) ** 2) / Y.var()
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        adam(10.0),
+        keras.optimizers.SGD(1e4),
+        keras.optimizers.Adam(schedules.ExponentialDecay(10.0, 100, 0.9)),
+    ],
+    ids=["Adam", "NaN", "schedule"],
+)
+def test_a_rate_that_is_too_high(optimizer):
+    model = net(optimizer.from_config(optimizer.get_config()))
+    detector, history = rescue(model)
+    assert len(history["loss"]) == 12  # in the same `fit`
+    assert skill(model) > 0.9
+    assert rate_of(model.optimizer) <= 1e3
+    assert model.optimizer.global_clipnorm == 1.0
+    assert "learning rate" in detector.rescues[0]
+    assert detector.diagnosis.codes[0] in ("KTF401", "KTF409", "KTF403")
+    assert history["collapse/rescues"][-1] == len(detector.rescues) >= 1
+
+
+def test_dead_units():
+    """Steps that were too long have killed a layer."""
+    model = net(adam(0.01))
+    killed = []
+
+    def kill(batch, logs=None):
+        if not killed:
+            killed.append(model.layers[0].bias.assign(np.full(16, -50.0)))
+
+    other = callbacks.LambdaCallback(on_train_batch_begin=kill)
+    detector, _ = rescue(model, epochs=40, others=[other])
+    assert skill(model) > 0.8
+    assert "KTF403 dead-relu. Initial weights" in detector.rescues[0]
+
+
+def test_weights_that_were_dead_before_the_first_step():
+    model = net(adam(0.01))
+    model.layers[0].bias.assign(np.full(16, -50.0))
+    detector, _ = rescue(model)
+    assert len(detector.rescues) == 1
+    assert "before the first step: KTF403 dead-relu" in detector.rescues[0]
+    assert rate_of(model.optimizer) == pytest.approx(0.01)
+    assert skill(model) > 0.8
+
+
+def test_a_rate_that_is_too_low():
+    model = net(adam(1e-7))
+    before = rate_of(model.optimizer)
+    detector, _ = rescue(model, epochs=20)
+    assert "KTF402" in detector.rescues[0]
+    assert rate_of(model.optimizer) > 100 * before
+    assert skill(model) > 0.8
+
+
+def test_nothing_trainable():
+    model = net(adam(0.01))
+    model.trainable = False
+    model.compile(adam(0.01), "mse")
+    detector, _ = rescue(model)
+    assert "before the first step: KTF303" in detector.rescues[0]
+    assert "set to trainable" in detector.rescues[0]
+    assert skill(model) > 0.8
+
+
+def test_penalties():
+    penalty = regularizers.L2(10.0)
+    hidden = layers.Dense(16, "relu", kernel_regularizer=penalty)
+    model = net(adam(0.01), hidden, regularizer=penalty)
+    detector, _ = rescue(model, epochs=40)
+    assert "KTF408" in detector.rescues[0]
+    assert "the penalties of 2 weights times 0.01" in detector.rescues[0]
+    assert float(model.layers[0].kernel.regularizer.l2) <= 0.1
+    assert skill(model) > 0.5
+
+
+def test_statistics_of_batch_normalization():
+    """Moving statistics that lag: the training is fine, and `predict` is not."""
+    scaled = 1000 * X + 5000
+    model = net(adam(0.01), layers.BatchNormalization(momentum=0.999))
+    detector, _ = rescue(model, epochs=15, x=scaled)
+    error = np.mean((model.predict(scaled, verbose=0) - Y) ** 2)
+    assert error < 0.2 * Y.var()
+    assert any("recalibrated" in line for line in detector.rescues)
+
+
+def test_a_collapse_after_good_epochs_goes_back_to_the_last_healthy_weights():
+    model = net(adam(0.02))
+    good = []
+
+    def spoil(epoch, logs=None):
+        if epoch == 8:
+            good.append(skill(model))
+            model.layers[0].bias.assign(np.full(16, -50.0))
+
+    other = callbacks.LambdaCallback(on_epoch_begin=spoil)
+    detector, _ = rescue(model, epochs=12, others=[other])
+    assert good[0] > 0.8
+    assert "Last healthy weights" in detector.rescues[0]
+    assert skill(model) > good[0] - 0.05
+
+
+def test_what_needs_another_model_is_told_and_not_tried():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, "softmax")])
+    model.compile(adam(0.01), "mse")
+    detector = kt.CollapseDetector((X, Y), action="rescue")
+    with pytest.warns(CollapseWarning, match="KTF201"):
+        history = model.fit(X, Y, epochs=20, verbose=0, callbacks=[detector])
+    assert not detector.rescues
+    assert len(history.history["loss"]) < 20
+
+
+def test_in_the_end_it_stops_with_the_best_weights():
+    """No rate helps: units are killed again and again."""
+    model = net(adam(0.02))
+
+    def kill(batch, logs=None):
+        if batch == 6:
+            model.layers[0].bias.assign(np.full(16, -50.0))
+
+    other = callbacks.LambdaCallback(on_train_batch_begin=kill)
+    detector, history = rescue(model, epochs=50, others=[other], max_rescues=2)
+    assert len(detector.rescues) == 2
+    assert len(detector.marks) == 3
+    assert len(history["loss"]) < 50
+    best = max(value for value in detector.history["skill"])
+    assert skill(model) > best - 0.05
+    assert detector.diagnosis.codes[0] in ("KTF403", "KTF401")
+
+
+def test_weights_that_are_not_finite_are_never_the_last():
+    def poison(batch, logs=None):
+        model.layers[0].bias.assign(np.full(16, np.nan))
+
+    model = net(adam(0.02))
+    other = callbacks.LambdaCallback(on_train_batch_begin=poison)
+    rescue(model, epochs=20, others=[other], max_rescues=1)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+def test_a_healthy_training_is_left_alone():
+    weights = []
+    for detector in ([], [kt.CollapseDetector((X, Y), action="rescue")]):
+        keras.utils.set_random_seed(1)
+        model = net(adam(0.01))
+        model.fit(X, Y, epochs=6, verbose=0, callbacks=detector)
+        weights.append(model.get_weights())
+    assert all(map(np.array_equal, *weights))
+    assert not detector[0].rescues
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_scheduler_does_not_undo_it(is_first, goes_on):
+    def rate(epoch, now):
+        return 1.01 * now if goes_on else 10.0 * 0.99**epoch
+
+    scheduler = callbacks.LearningRateScheduler(rate)
+    model = net(adam(10.0))
+    detector = kt.CollapseDetector((X, Y), action="rescue")
+    given = [scheduler, detector] if is_first else [detector, scheduler]
+    model.fit(X, Y, epochs=14, verbose=0, callbacks=given)
+    assert 1 <= len(detector.rescues) <= 2
+    assert rate_of(model.optimizer) <= 1
+    assert skill(model) > 0.8
+
+
+def test_with_early_stopping_and_a_rate_that_falls():
+    others = [
+        callbacks.EarlyStopping("loss", patience=10, restore_best_weights=True),
+        callbacks.ReduceLROnPlateau("loss", patience=2),
+    ]
+    model = net(adam(10.0))
+    rescue(model, epochs=15, others=others)
+    assert skill(model) > 0.8
+
+
+def test_mixed_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    model = net(adam(10.0))
+    detector, _ = rescue(model)
+    assert detector.rescues
+    assert skill(model) > 0.8
+
+
+@pytest.mark.parametrize("settings", [{"run_eagerly": True}, {"jit_compile": False}])
+def test_ways_to_compile(settings):
+    model = net(adam(10.0), **settings)
+    detector, _ = rescue(model)
+    assert detector.rescues
+    assert skill(model) > 0.8
+
+
+def test_a_rescued_model_can_be_saved(tmp_path):
+    schedule = schedules.ExponentialDecay(10.0, 100, 0.9)
+    model = net(adam(schedule))
+    rescue(model)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        model.predict(X, verbose=0), loaded.predict(X, verbose=0)
+    )
+    assert rate_of(loaded.optimizer) == pytest.approx(rate_of(model.optimizer))
+    loaded.fit(X, Y, epochs=1, verbose=0)
+
+
+def test_a_scaled_schedule_is_a_schedule():
+    schedule = ScaledSchedule(schedules.ExponentialDecay(1.0, 10, 0.5), 0.1)
+    assert float(schedule(10)) == pytest.approx(0.05)
+    config = keras.saving.serialize_keras_object(schedule)
+    assert config["registered_name"] == "keras_trainfix>ScaledSchedule"
+    again = keras.saving.deserialize_keras_object(config)
+    assert float(again(10)) == pytest.approx(0.05)
+    assert ScaledSchedule.from_config(schedule.get_config()).factor == 0.1
+
+
+def test_restart_is_before_the_first_step():
+    model = net(keras.optimizers.Adam(0.01, use_ema=True))
+    weights = model.get_weights()
+    model.fit(X, Y, epochs=1, verbose=0)
+    remedies.restart(model, weights)
+    state = [keras.ops.convert_to_numpy(v.value) for v in model.optimizer.variables]
+    fresh = net(keras.optimizers.Adam(0.01, use_ema=True))
+    fresh.set_weights(weights)
+    fresh.optimizer.build(fresh.trainable_variables)
+    expected = [keras.ops.convert_to_numpy(v.value) for v in fresh.optimizer.variables]
+    for a, b in zip(state, expected, strict=True):
+        np.testing.assert_allclose(a, b)
