@@ -33,7 +33,7 @@ PARTS = "cost rescues faults zoo"
 SIZE, IMAGES, BATCH = 64, 4000, 128  # of the box net
 EPOCHS = 4  # of a turn
 ROUNDS = 3
-AT_LEAST = 15  # epochs of a faulty training, so that a rescue has time
+AT_LEAST = 30  # epochs of a faulty training, so that a rescue has time
 RESCUABLE = {"301", "303", "401", "402", "403", "408", "409"}
 NEED_ANOTHER_NET = ("root of", "logarithm of", "dropout of", "dead frozen body")
 HARMED = 0.5  # of the skill of the right training: below, a fault did harm,
@@ -160,7 +160,7 @@ def _rescuable():
         fault
         for fault in runs.FAULTS
         if len(fault.expected) == 1
-        and RESCUABLE & set(fault.expected[0].split("|"))
+        and set(fault.expected[0].split("|")) <= RESCUABLE
         and not any(words in fault.case.name for words in NEED_ANOTHER_NET)
     ]
 

@@ -496,7 +496,7 @@ def training_step(model, optimizer, graph):
     if backend == "tensorflow":
         import tensorflow as tf
 
-        def step(x, y, sample_weight):
+        def tf_step(x, y, sample_weight):
             with tf.GradientTape() as tape:
                 loss = loss_of(x, y, sample_weight)
                 scaled = optimizer.scale_loss(loss)
@@ -504,7 +504,7 @@ def training_step(model, optimizer, graph):
             optimizer.apply(gradients, variables)
             return loss, gradients
 
-        return tf.function(step, autograph=False) if graph else step
+        return tf.function(tf_step, autograph=False) if graph else tf_step
     import torch
 
     def step(x, y, sample_weight):

@@ -7,8 +7,10 @@ import json
 import sys
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 import keras_trainfix
@@ -214,6 +216,42 @@ def _one_or_named(arrays, letter, path):
     return arrays.pop(letter, None)
 
 
+# --- demo ---
+
+
+def _demo_arguments(parser):
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("keras_trainfix_demo"),
+        help="where to write the pictures; by default keras_trainfix_demo",
+    )
+
+
+def _demo(arguments):
+    from keras_trainfix import demo
+
+    try:
+        arguments.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"cannot write to '{arguments.folder}' ({error}).") from error
+    with _quiet():
+        demo.run(arguments.folder)
+    return FINE
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Leaves the printing to us."""
+    was_on = keras.config.is_interactive_logging_enabled()
+    keras.config.disable_interactive_logging()
+    try:
+        yield
+    finally:
+        if was_on:
+            keras.config.enable_interactive_logging()
+
+
 # --- printing ---
 
 
@@ -233,6 +271,12 @@ def _console():
 
 
 COMMANDS = (
+    Command(
+        "demo",
+        "trains a net that collapses, names why, and rescues it (under a minute)",
+        _demo_arguments,
+        _demo,
+    ),
     Command("explain", "prints the page of a code", _explain_arguments, _explain),
     Command("codes", "lists all codes", _codes_arguments, _codes),
     Command(

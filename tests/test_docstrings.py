@@ -32,7 +32,9 @@ MODULES = [
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_run(name):
+def test_examples_run(name, monkeypatch):
+    # A progress bar on a slow machine is no part of what an example prints.
+    monkeypatch.setattr("keras_trainfix.diagnosis.trial.SHOWN_AFTER", float("inf"))
     names = {"keras": keras, "np": np}
     result = doctest.testmod(importlib.import_module(name), extraglobs=names)
     assert result.failed == 0

@@ -1,6 +1,7 @@
 """Watches over `fit`, and names a collapse while it happens."""
 
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -29,6 +30,7 @@ from keras_trainfix.callbacks.watch import (
     heals,
     is_collapse,
     is_irreversible,
+    is_plateau,
     only_heals,
 )
 from keras_trainfix.diagnosis.diagnose import new_weights
@@ -45,7 +47,7 @@ HEALTHY = 0.3  # skill of weights that are worth going back to
 LEARNED = 0.8  # skill of a training that has not failed, whatever else there is
 BETTER = 0.01  # skill by which weights are better than others
 STILL = 2e-3  # change of the weights, of their size
-NO_SIGNAL, TOO_SLOW, GAP = "KTF131", "KTF402", "KTF301"
+NO_SIGNAL, GAP = "KTF131", "KTF301"
 MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
 
 
@@ -148,21 +150,25 @@ class CollapseDetector(keras.callbacks.Callback):
                 f"`causes` must be a list of strings. Received: causes={causes!r}."
             )
         self.causes = None if causes is None else [_code(cause) for cause in causes]
-        self._sample = None
+        self._sample: Any = None
         self._reset()
 
     def _reset(self):
-        self.diagnosis = None
-        self.history = {"step": [], "epoch": [], "std_ratio": [], "skill": []}
-        self.rescues = []
-        self.marks = []
-        self._watch = None
+        self.diagnosis: Any = None
+        self.history: dict[str, list] = {
+            key: [] for key in ("step", "epoch", "std_ratio", "skill")
+        }
+        self.rescues: list[str] = []
+        self.marks: list[int] = []
+        self._watch: Any = None
         self._is_off = False
-        self._epoch = self._begun = None  # the epoch, and that of the (new) beginning
+        self._epoch, self._begun = 0, -1  # the epoch, and that of the (new) beginning
         self._steps = self._done = self._restarted = 0  # the latter two: counted before
         self._next, self._quiet, self._streak = FIRST, 0, 0
-        self._initial, self._best = None, (-np.inf, None)
-        self._rate, self._factor = None, 1.0
+        self._initial: Any = None
+        self._best: tuple[float, Any] = (-np.inf, None)
+        self._rate: float | None = None
+        self._factor, self._was_slow = 1.0, False
 
     def on_train_begin(self, logs=None):
         self._reset()
@@ -170,7 +176,7 @@ class CollapseDetector(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
-        self._begun = epoch if self._begun is None else self._begun
+        self._begun = epoch if self._begun < 0 else self._begun
 
     def on_train_batch_begin(self, batch, logs=None):
         if batch == 0 and self._rate is not None:
@@ -292,7 +298,7 @@ class CollapseDetector(keras.callbacks.Callback):
         if self.history["step"][-1:] == [self._steps]:
             return
         glance = self._watch.glance(self._since)
-        if glance.skill < ALIVE and not self._is_told and self._stands_still():
+        if glance.skill < ALIVE and not self._is_told and self._is_slow():
             glance = glance._replace(is_suspicious=True, is_lost=True)
         for key, value in (
             ("step", self._steps),
@@ -332,9 +338,9 @@ class CollapseDetector(keras.callbacks.Callback):
             self._next = self._since + max(2, self._since // 8)
             return
         diagnosis = watch.examine(look, self._initial, trial=True)
-        is_slow = any(f.code == TOO_SLOW for f in diagnosis.findings)
-        is_named = has_collapsed or _has_error(diagnosis) or is_slow
-        if self._counted(diagnosis) and is_named:
+        if is_plateau(diagnosis, self._since):
+            self._calm_down()
+        elif self._counted(diagnosis) and (has_collapsed or not diagnosis.ok):
             self.diagnosis = diagnosis
             self._act()
         else:
@@ -359,14 +365,15 @@ class CollapseDetector(keras.callbacks.Callback):
 
     def _rescue(self, remedy, cause):
         model = self.model
+        if cause is None and self._is_slow():
+            remedy = Remedy(faster, keeps_weights=True)
         weights, whose = self._weights_for(remedy)
         if weights is not None:
             restart(model, weights)
         before = rate_of(model.optimizer)
         rate = cause.evidence.get("better_rate") if cause is not None else None
         case = Case(model, rate or self._watch.lower_rate(), self._watch.sample.x)
-        if cause is None and self._stands_still():
-            remedy = Remedy(faster, keeps_weights=True)
+        self._was_slow = remedy.apply is faster
         done = remedy.apply(case)
         first = self.diagnosis.findings[0]
         self._note(
@@ -387,10 +394,12 @@ class CollapseDetector(keras.callbacks.Callback):
             return weights, "Last healthy"
         return self._initial, "Initial"
 
-    def _stands_still(self):
+    def _is_slow(self):
         """Whether all steps since the beginning have hardly changed the weights."""
         if self._initial is None or self._since < TRAINED:
             return False
+        if self._was_slow:
+            return True
         pairs = list(zip(self.model.get_weights(), self._initial, strict=True))
         change = sum(np.square(a - b, dtype="float64").sum() for a, b in pairs)
         size = sum(np.square(b, dtype="float64").sum() for _, b in pairs)

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from typing import Any
 from pathlib import Path
 
 import keras
@@ -149,7 +150,9 @@ class PredictionSnapshots(keras.callbacks.Callback):
 
     def _reset(self):
         self._is_off = False
-        self._reader = self._output = self._drawn = None
+        self._reader: Any = None
+        self._drawn: Any = None
+        self._output = None
         self._columns, self._stride, self._count = [], 1, 0
         self._display = None
 

@@ -88,7 +88,9 @@ class MaskGrid:
     def draw(self, columns):
         """The `matplotlib.figure.Figure` of a list of `Column`."""
         known = [index for index in sorted(self.seen) if index < len(self.colors)]
-        keys = [(self.colors[i] / 255, None, self.names[i]) for i in known[:MOST_NAMES]]
+        keys: list = [
+            (self.colors[i] / 255, None, self.names[i]) for i in known[:MOST_NAMES]
+        ]
         if len(known) > MOST_NAMES:
             keys.append(("none", None, f"and {len(known) - MOST_NAMES} more"))
         if self.valid is not None and not self.valid.all():

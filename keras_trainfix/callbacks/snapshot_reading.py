@@ -197,6 +197,8 @@ class _ClassIds:
 
     def of_predictions(self, predictions):
         """Integer array; `num_classes` where a prediction is no number."""
+        if self.form.kind == "binary" and not self.setting.from_logits:
+            predictions = np.clip(predictions, 0, 1)  # a linear unit gives any number
         tensor = keras.ops.convert_to_tensor(predictions)
         return backend.to_numpy(predicted_classes(tensor, self.form, self.setting))
 

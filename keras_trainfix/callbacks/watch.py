@@ -27,6 +27,7 @@ DYING = 0.8  # share of the units of a layer that are dead,
 DIED = 0.3  # and by how much it has grown
 WORSE = 10  # times the loss of the beginning is lost
 ENDED_FACTORS = (1.0, 0.1, 0.01, 1e-4)  # of the rate that ended a model
+NEARLY = 0.8  # of the gain of the best rate
 TRIAL_SECONDS = 8.0
 # What is a collapse, and not only a reason for one.
 SYMPTOMS = ("KTF409", "KTF501", "KTF502", "KTF503", "KTF505")
@@ -146,11 +147,17 @@ class Watch:
         return None
 
     def lower_rate(self):
-        """The highest lower rate that did no harm in the last trial, or None."""
-        if self.trial is None:
+        """The highest of the lower rates that did well in the last trial, or None."""
+        trial = self.trial
+        if trial is None:
             return None
-        lower = [f for f in self.trial.arms if f < 1 and self.trial.gain(f) > 0]
-        return self.trial.rate * max(lower) if lower else None
+        gains = {f: trial.gain(f) for f in trial.arms if f < 1}
+        best = max(gains.values(), default=np.nan)
+        if best > 0:
+            good = [f for f, gain in gains.items() if gain > NEARLY * best]
+            return trial.rate * max(good)
+        did_harm = gains and all(gain <= 0 for gain in gains.values())
+        return trial.rate * min(gains) / 10 if did_harm else None
 
     def _glance(self, seen, broken, steps):
         """The `Glance` of a `Skill` or None for each output."""
@@ -163,6 +170,7 @@ class Watch:
         is_lost = steps >= LONG and skill < NO_SKILL
         if steps >= TRAINED:
             is_lost |= skill < 0 and 1 - skill > WORSE * (1 - self.beginning.skill)
+            is_lost |= ratio < NOTHING
         due = steps >= TRAINED and (ratio < LITTLE or one_class)
         is_suspicious = broken or ratio < NOTHING or due or is_lost
         return Glance(float(ratio), float(skill), bool(is_suspicious), bool(is_lost))
@@ -176,7 +184,7 @@ def has_one_class(skill):
 def _some(sample, most):
     """Up to `most` samples, spread over all."""
     x = list(sample.x) if isinstance(sample.x, tuple) else sample.x  # no (x, y)
-    return take(x, *sample[1:3], most=most)
+    return take(x, sample.y, sample.sample_weight, most)
 
 
 def _number_of_few(sample):
@@ -208,6 +216,12 @@ def is_collapse(diagnosis, is_dying=False):
 def heals(diagnosis, steps):
     """Whether more steps may do: moving averages have yet to arrive."""
     return steps < LONG and "KTF301" in diagnosis.codes
+
+
+def is_plateau(diagnosis, steps):
+    """Whether there are symptoms without a cause, so early that they may pass."""
+    codes = [f.code for f in diagnosis.findings if f.severity != "note"]
+    return steps < LONG and all(code.startswith("KTF5") for code in codes)
 
 
 def only_heals(diagnosis, steps):

@@ -22,7 +22,7 @@ MANY_LAYERS = 80  # of which TensorFlow takes longer to compile than a few steps
 FACTORS = (1.0, 0.1, 100.0, 0.01, 10.0)  # of the learning rate, the most telling first
 MUCH_LARGER = 1e4  # tried where none of these changes anything
 CHANGES = 0.1  # of the loss
-ARMS = 4  # there has to be time for: the first of the factors, and some to spare
+ARMS = 3  # there has to be time for: the first of the factors
 FEWEST_STEPS = 6  # of an arm of a slow model
 
 
@@ -185,7 +185,8 @@ class _Runner:
         penalty = _penalty(self.model)
         steps = self._steps_in_time()
         start = self._start(steps)
-        gradients, arms = [], {}
+        gradients: list = []
+        arms: dict = {}
         for factor in (*factors, MUCH_LARGER):
             if arms and time.monotonic() > self.deadline:
                 break
@@ -233,7 +234,8 @@ class _Runner:
     def _steps(self, factor, steps):
         """The loss of each step, and the gradients of the first."""
         self._reset(factor)
-        losses, gradients = [], []
+        losses: list = []
+        gradients: list = []
         for number in range(steps):
             loss, found = self._step(number)
             losses.append(loss)

@@ -147,8 +147,7 @@ def nested():
 def recurrent():
     model, _, y = dense(
         layers.Embedding(9, 4, mask_zero=True),
-        layers.LSTM(4, dropout=0.3, recurrent_dropout=0.3, return_sequences=True),
-        layers.GRU(3),
+        layers.GRU(4, dropout=0.3, recurrent_dropout=0.3),
         layers.Dense(1),
         shape=(5,),
     )

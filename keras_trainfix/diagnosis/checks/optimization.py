@@ -12,8 +12,8 @@ from keras_trainfix.diagnosis.variation import inputs_vary
 
 DIVERGED = -0.5  # gain: the loss has grown by half
 LEARNS = 0.2  # gain of a few steps that shows that a rate works
-DIED, ALIVE = 0.8, 0.4  # share of dead units in the worst layer
-NEARLY_ALL = 0.9  # of which the few that are left are all that the next layer sees
+DIED, ALIVE = 0.7, 0.4  # share of dead units in the worst layer
+HARM = 0.1  # of the first loss, by which the steps of another rate were better
 HARDLY = 0.02  # gain
 MORE = 5  # times the gain that a rate ten times as large has to have
 MEASURABLE = 1e-3  # gain that is no rounding
@@ -30,6 +30,7 @@ MOSTLY_PENALTY = 0.9  # of the gradient
 OUTWEIGHED = 9  # times the loss of the best constant
 CRUSHING = 30
 TRAINED, NO_SKILL = 100, 0.05  # steps, and skill of a model that has collapsed
+NO_WEIGHT = 0.01  # size of weights: a tenth of what layers of 100 inputs begin with
 DROPS_MOST = 0.8  # rate
 SHRUNK = 0.3  # standard deviation of predictions, of that of the targets
 INFORMED = 0.5  # rank correlation
@@ -97,9 +98,9 @@ def learning_rate_too_high(probe):
         return None
     factor = max(helps, key=trial.gain)
     better = trial.arms[factor]
-    times = 1 if dead >= NEARLY_ALL else 2
-    is_worse = trial.arms[1.0].end > times * better.end
-    dies = dead >= DIED and better.dead < ALIVE and is_worse
+    # The end alone is luck: one unit that has survived may find its way.
+    harm = _mean_difference(trial.arms[1.0], better) / (abs(trial.start) or 1.0)
+    dies = dead >= DIED and better.dead < ALIVE and harm > HARM
     diverges = gain < DIVERGED
     if not (diverges or dies or (gain < 0 and trial.gain(factor) > LEARNS)):
         return None
@@ -187,9 +188,9 @@ def learning_rate_too_low(probe):
     factor = max(faster, key=trial.gain)
     change = np.median([g.update / g.weight for g in trial.gradients if g.weight])
     return found(
-        f"{trial.steps} steps at the learning rate {trial.rate:.3g} take {gain:.2%} of the "
-        f"loss away, and at {trial.rate * factor:.3g} {trial.gain(factor):.0%}. A step "
-        f"changes weights by {change:.1e} of their size.",
+        f"{trial.steps} steps at the learning rate {trial.rate:.3g} take {gain:.2%} of "
+        f"the loss away, and at {trial.rate * factor:.3g} {trial.gain(factor):.0%}. A "
+        f"step changes weights by {change:.1e} of their size.",
         f"model.optimizer.learning_rate = {trial.rate * factor:.3g}  # was "
         f"{trial.rate:.3g}",
         learning_rate=trial.rate,
@@ -275,10 +276,10 @@ def vanishing_signal(probe):
         return None
     left = trial.overfit.losses[-1] / trial.overfit.losses[0]
     return found(
-        f"The gradient of the first layer, '{kernels[0].layer}', is {ratio:.1e} of that "
-        f"of the last, '{kernels[-1].layer}', {len(kernels)} layers on, and what differs "
-        f"between samples shrinks to {spread:.1e} on the way. {trial.steps} steps do not "
-        f"change that; of the loss of 8 samples {left:.0%} are left after "
+        f"The gradient of the first layer, '{kernels[0].layer}', is {ratio:.1e} of "
+        f"that of the last, '{kernels[-1].layer}', {len(kernels)} layers on, and what "
+        f"differs between samples shrinks to {spread:.1e} on the way. {trial.steps} "
+        f"steps do not change that; of the loss of 8 samples {left:.0%} are left after "
         f"{len(trial.overfit.losses)}.",
         'keras.layers.Dense(..., activation="relu", kernel_initializer="he_normal")\n'
         "# and keras.layers.LayerNormalization() between layers, or fewer of them",
@@ -472,8 +473,12 @@ def over_regularised(probe):
     share = decay / whole if whole else 0.0
     ratio = trial.penalty / seen.constant_loss if seen.constant_loss else 0.0
     has_collapsed = probe.iterations >= TRAINED and seen.skill < NO_SKILL
+    weight = np.median([g.weight for g in decayed] or [np.inf])
+    # What pulls weights to 0 is gone once they are there.
+    is_crushed = has_collapsed and not trial.is_fresh and weight < NO_WEIGHT
     if has_collapsed:
-        is_found = ratio > 1 or share > 0.5
+        pulled = max((g.decay / g.size for g in decayed if g.size), default=0.0)
+        is_found = ratio > 1 or share > 0.5 or (is_crushed and pulled > 0.5)
     elif trial.is_fresh:
         outweighs = ratio > OUTWEIGHED and share > MOSTLY_PENALTY
         is_found = outweighs or ratio > CRUSHING
@@ -482,10 +487,16 @@ def over_regularised(probe):
         is_found = share > 0.5 and (is_shrunk or ratio > CRUSHING)
     if not is_found:
         return None
+    state = (
+        f"In {probe.iterations} steps the weights with a penalty have shrunk to "
+        f"{weight:.1e}, and the answer is a constant"
+        if is_crushed
+        else f"The penalties of the weights are {trial.penalty:.4g}"
+    )
     return found(
-        f"The penalties of the weights are {trial.penalty:.4g}, and the loss of the "
-        f"best constant answer is {seen.constant_loss:.4g}: not to learn is cheaper. "
-        f"The slope of the penalties is {share:.0%} of that of the whole loss.",
+        f"{state}, and the loss of the best constant answer is "
+        f"{seen.constant_loss:.4g}: not to learn is cheaper. The slope of the "
+        f"penalties is {share:.0%} of that of the whole loss.",
         "kernel_regularizer=keras.regularizers.L2(1e-4)  # or none, until it learns",
         penalty=trial.penalty,
         constant_loss=seen.constant_loss,
@@ -558,14 +569,20 @@ def too_few_steps(probe):
     steps = int(np.ceil(trial.steps / gain))
     return found(
         f"After {probe.iterations} steps the model is {skill:.0%} of the way from the "
-        f"best constant to a perfect answer, and {trial.steps} more steps take {gain:.1%} of "
-        f"the loss away: expect to need some {steps} more.",
+        f"best constant to a perfect answer, and {trial.steps} more steps take {gain:.1%} "
+        f"of the loss away: expect to need some {steps} more.",
         "model.fit(..., epochs=10 * epochs)  # or smaller batches: more steps an epoch",
         iterations=probe.iterations,
         gain=gain,
         skill=skill,
         steps_needed=steps,
     )
+
+
+def _mean_difference(arm, other):
+    """How much higher the loss of an arm is on average, as long as both go on."""
+    both = min(len(arm.losses), len(other.losses))
+    return float(np.mean(arm.losses[:both]) - np.mean(other.losses[:both]))
 
 
 def _spread_left(probe):
