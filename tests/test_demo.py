@@ -9,6 +9,7 @@ import pytest
 from keras_trainfix import cli, demo
 
 
+@pytest.mark.slow
 def test_the_demo(tmp_path, capsys, monkeypatch):
     small = partial(demo.run, samples=128, epochs=2, rescue_epochs=5)
     monkeypatch.setattr(demo, "run", small)

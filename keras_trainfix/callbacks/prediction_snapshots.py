@@ -2,8 +2,8 @@
 
 import sys
 import warnings
-from typing import Any
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np

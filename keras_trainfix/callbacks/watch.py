@@ -20,7 +20,8 @@ NUMBERS = 2**13  # of the inputs of a glance
 LITTLE = 0.1
 NOTHING = 1e-3
 TRAINED = 20  # steps after which little is suspicious
-LONG = 200  # steps after which skill is due
+DUE = 64  # steps after which some skill is due,
+LONG = 200  # and after which there is no excuse
 NO_SKILL = 0.02
 ALIVE = 0.1  # skill with which units may die
 DYING = 0.8  # share of the units of a layer that are dead,
@@ -167,7 +168,7 @@ class Watch:
         one_class = any(
             len(one.classes_predicted) == 1 for one in seen if one.kind == "classes"
         )
-        is_lost = steps >= LONG and skill < NO_SKILL
+        is_lost = steps >= DUE and skill < NO_SKILL
         if steps >= TRAINED:
             is_lost |= skill < 0 and 1 - skill > WORSE * (1 - self.beginning.skill)
             is_lost |= ratio < NOTHING

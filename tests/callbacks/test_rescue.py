@@ -45,6 +45,23 @@ def rescue(model, epochs=12, others=(), x=X, y=Y, **settings):
     return detector, history.history
 
 
+class Bias(callbacks.Callback):
+    """Sets the biases of the first layer before some steps."""
+
+    def __init__(self, value, is_meant):
+        super().__init__()
+        self.value, self.is_meant, self.seen = value, is_meant, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.is_meant(self.epoch, batch):
+            model = self.model
+            self.seen.append(skill(model))
+            model.layers[0].bias.assign(np.full(16, self.value))
+
+
 def skill(model):
     return 1 - np.mean((model.predict(X, verbose=0) - Y) ** 2) / Y.var()
 
@@ -73,13 +90,7 @@ def test_a_rate_that_is_too_high(optimizer):
 def test_dead_units():
     """Steps that were too long have killed a layer."""
     model = net(adam(0.01))
-    killed = []
-
-    def kill(batch, logs=None):
-        if not killed:
-            killed.append(model.layers[0].bias.assign(np.full(16, -50.0)))
-
-    other = callbacks.LambdaCallback(on_train_batch_begin=kill)
+    other = Bias(-50.0, lambda epoch, batch: epoch == batch == 0)
     detector, _ = rescue(model, epochs=40, others=[other])
     assert skill(model) > 0.8
     assert "KTF403 dead-relu. Initial weights" in detector.rescues[0]
@@ -137,18 +148,12 @@ def test_statistics_of_batch_normalization():
 
 def test_a_collapse_after_good_epochs_goes_back_to_the_last_healthy_weights():
     model = net(adam(0.02))
-    good = []
-
-    def spoil(epoch, logs=None):
-        if epoch == 8:
-            good.append(skill(model))
-            model.layers[0].bias.assign(np.full(16, -50.0))
-
-    other = callbacks.LambdaCallback(on_epoch_begin=spoil)
+    other = Bias(-50.0, lambda epoch, batch: (epoch, batch) == (8, 0))
     detector, _ = rescue(model, epochs=12, others=[other])
-    assert good[0] > 0.8
+    (good,) = other.seen
+    assert good > 0.8
     assert "Last healthy weights" in detector.rescues[0]
-    assert skill(model) > good[0] - 0.05
+    assert skill(model) > good - 0.05
 
 
 def test_what_needs_another_model_is_told_and_not_tried():
@@ -165,11 +170,7 @@ def test_in_the_end_it_stops_with_the_best_weights():
     """No rate helps: units are killed again and again."""
     model = net(adam(0.02))
 
-    def kill(batch, logs=None):
-        if batch == 6:
-            model.layers[0].bias.assign(np.full(16, -50.0))
-
-    other = callbacks.LambdaCallback(on_train_batch_begin=kill)
+    other = Bias(-50.0, lambda epoch, batch: batch == 6)
     detector, history = rescue(model, epochs=50, others=[other], max_rescues=2)
     assert len(detector.rescues) == 2
     assert len(detector.marks) == 3
@@ -180,11 +181,8 @@ def test_in_the_end_it_stops_with_the_best_weights():
 
 
 def test_weights_that_are_not_finite_are_never_the_last():
-    def poison(batch, logs=None):
-        model.layers[0].bias.assign(np.full(16, np.nan))
-
     model = net(adam(0.02))
-    other = callbacks.LambdaCallback(on_train_batch_begin=poison)
+    other = Bias(np.nan, lambda epoch, batch: True)
     rescue(model, epochs=20, others=[other], max_rescues=1)
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 

@@ -570,7 +570,7 @@ def too_few_steps(probe):
     return found(
         f"After {probe.iterations} steps the model is {skill:.0%} of the way from the "
         f"best constant to a perfect answer, and {trial.steps} more steps take {gain:.1%} "
-        f"of the loss away: expect to need some {steps} more.",
+        f"of the loss away: expect some {steps} more.",
         "model.fit(..., epochs=10 * epochs)  # or smaller batches: more steps an epoch",
         iterations=probe.iterations,
         gain=gain,
