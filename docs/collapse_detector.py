@@ -13,13 +13,14 @@ from pathlib import Path
 # A convolution of oneDNN writes out of bounds on some CPUs, see examples/README.md.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
-FOLDER = Path(__file__).resolve().parent
-sys.path.insert(0, str(FOLDER.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
 from benchmarks.collapse_detector import box_data, box_net
 from keras_trainfix import CollapseDetector
+
+FOLDER = Path(__file__).resolve().parent
 
 
 def main(path=FOLDER / "collapse-detector.svg", images=1536, epochs=6):

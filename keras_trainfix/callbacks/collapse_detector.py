@@ -27,11 +27,9 @@ from keras_trainfix.callbacks.watch import (
     TRAINED,
     Watch,
     has_one_class,
-    heals,
     is_collapse,
     is_irreversible,
-    is_plateau,
-    only_heals,
+    may_pass,
 )
 from keras_trainfix.diagnosis.diagnose import new_weights
 from keras_trainfix.diagnosis.finding import DiagnosisError
@@ -329,7 +327,6 @@ class CollapseDetector(keras.callbacks.Callback):
         look = watch.look()
         diagnosis = watch.examine(look)
         has_collapsed = is_collapse(diagnosis, glance.is_dying)
-        has_collapsed &= not heals(diagnosis, self._since)
         if not has_collapsed and not glance.is_lost:
             self._calm_down()
             return
@@ -338,7 +335,7 @@ class CollapseDetector(keras.callbacks.Callback):
             self._next = self._since + max(2, self._since // 8)
             return
         diagnosis = watch.examine(look, self._initial, trial=True)
-        if is_plateau(diagnosis, self._since):
+        if may_pass(diagnosis, self._since):
             self._calm_down()
         elif self._counted(diagnosis) and (has_collapsed or not diagnosis.ok):
             self.diagnosis = diagnosis
@@ -438,7 +435,7 @@ class CollapseDetector(keras.callbacks.Callback):
         no_signal = hopeless and NO_SIGNAL in diagnosis.codes
         if not self._counted(diagnosis) or (diagnosis.ok and not no_signal):
             return
-        if not hopeless and only_heals(diagnosis, self._since):
+        if not hopeless and may_pass(diagnosis, self._since):
             return
         self.diagnosis = diagnosis
         if self.action == "rescue" and GAP in diagnosis.codes and self._recalibrate():

@@ -214,21 +214,12 @@ def is_collapse(diagnosis, is_dying=False):
     ) or is_irreversible(diagnosis)
 
 
-def heals(diagnosis, steps):
-    """Whether more steps may do: moving averages have yet to arrive."""
-    return steps < LONG and "KTF301" in diagnosis.codes
-
-
-def is_plateau(diagnosis, steps):
-    """Whether there are symptoms without a cause, so early that they may pass."""
+def may_pass(diagnosis, steps):
+    """Whether more steps may do: a symptom without a cause, or lagging statistics."""
     codes = [f.code for f in diagnosis.findings if f.severity != "note"]
-    return steps < LONG and all(code.startswith("KTF5") for code in codes)
-
-
-def only_heals(diagnosis, steps):
-    """Whether nothing is found but what more steps may do; see `heals`."""
-    codes = {f.code for f in diagnosis.findings if f.severity != "note"}
-    return heals(diagnosis, steps) and codes == {"KTF301"}
+    return steps < LONG and all(
+        code == "KTF301" or code.startswith("KTF5") for code in codes
+    )
 
 
 def is_irreversible(diagnosis):

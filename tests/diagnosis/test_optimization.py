@@ -18,7 +18,7 @@ from tests.diagnosis.single import HEADINGS
 from tests.diagnosis.snippets import faulty_and_fixed
 
 CODES = ["KTF401", "KTF402", "KTF405", "KTF406", "KTF408", "KTF410"]
-few_examples = settings(max_examples=4)
+few_examples = settings(max_examples=3)
 seeds = st.integers(0, 99)
 
 
@@ -272,9 +272,7 @@ def test_dropout(rate, found):
 
 
 def digits():
-    from sklearn.datasets import load_digits
-
-    found = load_digits()
+    found = pytest.importorskip("sklearn.datasets").load_digits()
     return (found.images[..., None] / 16).astype("float32"), found.target
 
 

@@ -9,6 +9,7 @@ from keras import layers
 
 import keras_trainfix as kt
 from keras_trainfix.backend import to_numpy
+from keras_trainfix.diagnosis import activity
 from keras_trainfix.diagnosis.activity import layer_outputs
 from keras_trainfix.diagnosis.loss_facts import loss_facts
 from keras_trainfix.diagnosis.probe import Look
@@ -130,6 +131,70 @@ def test_a_call_that_fails_leaves_no_trace():
     with pytest.raises(Exception):  # noqa: B017, PT011 - that of the backend
         layer_outputs(model, X[:, :3])
     assert not any("call" in layer.__dict__ for layer in model.layers)
+
+
+def test_what_a_call_adds_as_loss_goes_again():
+    class Adding(layers.Layer):
+        def call(self, x):
+            self.add_loss(keras.ops.sum(x))
+            return x
+
+    model = keras.Sequential([keras.Input((6,)), Adding()])
+    Look(model, X)
+    assert model.losses == []
+    model(X)
+    before = [id(loss) for loss in model.losses]
+    assert len(before) == 1
+    Look(model, X)
+    assert [id(loss) for loss in model.losses] == before
+
+
+@pytest.mark.backend_only("jax", reason="the others do not compile operations")
+def test_a_call_in_one_piece_gives_what_single_operations_give(monkeypatch):
+    entry = keras.Input((6, 6))
+    y = layers.LSTM(4, dropout=0.5)(layers.GaussianNoise(1.0)(entry))
+    shared = layers.Dense(4, "relu")
+    y = layers.BatchNormalization()(shared(shared(y)))
+    model = keras.Model(entry, {"a": layers.Dense(1)(y), "b": y})
+    x = np.random.default_rng(1).normal(size=(16, 6, 6))
+    for training in (False, True):
+        found = []
+        for most in (0, 99):
+            monkeypatch.setattr(activity, "MANY_LAYERS", most)
+            found.append(layer_outputs(model, x, training))
+        (whole, in_one_piece), (expected, seen) = found
+        assert [o.layer for o in in_one_piece] == [o.layer for o in seen]
+        assert whole.keys() == expected.keys()
+        for a, b in zip(in_one_piece, seen, strict=True):
+            assert a.values.dtype == b.values.dtype
+            np.testing.assert_allclose(a.values, b.values, rtol=1e-5, atol=1e-5)
+        np.testing.assert_array_equal(whole["b"], in_one_piece[-2].values)
+
+
+def test_a_call_that_depends_on_values(monkeypatch):
+    class Switch(layers.Layer):
+        def call(self, x):
+            return x if to_numpy(x).max() > 0 else -x
+
+    monkeypatch.setattr(activity, "MANY_LAYERS", 0)
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(3)])
+    model.build((None, 6))
+    model = Wrapped(model, Switch())
+    outputs, called = layer_outputs(model, X)
+    assert len(called) == 2
+    np.testing.assert_array_equal(outputs, called[-1].values)
+    assert not any("call" in vars(layer) for layer in model._flatten_layers())
+
+
+class Wrapped(keras.Model):
+    def __init__(self, *parts):
+        super().__init__()
+        self.parts = list(parts)
+
+    def call(self, x):
+        for part in self.parts:
+            x = part(x)
+        return x
 
 
 # --- heads, losses, tasks ---

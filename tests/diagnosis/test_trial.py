@@ -568,6 +568,7 @@ def test_steps_that_take_too_long():
 
 def test_progress_is_shown_if_it_takes_long(monkeypatch, capsys):
     model, x, y = made(mlp)
+    monkeypatch.setattr(trial_module, "SHOWN_AFTER", float("inf"))
     try_steps(Look(model, x, y))
     assert capsys.readouterr().out == ""
     monkeypatch.setattr(trial_module, "SHOWN_AFTER", 0.0)

@@ -569,8 +569,8 @@ def too_few_steps(probe):
     steps = int(np.ceil(trial.steps / gain))
     return found(
         f"After {probe.iterations} steps the model is {skill:.0%} of the way from the "
-        f"best constant to a perfect answer, and {trial.steps} more steps take {gain:.1%} "
-        f"of the loss away: expect some {steps} more.",
+        f"best constant to a perfect answer, and {trial.steps} more steps take "
+        f"{gain:.1%} of the loss away: expect to need some {steps} more.",
         "model.fit(..., epochs=10 * epochs)  # or smaller batches: more steps an epoch",
         iterations=probe.iterations,
         gain=gain,
