@@ -82,7 +82,6 @@ class Watch:
         for probe in self.first.probes():
             probe.skill  # noqa: B018 - keeps what does not change: head, task, labels
         self.dead = _dead_share(self.first)
-        self.first.layers.clear()
         self.beginning = self._glance(
             [probe.skill for probe in self.first.probes()], False, 0
         )
@@ -108,8 +107,9 @@ class Watch:
     def examine_beginning(self):
         """The `Diagnosis` of what no step can change: data, head, loss, weights."""
         codes = [code for code in CHECKS if not code.startswith(LATER)]
-        diagnosis = examine(self.look(), codes)
+        diagnosis = examine(self.first, codes)
         self.was_dead = is_irreversible(diagnosis)
+        self.first.layers.clear()  # large, and not needed any more
         return diagnosis
 
     def look(self):
