@@ -18,7 +18,7 @@ from tests.diagnosis.single import HEADINGS
 from tests.diagnosis.snippets import faulty_and_fixed
 
 CODES = ["KTF401", "KTF402", "KTF405", "KTF406", "KTF408", "KTF410"]
-few_examples = settings(max_examples=3)
+few_examples = settings(max_examples=2)
 seeds = st.integers(0, 99)
 
 
