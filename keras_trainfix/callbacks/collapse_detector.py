@@ -29,6 +29,7 @@ from keras_trainfix.callbacks.watch import (
     has_one_class,
     is_collapse,
     is_irreversible,
+    is_named,
     may_pass,
 )
 from keras_trainfix.diagnosis.diagnose import new_weights
@@ -337,9 +338,14 @@ class CollapseDetector(keras.callbacks.Callback):
         diagnosis = watch.examine(look, self._initial, trial=True)
         if may_pass(diagnosis, self._since):
             self._calm_down()
-        elif self._counted(diagnosis) and (has_collapsed or not diagnosis.ok):
+        elif self._counted(diagnosis) and (
+            has_collapsed or is_named(diagnosis, self._since)
+        ):
             self.diagnosis = diagnosis
             self._act()
+        elif self._was_slow and self._may_rescue and watch.higher_rate():
+            self.marks.append(self._steps)
+            self._rescue(Remedy(faster, keeps_weights=True), None)
         else:
             self._calm_down()
 
@@ -352,13 +358,16 @@ class CollapseDetector(keras.callbacks.Callback):
         if self.action == "raise":
             raise DiagnosisError(self.diagnosis)
         remedy, cause = find_remedy(self.diagnosis)
-        may_rescue = self.action == "rescue" and len(self.rescues) < self.max_rescues
-        if may_rescue and remedy is not None:
+        if self._may_rescue and remedy is not None:
             self._rescue(remedy, cause)
             return
         self._warn()
         if self.action != "warn":
             self.model.stop_training = True
+
+    @property
+    def _may_rescue(self):
+        return self.action == "rescue" and len(self.rescues) < self.max_rescues
 
     def _rescue(self, remedy, cause):
         model = self.model
@@ -368,9 +377,10 @@ class CollapseDetector(keras.callbacks.Callback):
         if weights is not None:
             restart(model, weights)
         before = rate_of(model.optimizer)
-        rate = cause.evidence.get("better_rate") if cause is not None else None
-        case = Case(model, rate or self._watch.lower_rate(), self._watch.sample.x)
         self._was_slow = remedy.apply is faster
+        watch = self._watch
+        rate = watch.higher_rate() if self._was_slow else watch.lower_rate()
+        case = Case(model, rate, watch.sample.x)
         done = remedy.apply(case)
         first = self.diagnosis.findings[0]
         self._note(

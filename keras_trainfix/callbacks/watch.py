@@ -20,6 +20,7 @@ NUMBERS = 2**13  # of the inputs of a glance
 LITTLE = 0.1
 NOTHING = 1e-3
 TRAINED = 20  # steps after which little is suspicious
+SOON = 40  # steps in which units die of steps that are too long
 DUE = 64  # steps after which some skill is due,
 LONG = 200  # and after which there is no excuse
 NO_SKILL = 0.02
@@ -28,10 +29,11 @@ DYING = 0.8  # share of the units of a layer that are dead,
 DIED = 0.3  # and by how much it has grown
 WORSE = 10  # times the loss of the beginning is lost
 ENDED_FACTORS = (1.0, 0.1, 0.01, 1e-4)  # of the rate that ended a model
-NEARLY = 0.8  # of the gain of the best rate
+NEARLY = 0.1  # of the loss, by which a gain is not better than another
 TRIAL_SECONDS = 8.0
 # What is a collapse, and not only a reason for one.
 SYMPTOMS = ("KTF409", "KTF501", "KTF502", "KTF503", "KTF505")
+HOPELESS = ("KTF402", "KTF408")  # as a warning: more steps of the kind do not help
 IRREVERSIBLE = ("KTF403", "KTF409")  # as an error: no step can change it
 # Of a beginning: the data have time for a signal, and no step was made yet.
 LATER = ("KTF13", "KTF5")
@@ -96,7 +98,7 @@ class Watch:
         seen = [probe.skill_of(named[probe.name]) for probe in probes]
         broken = not all(np.isfinite(values).all() for values in named.values())
         glance = self._glance(seen, broken, steps)
-        if steps <= LONG and glance.skill < ALIVE and self._is_dying():
+        if steps <= SOON and glance.skill < ALIVE and self._is_dying():
             return glance._replace(is_suspicious=True, is_dying=True)
         return glance
 
@@ -155,10 +157,19 @@ class Watch:
         gains = {f: trial.gain(f) for f in trial.arms if f < 1}
         best = max(gains.values(), default=np.nan)
         if best > 0:
-            good = [f for f, gain in gains.items() if gain > NEARLY * best]
+            good = [f for f, gain in gains.items() if gain > best - NEARLY]
             return trial.rate * max(good)
         did_harm = gains and all(gain <= 0 for gain in gains.values())
         return trial.rate * min(gains) / 10 if did_harm else None
+
+    def higher_rate(self):
+        """The rate that did best in the last trial, if it is a higher one, or None."""
+        trial = self.trial
+        if trial is None:
+            return None
+        gains = [(trial.gain(f), f) for f in trial.arms if trial.gain(f) > 0]
+        _, best = max(gains, default=(0.0, 1.0))
+        return trial.rate * best if best > 1 else None
 
     def _glance(self, seen, broken, steps):
         """The `Glance` of a `Skill` or None for each output."""
@@ -212,6 +223,14 @@ def is_collapse(diagnosis, is_dying=False):
         finding.severity != "note" and finding.code in symptoms
         for finding in diagnosis.findings
     ) or is_irreversible(diagnosis)
+
+
+def is_named(diagnosis, steps):
+    """Whether a diagnosis says why there is no skill, and it will not come."""
+    bad = [f for f in diagnosis.findings if f.severity != "note"]
+    if steps >= LONG:
+        return bool(bad)
+    return any(f.severity == "error" or f.code in HOPELESS for f in bad)
 
 
 def may_pass(diagnosis, steps):
