@@ -103,17 +103,8 @@ def of_cost():
     turns = {name: lambda name=name: fit(name) for name in models}
     seconds = in_turns(turns, rounds=ROUNDS, repeats=1)
     print_table(f"box net, fit of {EPOCHS} epochs", seconds, "without")
-    for name in ("iris mlp", "digits cnn", "series LSTM"):
-        case = _case_named(name)
-        if case is not None:
-            _print_milliseconds(case)
-
-
-def _case_named(name):
-    """The first healthy case with all words of a name in its own."""
-    words = name.lower().split()
-    found = (c for c in zoo.CASES if all(w in c.name.lower() for w in words))
-    return next(found, None)
+    for name in ("iris", "digits cnn", "wave LSTM"):
+        _print_milliseconds(next(case for case in zoo.CASES if case.name == name))
 
 
 def _print_milliseconds(case):
@@ -122,6 +113,7 @@ def _print_milliseconds(case):
     watch = Watch(model, take(data.x, data.y))
     calls = {
         f"{case.name}: a glance": lambda: watch.glance(100),
+        f"{case.name}: a look at symptoms": lambda: watch.symptoms(watch.look()),
         f"{case.name}: a whole look": lambda: watch.examine(watch.look()),
     }
     seconds = in_turns(calls, rounds=5, repeats=2)
@@ -131,7 +123,7 @@ def _print_milliseconds(case):
 def of_rescues(seeds, only):
     """Prints what became of the faulty trainings that need no other model."""
     table = []
-    for fault, seed in runs._each(_rescuable(), seeds, lambda f: only in f.case.name):
+    for fault, seed in runs.each(_rescuable(), seeds, lambda f: only in f.case.name):
         case = fault.case
         case = case._replace(epochs=max(case.epochs, AT_LEAST))
         right, _ = _trained(_right(case), seed, None)
@@ -215,7 +207,7 @@ def of_faults(seeds, only):
     """Prints whether the causes are named when `fit` ends."""
     trained = [fault for fault in runs.FAULTS if fault.is_trained]
     right, counted, missed = 0, 0, []
-    for fault, seed in runs._each(trained, seeds, lambda f: only in f.case.name):
+    for fault, seed in runs.each(trained, seeds, lambda f: only in f.case.name):
         try:
             skill, detector = _trained(fault.case, seed, "warn")
         except Exception as error:  # counts as a miss
@@ -240,7 +232,7 @@ def of_faults(seeds, only):
 def of_healthy(seeds, only):
     """Prints alarms in healthy trainings, and whether weights are the same bits."""
     trainings, alarms, changed, share = 0, [], [], []
-    for case, seed in runs._each(zoo.CASES, seeds, lambda case: only in case.name):
+    for case, seed in runs.each(zoo.CASES, seeds, lambda case: only in case.name):
         trainings += 1
         start = time.perf_counter()
         _, _, *plain = _run(case, seed, None)

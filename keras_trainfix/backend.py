@@ -7,6 +7,7 @@ import os
 
 MINIMUM_KERAS = (3, 6)
 BACKENDS = ("tensorflow", "jax", "torch")
+MANY_LAYERS = 50  # which JAX compiles in less time than it calls each
 
 
 def require_keras():
@@ -563,6 +564,11 @@ def gradient(function, array):
     with torch.enable_grad():
         value = function(tensor.requires_grad_())
         return to_numpy(torch.autograd.grad(value, tensor)[0])
+
+
+def is_faster_in_one_piece(layers):
+    """Whether a model of so many layers is called once in less time if compiled."""
+    return keras.backend.backend() == "jax" and layers > MANY_LAYERS
 
 
 def call_in_one_piece(function, variables, x):

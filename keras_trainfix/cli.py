@@ -15,7 +15,7 @@ import numpy as np
 
 import keras_trainfix
 from keras_trainfix.diagnosis.diagnose import diagnose
-from keras_trainfix.diagnosis.registry import CHECKS
+from keras_trainfix.diagnosis.registry import CHECKS, find_check
 from keras_trainfix.model_file import load_untrusted
 
 FINE, FOUND, BAD_INPUT = 0, 1, 2  # exit codes
@@ -105,11 +105,12 @@ def _explain(arguments):
 
 def _find_check(word):
     """The check of a code or a name, in capital letters or not."""
+    check = find_check(word)
+    if check is not None:
+        return check
     word = word.strip().lower()
     known = {check.code.lower(): check for check in CHECKS.values()}
     known |= {check.name: check for check in CHECKS.values()}
-    if word in known:
-        return known[word]
     near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
     near += [name for name in known if word and word in name and name not in near][:3]
     checks = dict.fromkeys(known[name] for name in near)

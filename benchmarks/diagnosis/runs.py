@@ -86,7 +86,7 @@ class Faulty(NamedTuple):
 
 def healthy(seeds, only=""):
     """Yields a `Healthy` for each look at each case whose name has `only` in it."""
-    for case, seed in _each(CASES, seeds, lambda case: only in case.name):
+    for case, seed in each(CASES, seeds, lambda case: only in case.name):
         name = f"{case.name} #{seed}"
         model, data = build(case, seed)
         seen = look(model, data)
@@ -107,7 +107,7 @@ def faulty(seeds, only=""):
     def is_meant(fault):
         return only in fault.case.name or any(only in code for code in fault.expected)
 
-    for fault, seed in _each(FAULTS, seeds, is_meant):
+    for fault, seed in each(FAULTS, seeds, is_meant):
         case = fault.case
         model, data = build(case, seed)
         skill = _skill_after(case, model, data) if fault.is_trained else None
@@ -129,7 +129,7 @@ def _skill_after(case, model, data):
         return float("nan")
 
 
-def _each(cases, seeds, is_meant):
+def each(cases, seeds, is_meant):
     """The cases with each seed, without those whose data cannot be had."""
     chosen = [case for case in cases if is_meant(case)]
     for seed in seeds:

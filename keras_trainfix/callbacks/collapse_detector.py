@@ -3,16 +3,15 @@
 import warnings
 from typing import Any
 
-import keras
 import numpy as np
 
+from keras_trainfix.callbacks.guarded import GuardedCallback
 from keras_trainfix.callbacks.remedies import (
     Case,
     Remedy,
     faster,
     find_remedy,
     has_schedule,
-    rate_of,
     recalibrate,
     restart,
     set_rate,
@@ -26,7 +25,6 @@ from keras_trainfix.callbacks.watch import (
     ALIVE,
     TRAINED,
     Watch,
-    has_one_class,
     is_collapse,
     is_irreversible,
     is_named,
@@ -35,13 +33,14 @@ from keras_trainfix.callbacks.watch import (
 from keras_trainfix.diagnosis.diagnose import new_weights
 from keras_trainfix.diagnosis.finding import DiagnosisError
 from keras_trainfix.diagnosis.probe import CallError
-from keras_trainfix.diagnosis.registry import CHECKS
+from keras_trainfix.diagnosis.registry import find_check
 from keras_trainfix.diagnosis.sample import take
 from keras_trainfix.messages import tell
+from keras_trainfix.models.optimizers import rate_of
 
 ACTIONS = ("warn", "stop", "raise", "rescue")
 FIRST = 4  # batches until the first glance
-GROWTH = 1.6  # from one glance of the first epoch to the next
+GROWTH = 2.0  # from one glance of the first epoch to the next
 HEALTHY = 0.3  # skill of weights that are worth going back to
 LEARNED = 0.8  # skill of a training that has not failed, whatever else there is
 BETTER = 0.01  # skill by which weights are better than others
@@ -54,7 +53,7 @@ class CollapseWarning(UserWarning):
     """A model in training gives one answer for everything, or none."""
 
 
-class CollapseDetector(keras.callbacks.Callback):
+class CollapseDetector(GuardedCallback):
     """Finds a model that collapses during `fit`, names the cause, and may rescue it.
 
     In most collapses the loss goes on falling: the model learns the best constant
@@ -118,6 +117,10 @@ class CollapseDetector(keras.callbacks.Callback):
 
     - [Lu et al., 2019](https://arxiv.org/abs/1903.06733)
     """
+
+    _what_ends = "CollapseDetector no longer watches, and training goes on."
+    _category = CollapseWarning
+    _meant = (MisfitError, DiagnosisError)
 
     def __init__(
         self,
@@ -217,24 +220,6 @@ class CollapseDetector(keras.callbacks.Callback):
         """Steps since the (new) beginning."""
         return self._steps - self._restarted
 
-    def _safely(self, work):
-        """Runs a part of the watch; an error in it ends the watch, not the training."""
-        if self._is_off:
-            return
-        try:
-            _ = self.model  # on JAX this brings its weights up to date
-            work()
-        except (MisfitError, DiagnosisError):
-            raise
-        except Exception as error:
-            self._is_off = True
-            warnings.warn(
-                "CollapseDetector no longer watches, and training goes on. "
-                f"{type(error).__name__}: {error}",
-                CollapseWarning,
-                stacklevel=3,
-            )
-
     def _begin(self):
         model = self.model
         self._watch = watch = self._watched(model)
@@ -262,7 +247,7 @@ class CollapseDetector(keras.callbacks.Callback):
 
     def _has_one_class(self):
         seen = [probe.skill for probe in self._watch.first.probes()]
-        return any(one is not None and has_one_class(one) for one in seen)
+        return any(one is not None and one.has_one_class for one in seen)
 
     def _watched(self, model):
         """The `Watch`; raises `MisfitError` where the samples are to blame."""
@@ -272,9 +257,9 @@ class CollapseDetector(keras.callbacks.Callback):
         except (ValueError, TypeError) as error:
             raise MisfitError(f"`probe` cannot be used. {error}") from error
         try:
-            return Watch(model, self._sample)
+            return Watch(model, self._sample, bool((self.params or {}).get("verbose")))
         except CallError as error:
-            check_inputs(model, self._sample, error.__cause__)
+            check_inputs("probe", model, self._sample, error.__cause__)
             raise
 
     def _repair_beginning(self):
@@ -326,7 +311,7 @@ class CollapseDetector(keras.callbacks.Callback):
     def _look(self, glance):
         watch = self._watch
         look = watch.look()
-        diagnosis = watch.examine(look)
+        diagnosis = watch.symptoms(look)
         has_collapsed = is_collapse(diagnosis, glance.is_dying)
         if not has_collapsed and not glance.is_lost:
             self._calm_down()
@@ -512,12 +497,11 @@ def _check_positive(name, value):
 
 def _code(cause):
     """The code of a finding, from the code or the name."""
-    names = {check.name: code for code, check in CHECKS.items()}
-    code = names.get(cause, cause)
-    if code not in CHECKS:
+    check = find_check(cause) if isinstance(cause, str) else None
+    if check is None:
         raise ValueError(
             "`causes` must hold codes or names of findings, such as 'KTF501' or "
             f"'dead-relu'. Received: {cause!r}. `python -m keras_trainfix codes` lists "
             "them."
         )
-    return code
+    return check.code

@@ -1,14 +1,13 @@
 """Draws what a model predicts for the same samples, epoch by epoch."""
 
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_trainfix import backend
+from keras_trainfix.callbacks.guarded import GuardedCallback
 from keras_trainfix.callbacks.samples import MisfitError, check_inputs
 from keras_trainfix.callbacks.snapshot_pictures import (
     Column,
@@ -24,7 +23,7 @@ from keras_trainfix.callbacks.snapshot_reading import (
 from keras_trainfix.data import inputs, is_arrays
 from keras_trainfix.diagnosis.activity import unchanged
 from keras_trainfix.diagnosis.probe import MOST_NUMBERS, CallError, Look, call_named
-from keras_trainfix.diagnosis.sample import MOST, take
+from keras_trainfix.diagnosis.sample import MOST, as_inputs, numbers_of, some_of, take
 from keras_trainfix.labels import ignored_ids
 
 TASKS = ("segmentation", "classification", "regression")
@@ -39,7 +38,7 @@ class SnapshotWarning(UserWarning):
     """Predictions can no longer be drawn; training goes on."""
 
 
-class PredictionSnapshots(keras.callbacks.Callback):
+class PredictionSnapshots(GuardedCallback):
     """Draws the predictions for the same samples after each epoch, as one picture.
 
     - Segmentation: a row an image, with input, label, and the classes that are
@@ -97,6 +96,10 @@ class PredictionSnapshots(keras.callbacks.Callback):
     >>> [axes.get_title() for axes in snapshots.plot().axes]
     ['epoch 1', 'epoch 2', 'epoch 3']
     """
+
+    _what_ends = "PredictionSnapshots draws no more, and training goes on."
+    _category = SnapshotWarning
+    _meant = (MisfitError,)
 
     def __init__(
         self,
@@ -186,30 +189,12 @@ class PredictionSnapshots(keras.callbacks.Callback):
             figure.savefig(path)
         return figure
 
-    def _safely(self, work):
-        """Runs a part; an error in it ends the pictures, not the training."""
-        if self._is_off:
-            return
-        try:
-            _ = self.model  # on JAX this brings its weights up to date
-            work()
-        except MisfitError:
-            raise
-        except Exception as error:
-            self._is_off = True
-            warnings.warn(
-                "PredictionSnapshots draws no more, and training goes on. "
-                f"{type(error).__name__}: {error}",
-                SnapshotWarning,
-                stacklevel=3,
-            )
-
     def _begin(self):
-        sample = _some(self._sample, MOST_IMAGES)
+        sample = some_of(self._sample, MOST_IMAGES)
         try:
             look = Look(self.model, sample.x)
         except CallError as error:
-            _check_images(self.model, sample, error.__cause__)
+            check_inputs("images", self.model, sample, error.__cause__)
             raise
         output = find_output(self.settings, look, sample)
         try:
@@ -225,7 +210,7 @@ class PredictionSnapshots(keras.callbacks.Callback):
 
     def _take(self, epoch):
         with unchanged(self.model), backend.no_gradient():
-            named = call_named(self.model, _as_inputs(self._drawn.x))
+            named = call_named(self.model, as_inputs(self._drawn.x))
         content = self._reader.content(named[self._output])
         self._keep(Column(self._count, epoch, content))
         self._count += 1
@@ -304,28 +289,10 @@ def _taken(images, labels):
     """Samples to draw from, or the error about them."""
     most = MOST_OF_BATCHES
     if is_arrays(images, inputs):
-        leaves = keras.tree.flatten(inputs(images))
-        numbers = sum(int(np.prod(leaf.shape[1:])) for leaf in leaves)
-        most = int(np.clip(MOST_NUMBERS // max(1, numbers), MOST_IMAGES, MOST))
+        numbers = numbers_of(inputs(images))
+        most = int(np.clip(MOST_NUMBERS // numbers, MOST_IMAGES, MOST))
     try:
         return take(images, labels, most=most)
     except ERRORS_OF_VALUES as error:
         message = f"`images` and `labels` cannot be used. {error}"
         raise type(error)(message) from error
-
-
-def _some(sample, most):
-    """Up to `most` samples, spread over all."""
-    return take(_as_inputs(sample.x), sample.y, most=most)
-
-
-def _as_inputs(x):
-    return list(x) if isinstance(x, tuple) else x  # no (x, y)
-
-
-def _check_images(model, sample, error):
-    try:
-        check_inputs(model, sample, error)
-    except MisfitError as misfit:
-        message = str(misfit).replace("`probe`", "`images`", 1)
-        raise MisfitError(message) from error

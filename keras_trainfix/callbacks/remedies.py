@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import keras
 
 from keras_trainfix.backend import to_numpy
-from keras_trainfix.diagnosis.trial import copy_of
 from keras_trainfix.messages import count
 from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.compiled import forget_compiled_functions
 from keras_trainfix.models.freeze import freeze_batch_norm
+from keras_trainfix.models.optimizers import copy_of, rate_of, state_of
 from keras_trainfix.models.recalibrate import recalibrate_batch_norm
 
 SLOWER = 0.1
@@ -90,11 +90,6 @@ def faster(case):
     rate = rate_of(case.model.optimizer)
     is_higher = case.rate and case.rate > rate
     return set_rate(case.model, case.rate if is_higher else rate * FASTER)
-
-
-def rate_of(optimizer):
-    """The present learning rate."""
-    return float(to_numpy(optimizer.learning_rate))
 
 
 def has_schedule(optimizer):
@@ -194,14 +189,8 @@ def restart(model, weights):
     model.set_weights(weights)
     optimizer = model.optimizer
     fresh = copy_of(optimizer, model.trainable_variables, with_state=False)
-    # A schedule has no variable of the rate, and its copy has.
-    old, new = ([v for v in o.variables if not _is_rate(v)] for o in (optimizer, fresh))
-    for variable, value in zip(old, new, strict=True):
+    for variable, value in zip(state_of(optimizer), state_of(fresh), strict=True):
         variable.assign(to_numpy(value))
-
-
-def _is_rate(variable):
-    return variable.path.split("/")[-1] == "learning_rate"
 
 
 REMEDIES = {

@@ -8,10 +8,11 @@ class MisfitError(ValueError):
     """The samples do not fit the model: an error of the caller."""
 
 
-def check_inputs(model, sample, error):
+def check_inputs(argument, model, sample, error):
     """Raises `MisfitError` if the shapes of the inputs are why a call failed.
 
     Args:
+        argument: The name of the argument that has them.
         model: A built `keras.Model`.
         sample: `Sample`.
         error: The exception of the call.
@@ -27,7 +28,7 @@ def check_inputs(model, sample, error):
         fits = len(wanted) == len(given) and all(map(_fits, given, wanted))
     if not fits:
         raise MisfitError(
-            f"`probe` does not fit the model: its inputs have the shapes {given}"
+            f"`{argument}` does not fit the model: its inputs have the shapes {given}"
             + (f", the model takes {wanted}" if wanted else "")
             + f". {type(error).__name__}: {error}"
         ) from error

@@ -1,6 +1,6 @@
 """A model under observation: cheap glances, and whole looks where one asks for it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -8,10 +8,9 @@ import numpy as np
 from keras_trainfix import backend
 from keras_trainfix.diagnosis.activity import unchanged
 from keras_trainfix.diagnosis.diagnose import examine, has_ended
-from keras_trainfix.diagnosis.layer_kinds import is_relu
 from keras_trainfix.diagnosis.probe import Look, call_named
 from keras_trainfix.diagnosis.registry import CHECKS
-from keras_trainfix.diagnosis.sample import MOST, take
+from keras_trainfix.diagnosis.sample import MOST, numbers_of, some_of
 from keras_trainfix.diagnosis.trial import FACTORS, try_steps
 
 FEW = 32  # samples of a glance, and more where they are small:
@@ -64,6 +63,7 @@ class Watch:
     Args:
         model: A built `keras.Model`.
         sample: `Sample`.
+        show_progress: Whether a trial shows how far it is.
 
     Attributes:
         model: The model.
@@ -71,19 +71,16 @@ class Watch:
         first: The `Look` at a few samples with which it began.
         beginning: The `Glance` at the weights with which it began.
         trial: The last `Trial`, or None.
-        dead: Share of the ReLU units that were dead, in the worst layer.
         was_dead: Whether the weights with which it began were dead.
     """
 
-    def __init__(self, model, sample):
-        self.model = model
+    def __init__(self, model, sample, show_progress=False):
+        self.model, self.show_progress = model, show_progress
         batch = _fixed_batch(model)
-        self.sample = _some(sample, batch or MOST)
-        few = _some(sample, batch or _number_of_few(sample))
+        self.sample = some_of(sample, batch or MOST)
+        few = some_of(sample, batch or _number_of_few(sample))
         self.first = Look(model, *few[:3])
-        for probe in self.first.probes():
-            probe.skill  # noqa: B018 - keeps what does not change: head, task, labels
-        self.dead = _dead_share(self.first)
+        self._last: Any = None
         self.beginning = self._glance(
             [probe.skill for probe in self.first.probes()], False, 0
         )
@@ -103,20 +100,29 @@ class Watch:
         return glance
 
     def _is_dying(self):
-        dead = _dead_share(Look(self.model, *self.first.sample[:3]))
-        return dead >= DYING and dead > self.dead + DIED
+        dead = Look(self.model, *self.first.sample[:3]).dead_share
+        return dead >= DYING and dead > self.first.dead_share + DIED
 
     def examine_beginning(self):
         """The `Diagnosis` of what no step can change: data, head, loss, weights."""
         codes = [code for code in CHECKS if not code.startswith(LATER)]
         diagnosis = examine(self.first, codes)
         self.was_dead = is_irreversible(diagnosis)
-        self.first.layers.clear()  # large, and not needed any more
+        _forget_layers(self.first)
         return diagnosis
 
     def look(self):
         """A `Look` at all samples."""
-        return Look(self.model, *self.sample[:3])
+        x, y, sample_weight, _ = self.sample
+        look = Look(self.model, x, y, sample_weight, self._last)
+        if self._last is not None:
+            _forget_layers(self._last)
+        self._last = look
+        return look
+
+    def symptoms(self, look):
+        """The `Diagnosis` of a look by what shows a collapse, without its causes."""
+        return examine(look, (*SYMPTOMS, *IRREVERSIBLE))
 
     def examine(self, look, initial_weights=None, trial=False):
         """The `Diagnosis` of a look.
@@ -143,7 +149,9 @@ class Watch:
             return "The initial weights are not known."
         factors = ENDED_FACTORS if ended else FACTORS
         try:
-            look.trial = try_steps(look, weights, factors, TRIAL_SECONDS)
+            look.trial = try_steps(
+                look, weights, factors, TRIAL_SECONDS, self.show_progress
+            )
         except Exception as error:  # the user's own code
             return f"{type(error).__name__}: {error}"
         self.trial = look.trial
@@ -173,7 +181,7 @@ class Watch:
 
     def _glance(self, seen, broken, steps):
         """The `Glance` of a `Skill` or None for each output."""
-        seen = [one for one in seen if one is not None and not has_one_class(one)]
+        seen = [one for one in seen if one is not None and not one.has_one_class]
         ratio = min((one.std_ratio for one in seen), default=float("nan"))
         skill = min((one.skill for one in seen), default=float("nan"))
         one_class = any(
@@ -188,20 +196,8 @@ class Watch:
         return Glance(float(ratio), float(skill), bool(is_suspicious), bool(is_lost))
 
 
-def has_one_class(skill):
-    """Whether the samples of a `Skill` have one class, so that it says nothing."""
-    return skill.kind == "classes" and skill.classes_present < 2
-
-
-def _some(sample, most):
-    """Up to `most` samples, spread over all."""
-    x = list(sample.x) if isinstance(sample.x, tuple) else sample.x  # no (x, y)
-    return take(x, sample.y, sample.sample_weight, most)
-
-
 def _number_of_few(sample):
-    numbers = sum(np.prod(leaf.shape[1:]) for leaf in keras.tree.flatten(sample.x))
-    return int(np.clip(NUMBERS // max(1, numbers), FEW, MOST))
+    return int(np.clip(NUMBERS // numbers_of(sample.x), FEW, MOST))
 
 
 def _fixed_batch(model):
@@ -211,9 +207,10 @@ def _fixed_batch(model):
     return max(filter(None, sizes), default=None)
 
 
-def _dead_share(look):
-    shares = [one.dead_share for one in look.layers if is_relu(one.layer)]
-    return max(shares, default=0.0)
+def _forget_layers(look):
+    """Frees what is large, and keeps what a later look is compared with."""
+    look.dead_share  # noqa: B018 - is of the layers
+    look.layers.clear()
 
 
 def is_collapse(diagnosis, is_dying=False):

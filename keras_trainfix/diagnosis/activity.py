@@ -13,7 +13,6 @@ from keras_trainfix import backend
 from keras_trainfix.models.batch_norm_layers import all_layers
 
 MOST_KEPT = 2**22  # numbers of an output that are looked at
-MANY_LAYERS = 50  # from here on JAX compiles a model faster than its operations
 
 
 class LayerOutput(NamedTuple):
@@ -27,21 +26,6 @@ class LayerOutput(NamedTuple):
 
     layer: Any
     values: np.ndarray
-
-    @property
-    def units(self):
-        """`values` as `(samples and places, units)`."""
-        return self.values.reshape(-1, self.values.shape[-1])
-
-    @property
-    def dead_share(self):
-        """Share of the units that are 0 for every sample at every place."""
-        return float((self.units == 0).all(0).mean())
-
-    @property
-    def constant_share(self):
-        """Share of the units that are the same for all samples and places."""
-        return float((self.units == self.units[:1]).all(0).mean())
 
     @property
     def is_finite(self):
@@ -74,7 +58,7 @@ def layer_outputs(model, x, training=False):
 
 def _call(model, x, training):
     leaves = _leaves(model)
-    if keras.backend.backend() == "jax" and len(leaves) > MANY_LAYERS:
+    if backend.is_faster_in_one_piece(len(leaves)):
         try:
             return _call_in_one_piece(model, leaves, x, training)
         except Exception:  # what it does depends on values, or it hides calls in loops

@@ -107,10 +107,20 @@ class Skill(NamedTuple):
 
     @property
     def skill(self):
-        """`1 - loss / constant_loss`: 1 is perfect, 0 is no better than a constant."""
-        if not self.constant_loss:
+        """`1 - loss / constant_loss`: 1 is perfect, 0 no better; NaN of one class."""
+        if not self.constant_loss or self.has_one_class:
             return float("nan")
         return 1 - self.loss / self.constant_loss
+
+    @property
+    def is_lost(self):
+        """Whether the loss is more than twice that of the best constant."""
+        return self.skill < -1
+
+    @property
+    def has_one_class(self):
+        """Whether the samples have one class, so that scores of them say nothing."""
+        return self.kind == "classes" and self.classes_present < 2
 
     @property
     def never_predicted(self):

@@ -3,23 +3,21 @@
 import importlib
 import pkgutil
 
-import keras
-
 from keras_trainfix.diagnosis import checks
 from keras_trainfix.diagnosis.activity import unchanged
 from keras_trainfix.diagnosis.finding import Diagnosis
-from keras_trainfix.diagnosis.layer_kinds import is_relu
+from keras_trainfix.diagnosis.layer_kinds import worst_dead_share
 from keras_trainfix.diagnosis.plots import dead_shares, output_summary
 from keras_trainfix.diagnosis.probe import CallError, Look
 from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.trial import try_steps
 from keras_trainfix.diagnosis.variation import inputs_vary, is_finite, varies
+from keras_trainfix.models.clone import cloned
 
 for _module in pkgutil.iter_modules(checks.__path__):
     importlib.import_module(f"{checks.__name__}.{_module.name}")
 
-LOST = -1.0  # skill: the loss is twice that of the best constant
 # What can be said of samples that the model cannot be called on.
 OF_INPUTS = ("KTF102", "KTF103", "KTF128")
 
@@ -135,11 +133,10 @@ def has_ended(look):
     """
     if not look.iterations or not inputs_vary(look):
         return False
-    skills = [probe.skill.skill for probe in look.probes() if probe.skill is not None]
-    if any(skill < LOST for skill in skills):
+    skills = [probe.skill for probe in look.probes() if probe.skill is not None]
+    if any(skill.is_lost for skill in skills) or worst_dead_share(look.layers) == 1:
         return True
-    dead = any(is_relu(o.layer) and o.dead_share == 1 for o in look.layers)
-    return dead or not any(
+    return not any(
         is_finite(prediction) and varies(prediction) for prediction in look.predictions
     )
 
@@ -148,6 +145,6 @@ def new_weights(model):
     """Initial weights as the model would have them anew, or None."""
     with unchanged(model):
         try:
-            return keras.models.clone_model(model).get_weights()
+            return cloned(model).get_weights()
         except Exception:  # a subclassed model, or a layer without a configuration
             return None

@@ -125,6 +125,43 @@ class Diagnosis:
             "skipped": self.skipped,
         }
 
+    def fixed(self, model):
+        """A corrected copy of the model, for faults that a program can mend.
+
+        These are: a wrong last activation, `from_logits`, a loss that does not fit the
+        head or the labels, batch normalization that trains and predicts differently
+        (frozen), layers that are frozen by mistake, a stale `compile`, a learning rate
+        for which the trial found a better one. What else was found stays.
+
+        Args:
+            model: The `keras.Model` of the diagnosis, functional or sequential. It
+                stays as it is.
+
+        Returns:
+            A `keras.Model`, compiled where `model` is. It has the same weights, or
+            initial ones where too high a learning rate has ruined these.
+
+        Raises:
+            ValueError: If nothing that was found can be mended so, or if the model
+                cannot be copied.
+
+        Example:
+
+        >>> from keras_trainfix import diagnose
+        >>> model = keras.Sequential(
+        ...     [keras.Input((4,)), keras.layers.Dense(1, activation="softmax")]
+        ... )
+        >>> model.compile("adam", "binary_crossentropy")
+        >>> x = np.random.default_rng(0).normal(size=(64, 4))
+        >>> diagnosis = diagnose(model, x, x[:, 0] > 0, fit=False)
+        >>> diagnosis.fixed(model).layers[-1].activation.__name__
+        fixed: softmax of 'dense' -> sigmoid, compiled anew.
+        'sigmoid'
+        """
+        from keras_trainfix.diagnosis.repair import fixed_copy  # imports Finding
+
+        return fixed_copy(self, model)
+
     def raise_for_errors(self):
         """Raises `DiagnosisError` if a finding is an error; returns the diagnosis."""
         if any(finding.severity == "error" for finding in self.findings):

@@ -32,6 +32,16 @@ def units_of(layer, values):
     return values.reshape(-1, values.shape[-1])
 
 
+def dead_share(output):
+    """Share of the units of a `LayerOutput` that are 0 for all samples and places."""
+    return float((units_of(*output) == 0).all(0).mean())
+
+
+def worst_dead_share(outputs):
+    """The share of dead units in the worst of the ReLU layers; 0 without one."""
+    return max((dead_share(one) for one in outputs if is_relu(one.layer)), default=0.0)
+
+
 def kernel_columns(layer):
     """The kernel of a layer of `DENSE_OR_CONV` as `(inputs, units)`."""
     kernel = to_numpy(layer.kernel).astype("float64")

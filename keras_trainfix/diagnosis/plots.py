@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_trainfix.diagnosis.baselines import best_constant, read
-from keras_trainfix.diagnosis.head import activation_of
+from keras_trainfix.diagnosis.layer_kinds import dead_share, is_relu
 
 MOST_POINTS = 256
 MOST_CLASSES = 10  # in a picture
@@ -69,14 +69,11 @@ def dead_shares(layers):
         Dict of the name of each layer to the share of its units that are 0 for every
         sample; of the last call, where a layer is shared.
     """
-    shares = {}
-    for layer, values in layers:
-        if activation_of(layer) == "relu" and values.ndim > 1:
-            is_first = getattr(layer, "data_format", None) == "channels_first"
-            axis = 1 if is_first and values.ndim > 2 else values.ndim - 1
-            others = tuple(i for i in range(values.ndim) if i != axis)
-            shares[layer.name] = float((values == 0).all(others).mean())
-    return shares
+    return {
+        output.layer.name: dead_share(output)
+        for output in layers
+        if is_relu(output.layer) and output.values.ndim > 1
+    }
 
 
 def draw(outputs, shares):

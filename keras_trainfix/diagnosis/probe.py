@@ -10,15 +10,14 @@ from keras_trainfix.backend import to_numpy
 from keras_trainfix.diagnosis.activity import as_numpy, layer_outputs
 from keras_trainfix.diagnosis.baselines import skill
 from keras_trainfix.diagnosis.head import find_head
+from keras_trainfix.diagnosis.layer_kinds import worst_dead_share
 from keras_trainfix.diagnosis.loss_facts import loss_facts, losses_of
-from keras_trainfix.diagnosis.sample import MOST, take
+from keras_trainfix.diagnosis.sample import MOST, numbers_of, take
 from keras_trainfix.diagnosis.signal import signal
 from keras_trainfix.diagnosis.task import infer_task, label_form
 
-MOST_NUMBERS = 2**22  # of the inputs: fewer samples of large images
-
-
-MOST_WEIGHTS = 2**22  # of which a copy is kept
+MOST_NUMBERS = 2**22  # of the inputs: fewer samples of large images,
+FEWEST = 8  # and no less than these
 
 
 class CallError(ValueError):
@@ -41,7 +40,7 @@ class Look:
         x: Inputs, or all data, as `take` has them.
         y: Targets, if `x` are arrays.
         sample_weight: Weights, if `x` are arrays.
-        previous: An earlier `Look` at the model, to compare with.
+        previous: An earlier `Look` at the same samples, to compare with.
 
     Attributes:
         model: The model.
@@ -60,14 +59,15 @@ class Look:
 
     def __init__(self, model, x, y=None, sample_weight=None, previous=None):
         sample = take(x, y, sample_weight)
-        leaves = keras.tree.flatten(sample.x)
-        numbers = sum(int(np.prod(leaf.shape[1:])) for leaf in leaves)
-        most = max(8, min(MOST, MOST_NUMBERS // max(1, numbers)))
-        if len(leaves[0]) > most:
+        most = max(FEWEST, min(MOST, MOST_NUMBERS // numbers_of(sample.x)))
+        length = len(keras.tree.flatten(sample.x)[0])
+        if length > most:
             sample = take(sample.x, sample.y, sample.sample_weight, most)._replace(
                 ordered=sample.ordered
             )
         self.model, self.sample, self.previous = model, sample, previous
+        if previous is not None:
+            previous.previous = None  # or all of a training would be kept
         self.inputs = _named(sample.x, "input", getattr(model, "input_names", None))
         self.iterations = _iterations(model)
         self.trial = None
@@ -75,7 +75,7 @@ class Look:
             outputs, self.layers = layer_outputs(model, sample.x)
         except Exception as error:
             self.names, self.layers = ["output"], []
-            self.predictions = [np.full((len(leaves[0]), 1), np.nan, "float32")]
+            self.predictions = [np.full((length, 1), np.nan, "float32")]
             raise CallError(self, error) from error
         named = _outputs(model, outputs)
         self.names = list(named)
@@ -97,12 +97,17 @@ class Look:
         return keras.tree.flatten(outputs), called
 
     @functools.cached_property
-    def weights(self):
-        """Dict of the path of each weight to a copy; empty for large models."""
-        variables = self.model.trainable_variables
-        if sum(int(np.prod(v.shape)) for v in variables) > MOST_WEIGHTS:
-            return {}
-        return {variable.path: to_numpy(variable) for variable in variables}
+    def dead_share(self):
+        """The share of dead units in the worst of the ReLU layers."""
+        return worst_dead_share(self.layers)
+
+    @property
+    def died(self):
+        """`(share, steps)`: units of a layer that died since the earlier look."""
+        if self.previous is None:
+            return 0.0, 0
+        steps = self.iterations - self.previous.iterations
+        return max(0.0, self.dead_share - self.previous.dead_share), steps
 
     @functools.cached_property
     def targets(self):
@@ -197,7 +202,9 @@ class Probe:
     @functools.cached_property
     def signal(self):
         """`Signal`, or None where simple learners have nothing to learn from."""
-        return signal(self)
+        earlier = self.look.previous  # inputs and targets were the same
+        known = {} if earlier is None else vars(earlier.probes()[self.index])
+        return known["signal"] if "signal" in known else signal(self)
 
     def skill_of(self, predictions):
         """The `Skill` of other predictions for the same samples, or None."""

@@ -54,6 +54,12 @@ class Check(NamedTuple):
         )
 
 
+def find_check(word):
+    """The `Check` of a code or a name, in capital letters or not; None without one."""
+    word = word.strip().lower()
+    return next((c for c in CHECKS.values() if word in (c.code.lower(), c.name)), None)
+
+
 class Found(NamedTuple):
     """What the function of a check returns; see `found`."""
 

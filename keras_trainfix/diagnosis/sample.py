@@ -57,6 +57,29 @@ def take(x, y=None, sample_weight=None, most=MOST):
     return _of_batches(x, most)
 
 
+def numbers_of(x):
+    """How many numbers a sample of inputs has, one or more."""
+    return max(1, sum(int(np.prod(a.shape[1:])) for a in keras.tree.flatten(x)))
+
+
+def some_of(sample, most):
+    """Up to `most` of some samples, spread over all.
+
+    Args:
+        sample: `Sample`.
+        most: Integer.
+
+    Returns:
+        `Sample`.
+    """
+    return take(as_inputs(sample.x), sample.y, sample.sample_weight, most)
+
+
+def as_inputs(x):
+    """Inputs as no `(x, y)`: a tuple of them is a list."""
+    return list(x) if isinstance(x, tuple) else x
+
+
 def _of_arrays(sample, most):
     parts = [_arrays(part) for part in sample[:3]]
     given = [part for part in parts if part is not None]

@@ -9,7 +9,9 @@ import numpy as np
 
 from keras_trainfix import backend
 from keras_trainfix.diagnosis.activity import unchanged
-from keras_trainfix.diagnosis.layer_kinds import is_relu
+from keras_trainfix.diagnosis.layer_kinds import worst_dead_share
+from keras_trainfix.diagnosis.sample import numbers_of
+from keras_trainfix.models.optimizers import copy_of, rate_of
 
 STEPS = 32  # of each arm
 OVERFIT_STEPS = 96
@@ -112,7 +114,7 @@ class Trial(NamedTuple):
         return (self.start - arm.end) / (abs(self.start) or 1.0)
 
 
-def try_steps(look, weights=None, factors=FACTORS, seconds=SECONDS):
+def try_steps(look, weights=None, factors=FACTORS, seconds=SECONDS, show_progress=True):
     """Makes a few steps at several learning rates, and puts everything back.
 
     Args:
@@ -121,6 +123,7 @@ def try_steps(look, weights=None, factors=FACTORS, seconds=SECONDS):
             the present ones: those of a model before training.
         factors: Factors of the learning rate that is compiled.
         seconds: About how long it may take.
+        show_progress: Whether to show a bar where it takes more than a moment.
 
     Returns:
         `Trial`.
@@ -140,7 +143,7 @@ def try_steps(look, weights=None, factors=FACTORS, seconds=SECONDS):
         if weights is not None:
             model.set_weights(weights)
         is_fresh = weights is not None or not look.iterations
-        return _Runner(look, is_fresh, seconds).run(factors)
+        return _Runner(look, is_fresh, seconds, show_progress).run(factors)
 
 
 def _check(model):
@@ -153,14 +156,13 @@ def _check(model):
 
 
 class _Runner:
-    def __init__(self, look, is_fresh, seconds):
+    def __init__(self, look, is_fresh, seconds, show_progress):
         self.look, self.model, self.is_fresh = look, look.model, is_fresh
         self.deadline = time.monotonic() + seconds
         self.sample = look.sample
-        leaves = keras.tree.flatten(self.sample.x)
-        self.length = len(leaves[0])
-        numbers = sum(int(np.prod(leaf.shape[1:])) for leaf in leaves)
-        self.batch = min(self.length, 8 if numbers > LARGE else BATCH)
+        self.length = len(keras.tree.flatten(self.sample.x)[0])
+        is_large = numbers_of(self.sample.x) > LARGE
+        self.batch = min(self.length, 8 if is_large else BATCH)
         order = np.random.default_rng(0).permutation(self.length)
         self.batches = [
             order[i : i + self.batch]
@@ -173,13 +175,13 @@ class _Runner:
         )
         few_layers = len(self.model.layers) < MANY_LAYERS
         self.step = backend.training_step(self.model, self.optimizer, few_layers)
-        self.rate = _rate(self.optimizer)
+        self.rate = rate_of(self.optimizer)
         # What an arm starts from: optimizers keep averages and numbers of steps.
         self.variables = [*self.model.variables, *self.optimizer.variables]
         self.before = [backend.to_numpy(variable) for variable in self.variables]
         self.loss_scale = getattr(self.optimizer, "dynamic_scale", 1.0)
         self.loss_scale = float(backend.to_numpy(self.loss_scale))
-        self.progress = _Progress()
+        self.progress = _Progress(show_progress)
 
     def run(self, factors):
         penalty = _penalty(self.model)
@@ -269,8 +271,7 @@ class _Runner:
         predictions, dead = [], 0.0
         if np.isfinite(losses[-1]) and time.monotonic() < self.deadline:
             predictions, layers = self.look.call_in_training()
-            relus = [called for called in layers if is_relu(called.layer)]
-            dead = max((called.dead_share for called in relus), default=0.0)
+            dead = worst_dead_share(layers)
         return Arm(factor, losses, steps, predictions, dead)
 
     def _some(self, chosen):
@@ -304,13 +305,13 @@ class _Runner:
 class _Progress:
     """A progress bar, where it takes more than a moment."""
 
-    def __init__(self):
-        self.bar = None
+    def __init__(self, is_shown):
+        self.bar, self.is_shown = None, is_shown
         self.target, self.done, self.start = 1, 0, time.monotonic()
 
     def add(self):
         self.done += 1
-        if not keras.config.is_interactive_logging_enabled():
+        if not (self.is_shown and keras.config.is_interactive_logging_enabled()):
             return
         if self.bar is None and time.monotonic() - self.start > SHOWN_AFTER:
             self.bar = keras.utils.Progbar(self.target, interval=0.5, unit_name="step")
@@ -322,24 +323,6 @@ class _Progress:
             self.bar.update(self.target, finalize=True)
 
 
-def copy_of(optimizer, variables, with_state):
-    """A copy of an optimizer, with the present learning rate."""
-    config = optimizer.get_config()
-    inner = getattr(optimizer, "inner_optimizer", None)
-    if inner is not None:
-        copy = type(optimizer)(copy_of(inner, variables, with_state))
-    else:
-        copy = type(optimizer).from_config({**config, "learning_rate": 0.5})
-        copy.learning_rate = _rate(optimizer)
-    copy.build(variables)
-    old, new = _state(optimizer), _state(copy)
-    if with_state and len(old) == len(new):
-        for variable, value in zip(new, old, strict=True):
-            if variable.shape == value.shape:
-                variable.assign(backend.to_numpy(value))
-    return copy
-
-
 def _first_of_last(steps):
     """From this step on the losses of an arm tell where it ends."""
     return steps * 2 // 3
@@ -348,15 +331,6 @@ def _first_of_last(steps):
 def _is_still(arms, start):
     """Whether no arm has changed the loss."""
     return all(abs(arm.end - start) < CHANGES * abs(start) for arm in arms.values())
-
-
-def _rate(optimizer):
-    return float(backend.to_numpy(optimizer.learning_rate))
-
-
-def _state(optimizer):
-    """The variables without the learning rate, which a schedule has not."""
-    return [v for v in optimizer.variables if v.path.split("/")[-1] != "learning_rate"]
 
 
 def _tensor(array):

@@ -11,7 +11,8 @@ from keras.optimizers import schedules
 import keras_trainfix as kt
 from keras_trainfix.callbacks import remedies
 from keras_trainfix.callbacks.collapse_detector import CollapseWarning
-from keras_trainfix.callbacks.remedies import ScaledSchedule, rate_of
+from keras_trainfix.callbacks.remedies import ScaledSchedule
+from keras_trainfix.models.optimizers import rate_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(256, 4)).astype("float32")

@@ -110,7 +110,7 @@ def dead_relu(probe):
     end = ": no signal and no gradient gets past it" if is_end else ""
     return found(
         f"{what} 0 for all {samples} samples{end}.",
-        "x = (x - x.mean(axis=0)) / x.std(axis=0)\n"
+        "x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-7)\n"
         "keras.layers.LeakyReLU()  # in place of the ReLU, and weights made anew\n"
         'model.compile(keras.optimizers.Adam(1e-4, clipnorm=1.0), "...")',
         severity="error" if is_end else "warning",
@@ -187,7 +187,7 @@ def saturated_units(probe):
                 f"{share.mean():.0%} of the outputs of the {activation_of(layer)} "
                 f"layer '{layer.name}' are within {NEAR_BOUND} of a bound, where its "
                 "slope is nearly 0.",
-                "x = (x - x.mean(axis=0)) / x.std(axis=0)\n"
+                "x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-7)\n"
                 f"# or a LayerNormalization() before '{layer.name}', or a relu in its "
                 "place",
                 saturated_share=float(share.mean()),

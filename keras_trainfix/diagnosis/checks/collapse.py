@@ -6,14 +6,13 @@ They are symptoms: what the causes are, the other families say.
 import keras
 import numpy as np
 
-from keras_trainfix.diagnosis.baselines import constant_masks, skill
+from keras_trainfix.diagnosis.baselines import constant_masks
 from keras_trainfix.diagnosis.registry import check, found
 
 TRAINED = 20  # steps after which one answer for all is a symptom
 LONG = 200  # steps after which a lack of skill is
 VERY_LONG = 500
 SOON = 50  # steps after which a classifier is no longer surely wrong
-LOST = -1.0  # skill: the loss is twice that of the best constant
 OPPOSITE = 0.4  # area under the curve
 CONSTANT = 0.01  # of the standard deviation of the targets
 NO_FIT = 0.05  # coefficient of determination
@@ -106,7 +105,7 @@ def constant_prediction(probe):
         )
     return found(
         f"{what}: one answer for every sample.",
-        LOOK_UP + "x = (x - x.mean(axis=0)) / x.std(axis=0)\n"
+        LOOK_UP + "x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-7)\n"
         'model.compile(keras.optimizers.Adam(1e-4), "mse")  # from new weights',
         **evidence,
     )
@@ -180,7 +179,7 @@ def one_class_prediction(probe):
         f"After {steps} steps all {seen.samples} answers are class {only}, which is "
         f"{seen.present[only]:.0%} of the labels, and the scores do not tell the "
         f"classes apart ({_areas(seen)}).",
-        LOOK_UP + "x = (x - x.mean(axis=0)) / x.std(axis=0)\n"
+        LOOK_UP + "x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-7)\n"
         'model.compile(keras.optimizers.Adam(1e-4), "...")  # from new weights',
         predicted_class=only,
         label_share=seen.present[only],
@@ -461,7 +460,7 @@ def _seen(probe, least):
     steps = probe.iterations
     if steps < least or len(probe.predictions) < FEW:
         return steps, None
-    return steps, skill(probe)
+    return steps, probe.skill
 
 
 def _one_class(seen, steps):
@@ -493,7 +492,7 @@ def _is_lost(probe, seen):
     kind = keras.layers.BatchNormalization
     by_batch = any(isinstance(output.layer, kind) for output in probe.layers)
     is_sure = seen.kind == "classes" and len(seen.classes_predicted) > 1
-    return is_sure and seen.skill < LOST and not by_batch
+    return is_sure and seen.is_lost and not by_batch
 
 
 def _second(seen):

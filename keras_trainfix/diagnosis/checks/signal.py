@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 
-from keras_trainfix.diagnosis.baselines import skill
 from keras_trainfix.diagnosis.registry import check, found
 
 TRAINED = 200  # steps after which a model has had its chance
@@ -83,7 +82,7 @@ def no_signal(probe):
     seen = probe.signal
     if seen is None or not seen.is_absent:
         return None
-    steps, own = probe.iterations, skill(probe)
+    steps, own = probe.iterations, probe.skill
     evidence = _evidence(seen) | {
         "strength": seen.strength,
         "power": seen.power,
@@ -183,7 +182,7 @@ def linear_is_enough(probe):
     if seen is None or not seen.is_seen:
         return None
     linear, steps = seen.linear, probe.iterations
-    own = skill(probe) if steps >= TRAINED else None
+    own = probe.skill if steps >= TRAINED else None
     is_solved = _is_solved(seen)
     if not is_solved and not _beats(seen, own):
         return None

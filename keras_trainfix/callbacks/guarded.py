@@ -1,0 +1,34 @@
+"""Callbacks whose own errors never end a training."""
+
+import warnings
+
+import keras
+
+
+class GuardedCallback(keras.callbacks.Callback):
+    """Runs its parts by `_safely`: an error in one ends it with one warning.
+
+    A subclass says in its warning what no longer happens, of which category the warning
+    is, and which errors are the user's to see.
+    """
+
+    _what_ends = "The callback does no more."
+    _category: type[Warning] = UserWarning
+    _meant: tuple[type[Exception], ...] = ()
+
+    def __init__(self):
+        super().__init__()
+        self._is_off = False
+
+    def _safely(self, work):
+        if self._is_off:
+            return
+        try:
+            _ = self.model  # on JAX this brings its weights up to date
+            work()
+        except self._meant:
+            raise
+        except Exception as error:
+            self._is_off = True
+            message = f"{self._what_ends} {type(error).__name__}: {error}"
+            warnings.warn(message, self._category, stacklevel=3)
