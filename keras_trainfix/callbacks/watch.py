@@ -28,7 +28,6 @@ DYING = 0.8  # share of the units of a layer that are dead,
 DIED = 0.3  # and by how much it has grown
 WORSE = 10  # times the loss of the beginning is lost
 ENDED_FACTORS = (1.0, 0.1, 0.01, 1e-4)  # of the rate that ended a model
-NEARLY = 0.1  # of the loss, by which a gain is not better than another
 TRIAL_SECONDS = 8.0
 # What is a collapse, and not only a reason for one.
 SYMPTOMS = ("KTF409", "KTF501", "KTF502", "KTF503", "KTF505")
@@ -162,11 +161,10 @@ class Watch:
         trial = self.trial
         if trial is None:
             return None
+        best = trial.best_lower()
+        if best is not None:
+            return trial.rate * best
         gains = {f: trial.gain(f) for f in trial.arms if f < 1}
-        best = max(gains.values(), default=np.nan)
-        if best > 0:
-            good = [f for f, gain in gains.items() if gain > best - NEARLY]
-            return trial.rate * max(good)
         did_harm = gains and all(gain <= 0 for gain in gains.values())
         return trial.rate * min(gains) / 10 if did_harm else None
 

@@ -125,6 +125,12 @@ class Look:
             )
         return leaves
 
+    @property
+    def least_skill(self):
+        """The least skill of all outputs; infinite where none can be judged."""
+        seen = [probe.skill.skill for probe in self.probes() if probe.skill is not None]
+        return float(min(filter(np.isfinite, seen), default=np.inf))
+
     def probes(self):
         """A `Probe` of each output."""
         return self._probes

@@ -24,8 +24,10 @@ MANY_LAYERS = 80  # of which TensorFlow takes longer to compile than a few steps
 FACTORS = (1.0, 0.1, 100.0, 0.01, 10.0)  # of the learning rate, the most telling first
 MUCH_LARGER = 1e4  # tried where none of these changes anything
 CHANGES = 0.1  # of the loss
+BLIND = 0.02  # standard deviation of predictions, of that of the targets
 ARMS = 3  # there has to be time for: the first of the factors
 FEWEST_STEPS = 6  # of an arm of a slow model
+NEARLY = 0.1  # of the loss, by which a gain is not better than another
 
 
 class Gradient(NamedTuple):
@@ -113,6 +115,13 @@ class Trial(NamedTuple):
             return float("nan")
         return (self.start - arm.end) / (abs(self.start) or 1.0)
 
+    def best_lower(self):
+        """The highest factor below 1 that does about as well as the best; or None."""
+        gains = {factor: self.gain(factor) for factor in self.arms if factor < 1}
+        good = {factor: gain for factor, gain in gains.items() if gain > 0}
+        least = max(good.values(), default=0.0) - NEARLY
+        return max((f for f, gain in good.items() if gain > least), default=None)
+
 
 def try_steps(look, weights=None, factors=FACTORS, seconds=SECONDS, show_progress=True):
     """Makes a few steps at several learning rates, and puts everything back.
@@ -144,6 +153,14 @@ def try_steps(look, weights=None, factors=FACTORS, seconds=SECONDS, show_progres
             model.set_weights(weights)
         is_fresh = weights is not None or not look.iterations
         return _Runner(look, is_fresh, seconds, show_progress).run(factors)
+
+
+def is_constant_after(probe, arm):
+    """Whether the predictions after an `Arm` are the same for all samples."""
+    pairs = zip(probe.look.probes(), arm.predictions, strict=False)
+    seen = [other.skill_of(predictions) for other, predictions in pairs]
+    ratios = [one.std_ratio for one in seen if one is not None]
+    return bool(ratios) and max(ratios) < BLIND
 
 
 def _check(model):

@@ -1,0 +1,232 @@
+"""Checks of signals that fade or grow on their way through the layers."""
+
+import numpy as np
+
+from keras_trainfix.diagnosis.layer_kinds import DENSE_OR_CONV
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.trial import is_constant_after
+from keras_trainfix.diagnosis.variation import inputs_vary
+
+VANISHED = 1e-3  # gradient of the first layer, of that of the last
+LOST = 1e-6  # of what differs between samples, of that in the first layer
+UNLEARNED = 0.3  # of the loss that is left of a batch of 8 samples
+GROWN = 200  # times the inputs
+OVERSHOT = 30  # times the targets
+SCALED = 30  # root mean square of inputs that are not the reason
+MOST_NUMBERS = 2**20
+
+
+@check("KTF405", "vanishing-signal", severity="error", per_output=False)
+def vanishing_signal(probe):
+    """The gradient has all but vanished before it reaches the first layers.
+
+    ## What you see
+    The loss falls to that of the best constant, `ln(classes)` or the variance of the
+    targets, and stays; the first layers keep their initial weights.
+
+    ## Why it happens
+    The gradient of a layer is multiplied with the slopes of all layers behind it. That
+    of a sigmoid is at most 0.25, so that ten of them leave a millionth. The same way
+    the differences between samples get lost on their way to the head.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            *[keras.layers.Dense(16, "sigmoid") for _ in range(12)],
+            keras.layers.Dense(1),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.001), "mse")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = x[:, :1]
+    ```
+
+    ## Fix
+    ReLU with "he_normal", fewer layers, residual connections, or normalization.
+
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            *[
+                keras.layers.Dense(16, "relu", kernel_initializer="he_normal")
+                for _ in range(4)
+            ],
+            keras.layers.Dense(1),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.001), "mse")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = x[:, :1]
+    ```
+
+    ## When this is not the cause
+    First layers often have a smaller gradient than the last; only where no learning
+    rate learns eight samples either is that a finding.
+
+    ## References
+    [Glorot and Bengio, 2010](https://proceedings.mlr.press/v9/glorot10a.html)
+    """
+    trial = probe.trial
+    if trial is None or not inputs_vary(probe.look):
+        return None
+    kernels = [g for g in trial.gradients if g.is_kernel]
+    if len(kernels) < 3 or not kernels[-1].size:
+        return None
+    ratio = kernels[0].size / kernels[-1].size
+    spread = _spread_left(probe)
+    is_blind = spread < LOST and is_constant_after(probe, trial.arms[1.0])
+    vanishes = min(ratio, spread) < VANISHED and _learns_nothing(probe)
+    if trial.overfit is None or not (is_blind or vanishes):
+        return None
+    left = trial.overfit.losses[-1] / trial.overfit.losses[0]
+    return found(
+        f"The gradient of the first layer, '{kernels[0].layer}', is {ratio:.1e} of "
+        f"that of the last, '{kernels[-1].layer}', {len(kernels)} layers on, and what "
+        f"differs between samples shrinks to {spread:.1e} on the way. {trial.steps} "
+        f"steps do not change that; of the loss of 8 samples {left:.0%} are left after "
+        f"{len(trial.overfit.losses)}.",
+        'keras.layers.Dense(..., activation="relu", kernel_initializer="he_normal")\n'
+        "# and keras.layers.LayerNormalization() between layers, or fewer of them",
+        gradient_ratio=ratio,
+        spread_left=spread,
+        layers=len(kernels),
+        first_gradient=kernels[0].size,
+        last_gradient=kernels[-1].size,
+    )
+
+
+@check("KTF406", "exploding-signal", severity="warning", per_output=False)
+def exploding_signal(probe):
+    """Numbers grow from layer to layer, far beyond inputs and targets.
+
+    ## What you see
+    The first loss is a thousand times that of a constant, or NaN; then it falls for
+    many epochs, and the model has learned nothing but to shrink its weights.
+
+    ## Why it happens
+    Each layer multiplies the size of its inputs by the size of its weights times the
+    root of their number. With initial weights of standard deviation 1 in place of
+    `1 / sqrt(inputs)` a few layers make thousands.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    large = keras.initializers.RandomNormal(stddev=1.0)
+    model = keras.Sequential(
+        [
+            keras.Input((16,)),
+            keras.layers.Dense(256, "relu", kernel_initializer=large),
+            keras.layers.Dense(256, "relu", kernel_initializer=large),
+            keras.layers.Dense(1, kernel_initializer=large),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.001), "mse")
+    x = np.random.default_rng(0).normal(size=(128, 16)).astype("float32")
+    y = x[:, :1]
+    ```
+
+    ## Fix
+    The default initialiser, or "he_normal" before a ReLU; normalization layers in deep
+    nets; `clipnorm` for recurrent ones.
+
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((16,)),
+            keras.layers.Dense(256, "relu", kernel_initializer="he_normal"),
+            keras.layers.Dense(256, "relu", kernel_initializer="he_normal"),
+            keras.layers.Dense(1),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.001), "mse")
+    x = np.random.default_rng(0).normal(size=(128, 16)).astype("float32")
+    y = x[:, :1]
+    ```
+
+    ## When this is not the cause
+    Inputs on a large scale give large numbers in every layer: that is another finding,
+    and has another repair.
+
+    ## References
+    [He et al., 2015](https://arxiv.org/abs/1502.01852)
+    """
+    look = probe.look
+    sizes = [
+        (output.layer.name, _size(output.values))
+        for output in probe.layers
+        if output.layer.weights and output.values.dtype.kind == "f"
+    ]
+    inputs = [_size(v) for v in probe.inputs.values() if v.dtype.kind == "f"]
+    sizes = [(name, size) for name, size in sizes if np.isfinite(size)]
+    if len(sizes) < 2 or probe.iterations or max(inputs, default=0) > SCALED:
+        return None
+    growth = max(size for _, size in sizes) / max(1.0, *inputs, 1.0)
+    worst = max(sizes, key=lambda item: item[1])[0]
+    overshoot = 0.0
+    for other in look.probes():
+        if other.task == "regression" and other.skill is not None:
+            spread = _size(np.asarray(other.targets, "float64")) or 1.0
+            overshoot = max(overshoot, _size(other.predictions) / spread)
+    if growth < GROWN and overshoot < OVERSHOT:
+        return None
+    return found(
+        f"From inputs of size {max(inputs, default=1.0):.3g} the layers make numbers "
+        f"{growth:.3g} times as large (layer '{worst}')"
+        + (f", and predictions {overshoot:.3g} times the targets" if overshoot else "")
+        + ", before any training.",
+        'keras.layers.Dense(..., kernel_initializer="he_normal")  # or the default\n'
+        "# and keras.layers.LayerNormalization() between layers",
+        growth=growth,
+        overshoot=overshoot,
+        layers=len(sizes),
+    )
+
+
+def _spread_left(probe):
+    """How much varies in the last hidden layer, of what varies in the first.
+
+    Before training: later it is dead units, mostly, that end it.
+    """
+    if probe.iterations:
+        return 1.0
+    hidden = [
+        float(output.values.astype("float64").std(0).mean())
+        for output in probe.layers
+        if isinstance(output.layer, DENSE_OR_CONV) and output.is_finite
+    ][:-1]
+    return hidden[-1] / hidden[0] if len(hidden) > 1 and hidden[0] else 1.0
+
+
+def _learns_nothing(probe):
+    """Whether no arm comes to tell samples apart, and 8 samples are not learned."""
+    trial = probe.trial
+    if trial.overfit is None or not np.isfinite(trial.overfit.losses).all():
+        return False
+    if trial.overfit.losses[-1] < UNLEARNED * trial.overfit.losses[0]:
+        return False
+    tried = [arm for arm in trial.arms.values() if arm.predictions]
+    return bool(tried) and all(is_constant_after(probe, arm) for arm in tried)
+
+
+def _size(values):
+    """Root mean square; of the first samples where they are large."""
+    most = max(1, MOST_NUMBERS // max(1, values[:1].size))
+    return float(np.sqrt(np.mean(np.square(values[:most].astype("float64")))))
