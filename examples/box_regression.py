@@ -1,0 +1,212 @@
+"""A net that shall find a box in an image, and answers with the middle of the image.
+
+`02_box_regression.ipynb` measures with it which remedies help. The net, the optimizer,
+the loss and the number of images are those of a question that was asked in public; the
+size of the images is ours: 16x16, for a CPU.
+"""
+
+import os
+import time
+from typing import NamedTuple
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from keras import layers
+
+SHORT = os.environ.get("KERAS_TRAINFIX_SHORT") == "1"
+TRAIN, VALIDATION, EPOCHS = (512, 200, 1) if SHORT else (10_000, 2_000, 2)
+SIZE, BOX, BATCH_SIZE = 16, 4, 128
+ROOM = SIZE - BOX  # pixels that a box can be moved by
+
+
+class Run(NamedTuple):
+    """A training: the model, its predictions from -1 to 1, and numbers of each epoch.
+
+    `losses` are of training, the others of validation. `errors` are the mean distance
+    between the predicted box and the true one, in pixels.
+    """
+
+    model: keras.Model
+    predictions: np.ndarray
+    losses: list
+    validation_losses: list
+    errors: list
+    seconds: float
+
+    @property
+    def collapsed(self):
+        """Whether it is NaN, or the same for all images but for a thousandth."""
+        return not self.predictions.std(axis=0).max() > 1e-3
+
+
+def load_data(seed):
+    """`(x, y), (x_val, y_val)`: white boxes on black, and where they are, -1 to 1."""
+    rng = np.random.default_rng(seed)
+    corners = rng.integers(0, ROOM + 1, (TRAIN + VALIDATION, 2))
+    x = np.zeros((len(corners), SIZE, SIZE, 3), "float32")
+    for image, (row, column) in zip(x, corners, strict=True):
+        image[row : row + BOX, column : column + BOX] = 1
+    y = (2 * corners / ROOM - 1).astype("float32")
+    return (x[:TRAIN], y[:TRAIN]), (x[TRAIN:], y[TRAIN:])
+
+
+def convolutional(filters=(32, 64, 128)):
+    """The net as it was posted."""
+    kernel = {"kernel_size": 5, "strides": 2, "padding": "same", "activation": "relu"}
+    return [
+        *(layers.Conv2D(number, **kernel) for number in filters),
+        layers.Flatten(),
+        layers.Dense(100, activation="relu"),
+        layers.Dense(2),
+    ]
+
+
+def one_sigmoid_layer():
+    return [layers.Flatten(), layers.Dense(100, activation="sigmoid"), layers.Dense(2)]
+
+
+def no_hidden_layer():
+    return [layers.Flatten(), layers.Dense(2)]
+
+
+def up_to_255(x):
+    return 255 * x
+
+
+def standardised(x):
+    """Each image with mean 0 and standard deviation 1."""
+    axes = (1, 2, 3)
+    return (x - x.mean(axes, keepdims=True)) / x.std(axes, keepdims=True)
+
+
+def equalised(x):
+    """Each gray value replaced by the share of pixels of the image up to it."""
+    pixels = x.reshape(len(x), -1)
+    ranks = [np.searchsorted(np.sort(p), p, side="right") for p in pixels]
+    return (np.array(ranks, "float32") / pixels.shape[1]).reshape(x.shape)
+
+
+def pixel_error(predictions, targets):
+    """Mean distance in pixels between boxes at positions from -1 to 1."""
+    return float(np.linalg.norm(predictions - targets, axis=-1).mean() * ROOM / 2)
+
+
+def train(
+    data,
+    seed,
+    *,
+    net=convolutional,
+    adam=None,
+    sgd=None,
+    inputs=None,
+    in_pixels=False,
+    epochs=EPOCHS,
+    stop_if_dead=True,
+    callbacks=(),
+):
+    """Trains a net, with Adam(0.01) if nothing else is said.
+
+    Args:
+        data: What `load_data` returns.
+        seed: Integer, of the weights and the order of the batches.
+        net: Function that returns the layers.
+        adam: Learning rate of Adam.
+        sgd: Learning rate of SGD, in place of Adam.
+        inputs: Function to apply to the images, or None.
+        in_pixels: Boolean: targets from 0 to 12, not from -1 to 1.
+        epochs: Integer.
+        stop_if_dead: Boolean: stop after an epoch that ends with the same answer for
+            every image. Nothing but the last bias has a gradient then.
+        callbacks: Callbacks of Keras.
+
+    Returns:
+        `Run`.
+    """
+    (x, y), (x_val, y_val) = data
+    if inputs is not None:
+        x, x_val = inputs(x), inputs(x_val)
+    scale = ROOM / 2 if in_pixels else 1
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential([keras.Input(x.shape[1:]), *net()])
+    optimizers = keras.optimizers
+    optimizer = optimizers.SGD(sgd) if sgd else optimizers.Adam(adam or 0.01)
+    model.compile(optimizer, "mse")
+
+    validation_losses, errors, predictions = [], [], []
+
+    def validate(epoch, logs):
+        answers = np.asarray(model.predict(x_val, batch_size=500, verbose=0))
+        answers = answers / scale - (1 if in_pixels else 0)
+        validation_losses.append(float(np.square(answers - y_val).mean()))
+        errors.append(pixel_error(answers, y_val))
+        predictions[:] = [answers]
+        if stop_if_dead and not answers.std(axis=0).max() > 1e-6:
+            model.stop_training = True
+
+    start = time.monotonic()
+    history = model.fit(
+        x,
+        scale * (y + 1) if in_pixels else y,
+        batch_size=BATCH_SIZE,
+        epochs=epochs,
+        verbose=0,
+        callbacks=[*callbacks, keras.callbacks.LambdaCallback(on_epoch_end=validate)],
+    ).history
+    seconds = time.monotonic() - start
+    losses = [float(loss) for loss in history["loss"]]
+    return Run(model, predictions[0], losses, validation_losses, errors, seconds)
+
+
+def plot_losses(runs, constant):
+    """Validation loss by epoch, of several runs of several arms.
+
+    Args:
+        runs: Dict of a title to a list of `Run`.
+        constant: Loss of the best constant answer, for a dashed line.
+
+    Returns:
+        The figure.
+    """
+    figure, axes = plt.subplots(figsize=(6, 3.2))
+    for number, (title, arm) in enumerate(runs.items()):
+        for run in arm:
+            epochs = range(1, len(run.losses) + 1)
+            label = title if run is arm[0] else None
+            color = f"C{number}"
+            axes.plot(epochs, run.validation_losses, "o-", color=color, label=label)
+    axes.axhline(constant, color="0.4", ls="--", label="always the mean")
+    axes.set(xlabel="epoch", ylabel="validation loss", yscale="log")
+    axes.set_xticks(range(1, EPOCHS + 1))
+    axes.legend(frameon=False)
+    figure.tight_layout()
+    return figure
+
+
+def plot_answers(runs, data):
+    """Predictions over targets, and boxes on images, a row for each of `runs`.
+
+    Args:
+        runs: Dict of a title to a `Run`.
+        data: What `load_data` returned for it.
+
+    Returns:
+        The figure.
+    """
+    _, (x, y) = data
+    figure, rows = plt.subplots(
+        len(runs), 6, figsize=(10, 2 * len(runs)), squeeze=False
+    )
+    for (title, run), panels in zip(runs.items(), rows, strict=True):
+        panels[0].plot(y[:, 1], run.predictions[:, 1], ".", ms=2)
+        panels[0].plot([-1, 1], [-1, 1], "--", color="0.4", lw=1)
+        panels[0].set(xlabel="true x", ylabel="predicted x", ylim=(-1.3, 1.3))
+        panels[0].set_title(title, fontsize=9)
+        for panel, image, answer in zip(panels[1:], x, run.predictions, strict=False):
+            panel.imshow(image)
+            row, column = (answer + 1) * ROOM / 2 - 0.5
+            box = plt.Rectangle((column, row), BOX, BOX, ec="tab:red", fc="none", lw=2)
+            panel.add_patch(box)
+            panel.axis("off")
+    figure.tight_layout()
+    return figure
