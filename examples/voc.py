@@ -1,0 +1,282 @@
+"""Trains a DeepLab v3+ on Pascal VOC 2012, void borders left out.
+
+    python examples/voc.py VOCdevkit/VOC2012 [--weights none] [--epochs 20]
+
+The way of `03_segmentation_with_void.ipynb`, for a folder that you have: `ImageSets`,
+`JPEGImages` and `SegmentationClass`, with 1,464 images to train on, 1,449 to validate
+and 21 classes. First pyramid and decoder are trained, then statistics of batch
+normalization are made anew and kept, and the whole network is trained. After each step
+it prints the IoU of the classes; `voc/snapshots.png` shows predictions by epoch.
+"""
+
+import argparse
+from pathlib import Path
+
+# First: it prepares the environment of Keras.
+from segmentation_with_void import deeplab_head, tf  # isort: skip
+import keras
+import numpy as np
+from PIL import Image
+
+from keras_trainfix import (
+    MaskedCrossentropy,
+    MaskedSoftDice,
+    MeanIoU,
+    PredictionSnapshots,
+    WeightedSum,
+    freeze_batch_norm,
+    recalibrate_batch_norm,
+)
+
+VOID = 255
+NAMES = [
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+]
+
+
+def find_pairs(folder, split):
+    """Paths of the images and labels of a split.
+
+    Args:
+        folder: The folder `VOC2012`.
+        split: `"train"`, `"val"` or `"trainval"`: a file of `ImageSets/Segmentation`.
+
+    Returns:
+        List of `(image, label)`, both `pathlib.Path`.
+
+    Raises:
+        FileNotFoundError: If the list of names is not there, or a file that it names.
+    """
+    folder = Path(folder)
+    names = folder / "ImageSets" / "Segmentation" / f"{split}.txt"
+    if not names.is_file():
+        raise FileNotFoundError(
+            "The folder must be VOC2012 of Pascal VOC, with ImageSets, JPEGImages and "
+            f"SegmentationClass in it. Received: folder={folder}, in which there is no "
+            f"{names.relative_to(folder)}."
+        )
+    pairs = [
+        (
+            folder / "JPEGImages" / f"{name}.jpg",
+            folder / "SegmentationClass" / f"{name}.png",
+        )
+        for name in names.read_text().split()
+    ]
+    for path in (path for pair in pairs for path in pair):
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"All files that {names.name} names must be there. Received: {path}, "
+                "which is not. Labels are in the archive of the segmentation task."
+            )
+    return pairs
+
+
+def read_label(path):
+    """Class ids `(H, W)` in uint8 of a palette PNG, void 255.
+
+    TensorFlow's decoder would give the colours of the palette, not the ids.
+
+    Raises:
+        ValueError: If the file has no palette, or ids that are no classes.
+    """
+    with Image.open(path) as image:
+        if image.mode != "P":
+            raise ValueError(
+                "A label must be a PNG with a palette, as in SegmentationClass. "
+                f"Received: mode={image.mode!r} in {path}."
+            )
+        label = np.array(image)
+    unknown = np.setdiff1d(label, [*range(len(NAMES)), VOID])
+    if unknown.size:
+        raise ValueError(
+            f"A label must hold 0 to {len(NAMES) - 1}, and {VOID} for void. Received: "
+            f"{unknown.tolist()} in {path}. SegmentationObject holds objects, not "
+            "classes."
+        )
+    return label
+
+
+def read(image_path, label_path):
+    """An image `(H, W, 3)` and its label `(H, W, 1)`, both in uint8."""
+    with Image.open(image_path.decode()) as file:
+        image = np.array(file.convert("RGB"))
+    return image, read_label(label_path.decode())[..., None]
+
+
+def fit_to(size, image, label):
+    """Resizes until the longer side is `size`, and pads the other.
+
+    What is padded is mid-grey in the image and void in the label.
+
+    Returns:
+        Image `(size, size, 3)` in float32 from -1 to 1, label `(size, size, 1)` in
+        float32.
+    """
+    shape = tf.cast(tf.shape(image)[:2], "float32")
+    shape = tf.cast(tf.round(shape * size / tf.reduce_max(shape)), "int32")
+    image = tf.image.resize(image, shape, antialias=True) / 127.5 - 1
+    label = tf.image.resize(label, shape, method="nearest")
+    image = tf.image.resize_with_crop_or_pad(image, size, size)
+    label = tf.image.resize_with_crop_or_pad(
+        tf.cast(label, "float32") - VOID, size, size
+    )
+    return image, label + VOID
+
+
+def augmentation():
+    """A function that flips, turns, moves and zooms images and labels together.
+
+    The layers of Keras move both alike, and take the nearest pixel of a label. What
+    they bring in from outside is `fill_value` in both, so that a label has to be
+    shifted by one for the while: then 0, mid-grey in an image, is void in a label.
+    """
+    outside = {"fill_mode": "constant", "fill_value": 0.0}
+    layers = [
+        keras.layers.RandomFlip("horizontal"),
+        keras.layers.RandomRotation(0.03, **outside),
+        keras.layers.RandomTranslation(0.1, 0.1, **outside),
+        keras.layers.RandomZoom((-0.3, 0.3), **outside),
+    ]
+
+    def augment(images, labels):
+        data = {"images": images, "segmentation_masks": (labels + 1) % (VOID + 1)}
+        for layer in layers:
+            data = layer(data, training=True)
+        return data["images"], (data["segmentation_masks"] + VOID) % (VOID + 1)
+
+    return augment
+
+
+def batches(pairs, size, batch_size, augment=None):
+    """A `tf.data.Dataset` of images and sparse labels; shuffled, if augmented."""
+    paths = [[str(path) for path in part] for part in zip(*pairs, strict=True)]
+    dataset = tf.data.Dataset.from_tensor_slices(tuple(paths))
+    if augment is not None:
+        dataset = dataset.shuffle(len(pairs))
+
+    def load(image_path, label_path):
+        types = ("uint8", "uint8")
+        image, label = tf.numpy_function(read, (image_path, label_path), types)
+        image.set_shape((None, None, 3))
+        label.set_shape((None, None, 1))
+        return fit_to(size, image, label)
+
+    dataset = dataset.map(load, tf.data.AUTOTUNE).batch(batch_size)
+    if augment is not None:
+        dataset = dataset.map(augment)
+    return dataset.map(lambda x, y: (x, tf.cast(y[..., 0], "int32"))).prefetch(2)
+
+
+def deeplab(size, weights="imagenet", alpha=1.0):
+    """DeepLab v3+ on MobileNetV2, and its backbone, which is not trainable."""
+    shape = (size, size, 3)
+    network = keras.applications.MobileNetV2(
+        shape, alpha=alpha, include_top=False, weights=weights
+    )
+    # A quarter and a sixteenth of the size.
+    taps = [network.get_layer(f"block_{number}_add").output for number in (2, 12)]
+    backbone = keras.Model(network.inputs[0], taps, name="backbone")
+    backbone.trainable = False
+    inputs = keras.Input(shape)
+    low, high = backbone(inputs)
+    logits = deeplab_head(low, high, len(NAMES), size, filters=128, rates=(3, 6, 9))
+    return keras.Model(inputs, logits), backbone
+
+
+def train(model, backbone, data, validation, epochs, folder):
+    """The three steps; returns the `MeanIoU` after each, by its name.
+
+    Args:
+        model: `keras.Model`, of `deeplab`.
+        backbone: Its pretrained part.
+        data: Batches to train with.
+        validation: Batches to validate with.
+        epochs: Integer, of the first and of the third step, each.
+        folder: Where to write pictures.
+    """
+    loss = WeightedSum(
+        [MaskedSoftDice(from_logits=True), MaskedCrossentropy(from_logits=True)]
+    )
+    snapshots = PredictionSnapshots(validation, folder=folder, class_names=NAMES)
+    metrics = {}
+
+    def evaluate(name):
+        metrics[name] = MeanIoU(len(NAMES), class_names=NAMES)
+        for images, labels in validation.as_numpy_iterator():
+            metrics[name].update_state(labels, model.predict_on_batch(images))
+        print(f"\n{name}\n{metrics[name].class_table()}", flush=True)
+
+    def fit(learning_rate):
+        model.compile(keras.optimizers.Adam(learning_rate), loss)
+        stop = keras.callbacks.EarlyStopping(
+            patience=7, min_delta=0.01, restore_best_weights=True
+        )
+        model.fit(
+            data,
+            validation_data=validation,
+            epochs=epochs,
+            shuffle=False,  # by Keras: the pipeline does that
+            callbacks=[stop, snapshots],
+            verbose=2,
+        )
+
+    fit(1e-3)
+    evaluate("pyramid and decoder")
+    recalibrate_batch_norm(model, data)
+    evaluate("recalibrated")
+    freeze_batch_norm(model)
+    backbone.trainable = True
+    fit(1e-4)
+    evaluate("whole network")
+    return metrics
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", help="VOC2012 of Pascal VOC")
+    parser.add_argument("--train", default="train", help="a list of ImageSets")
+    parser.add_argument("--validation", default="val", help="a list of ImageSets")
+    parser.add_argument("--size", type=int, default=256, help="a multiple of 16")
+    parser.add_argument("--batch-size", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument(
+        "--weights", default="imagenet", help="imagenet, a file, or none"
+    )
+    parser.add_argument("--alpha", type=float, default=1.0, help="width of MobileNetV2")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output", default="voc", help="folder of the pictures")
+    options = parser.parse_args(arguments)
+    keras.utils.set_random_seed(options.seed)
+    pairs = [
+        find_pairs(options.folder, split)
+        for split in (options.train, options.validation)
+    ]
+    data = batches(pairs[0], options.size, options.batch_size, augmentation())
+    validation = batches(pairs[1], options.size, options.batch_size)
+    weights = None if options.weights == "none" else options.weights
+    model, backbone = deeplab(options.size, weights, options.alpha)
+    return train(model, backbone, data, validation, options.epochs, options.output)
+
+
+if __name__ == "__main__":
+    main()
