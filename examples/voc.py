@@ -146,16 +146,18 @@ def fit_to(size, image, label):
 def augmentation():
     """A function that flips, turns, moves and zooms images and labels together.
 
-    The layers of Keras move both alike, and take the nearest pixel of a label. What
-    they bring in from outside is `fill_value` in both, so that a label has to be
-    shifted by one for the while: then 0, mid-grey in an image, is void in a label.
+    The layers of Keras move both alike. Up to Keras 3.13 they interpolate labels as
+    they do images, which makes classes of the numbers between two others: so both take
+    the nearest pixel. What comes in from outside is `fill_value` in both, so that
+    labels are shifted by one for the while: 0 is then mid-grey in an image, and void in
+    a label.
     """
-    outside = {"fill_mode": "constant", "fill_value": 0.0}
+    how = {"fill_mode": "constant", "fill_value": 0.0, "interpolation": "nearest"}
     layers = [
         keras.layers.RandomFlip("horizontal"),
-        keras.layers.RandomRotation(0.03, **outside),
-        keras.layers.RandomTranslation(0.1, 0.1, **outside),
-        keras.layers.RandomZoom((-0.3, 0.3), **outside),
+        keras.layers.RandomRotation(0.03, **how),
+        keras.layers.RandomTranslation(0.1, 0.1, **how),
+        keras.layers.RandomZoom((-0.3, 0.3), **how),
     ]
 
     def augment(images, labels):

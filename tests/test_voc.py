@@ -171,12 +171,7 @@ def test_images_and_labels_are_augmented_alike():
     assert set(np.unique(labels)) == {0, 1, 15, 255}
     assert (labels != label).mean() > 0.05
     expected = np.select([labels == 0, labels == 15, labels == 1], [-1.0, 0.5, 1.0], 0)
-    # Three layers interpolate the image, one after the other: 5 pixels from borders.
-    inside = np.ones(labels.shape, bool)
-    for shift in np.ndindex(11, 11):
-        inside &= labels == np.roll(labels, np.array(shift) - 5, axis=(1, 2))
-    assert {int(number) for number in labels[inside]} == {0, 1, 15, 255}
-    np.testing.assert_allclose(images[inside], expected[inside], atol=1e-3)
+    np.testing.assert_allclose(images, expected, atol=1e-6)
 
 
 def test_no_augmentation_brings_in_a_class_from_outside():
