@@ -1,8 +1,11 @@
-"""Adds a page for each code of a diagnosis, and the table of all, to the site."""
+"""Adds a page for each code of a diagnosis and each public name, and tables of them."""
 
+import inspect
+
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
-import keras_trainfix.diagnosis.diagnose  # noqa: F401
+import keras_trainfix.diagnosis.diagnose  # fills `CHECKS`
 from keras_trainfix.diagnosis.registry import CHECKS
 
 FAMILIES = {
@@ -19,13 +22,102 @@ What a [diagnosis](../diagnosis.md) can find. An *error* keeps a model from lear
 change. `python -m keras_trainfix explain KTF501` prints a page.
 """
 
+CONFUSION = (
+    "confusion_matrix",
+    "load_confusion_matrix",
+    "merge_state",
+    "class_table",
+    "plot",
+)
+# What a page has beside the public name: its methods, own or inherited, ...
+METHODS = {
+    "CollapseDetector": ["plot"],
+    "Diagnosis": ["ok", "codes", "raise_for_errors", "to_dict"],
+    "Finding": ["to_dict"],
+    "PredictionSnapshots": ["plot"],
+    **dict.fromkeys(["ConfusionMatrix", "DiceScore", "MeanIoU"], CONFUSION),
+    "PixelAccuracy": CONFUSION,
+}
+# ... and what has no public name of its own.
+RELATED = {
+    "Diagnosis": ["diagnosis.finding.DiagnosisError"],
+    "batch_norm_gap": ["models.gap.BatchNormGap", "models.gap.LayerGap"],
+}
+NAMES = {
+    "Find what is wrong": [
+        *("diagnose", "Diagnosis", "Finding"),
+        *("CollapseDetector", "PredictionSnapshots"),
+    ],
+    "Batch normalization": [
+        *("FrozenBatchNorm", "freeze_batch_norm", "unfreeze_batch_norm"),
+        *("recalibrate_batch_norm", "batch_norm_gap"),
+    ],
+    "Losses": [
+        *("MaskedCrossentropy", "masked_crossentropy"),
+        *("MaskedSoftDice", "masked_soft_dice", "MaskedTversky", "masked_tversky"),
+        *("MaskedLovasz", "masked_lovasz"),
+        *("WeightedSum", "class_weights_from_labels"),
+    ],
+    "Metrics": [
+        *("MeanIoU", "DiceScore", "PixelAccuracy", "BoundaryIoU", "boundary_iou"),
+        *("ConfusionMatrix", "confusion_matrix", "iou_from_confusion"),
+        *("dice_from_confusion", "accuracy_from_confusion"),
+        *("class_table", "confusion_table", "save_confusion_plot"),
+        *("MaskedMean", "PredictionSpread", "TargetSpread", "prediction_spread"),
+    ],
+}
+
 
 def on_files(files, config):
     """Called by mkdocs with the files of the site."""
-    pages = {check.code: _page(check) for check in CHECKS.values()}
-    for name, content in {"index": _index(), **pages}.items():
-        files.append(File.generated(config, f"codes/{name}.md", content=content))
+    _check_names()
+    pages = {"codes/index": _index()}
+    pages |= {f"codes/{check.code}": _page(check) for check in CHECKS.values()}
+    pages["api/index"] = _api_index()
+    pages |= {f"api/{name}": _api_page(name) for name in keras_trainfix.__all__}
+    for name, content in pages.items():
+        files.append(File.generated(config, f"{name}.md", content=content))
     return files
+
+
+def _check_names():
+    """Raises if a public name has no place in the documentation, or no docstring."""
+    placed = sorted(name for names in NAMES.values() for name in names)
+    wrong = set(placed) ^ set(keras_trainfix.__all__)
+    if wrong or len(set(placed)) < len(placed):
+        raise PluginError(
+            f"`NAMES` in docs/hooks.py and `keras_trainfix.__all__` differ: {wrong}."
+        )
+    silent = [name for name in placed if not _summary(name)]
+    if silent:
+        raise PluginError(f"There is no docstring for {', '.join(silent)}.")
+
+
+def _summary(name):
+    docstring = getattr(keras_trainfix, name).__doc__ or ""
+    return " ".join(inspect.cleandoc(docstring).partition("\n\n")[0].split())
+
+
+def _api_page(name):
+    options = "    options:\n      heading_level: 1\n"
+    methods = METHODS.get(name)
+    if methods:
+        listed = f"[{', '.join(methods)}]"
+        options += f"      members: {listed}\n      inherited_members: {listed}\n"
+    others = "".join(f"\n::: keras_trainfix.{path}\n" for path in RELATED.get(name, ()))
+    return (
+        f"---\ntitle: {name}\n---\n\n::: keras_trainfix.{name}\n{options}{others}"
+        "\n[All names](index.md)\n"
+    )
+
+
+def _api_index():
+    lines = ["# API\n"]
+    for family, names in NAMES.items():
+        lines += [f"## {family}\n", "| | |", "| --- | --- |"]
+        lines += [f"| [`{name}`]({name}.md) | {_summary(name)} |" for name in names]
+        lines.append("")
+    return "\n".join(lines)
 
 
 def _page(check):

@@ -40,12 +40,6 @@ def test_examples_run(name, monkeypatch):
     assert result.failed == 0
 
 
-def test_every_public_name_has_its_place_in_the_documentation():
-    page = (DOCS / "api.md").read_text()
-    for name in keras_trainfix.__all__:
-        assert f"::: keras_trainfix.{name}\n" in page
-
-
 def test_every_public_name_has_an_example():
     for name in keras_trainfix.__all__:
         docstring = getattr(keras_trainfix, name).__doc__
@@ -70,17 +64,57 @@ def test_the_page_of_a_code(code):
     assert list(snippets.items()) == list(HEADINGS.items())
 
 
-def test_the_site_has_the_page_that_a_finding_links_to():
+@pytest.fixture
+def hooks():
     pytest.importorskip("mkdocs")
+    return runpy.run_path(str(DOCS / "hooks.py"))
+
+
+@pytest.fixture
+def pages(hooks):
+    """Dict of the address of each page that is made to the page."""
     from mkdocs.config import load_config
     from mkdocs.structure.files import Files
 
     config = load_config(str(DOCS.parent / "mkdocs.yml"))
     config.plugins._current_plugin = None  # as mkdocs has it outside of a plugin
-    on_files = runpy.run_path(str(DOCS / "hooks.py"))["on_files"]
-    pages = {page.url: page for page in on_files(Files([]), config)}
+    return {page.url: page for page in hooks["on_files"](Files([]), config)}
+
+
+def test_the_site_has_the_page_that_a_finding_links_to(pages):
     base = DOCUMENTATION.split("/", 3)[3]  # without the site
-    assert pages.keys() == {base, *(f"{base}{code}/" for code in CHECKS)}
+    of_codes = {url for url in pages if url.startswith(base)}
+    assert of_codes == {base, *(f"{base}{code}/" for code in CHECKS)}
     index = pages[base].content_string
     assert all(index.count(f"({code}.md)") == 1 for code in CHECKS)
     assert pages[f"{base}KTF501/"].content_string.startswith("# KTF501 constant")
+
+
+def test_the_site_has_a_page_of_each_public_name(pages):
+    index = pages["api/"].content_string
+    for name in keras_trainfix.__all__:
+        content = pages[f"api/{name}/"].content_string
+        assert f"::: keras_trainfix.{name}\n" in content
+        assert index.count(f"({name}.md)") == 1
+
+
+def test_the_site_is_not_built_without_a_page_of_a_public_name(hooks, monkeypatch):
+    from mkdocs.exceptions import PluginError
+
+    monkeypatch.setattr(keras_trainfix, "__all__", [*keras_trainfix.__all__, "new"])
+    with pytest.raises(PluginError, match="differ: {'new'}"):
+        hooks["on_files"](None, None)
+
+
+def test_the_site_is_not_built_without_a_docstring(hooks, monkeypatch):
+    from mkdocs.exceptions import PluginError
+
+    monkeypatch.setattr(keras_trainfix.diagnose, "__doc__", None)
+    with pytest.raises(PluginError, match="no docstring for diagnose"):
+        hooks["on_files"](None, None)
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = (DOCS.parent / "mkdocs.yml").read_text("utf-8")
+    for page in DOCS.glob("*.md"):
+        assert f": {page.name}\n" in navigation
