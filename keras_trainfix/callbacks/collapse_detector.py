@@ -15,6 +15,7 @@ from keras_trainfix.callbacks.remedies import (
     recalibrate,
     restart,
     set_rate,
+    slower,
 )
 from keras_trainfix.callbacks.samples import (
     MisfitError,
@@ -23,6 +24,8 @@ from keras_trainfix.callbacks.samples import (
 )
 from keras_trainfix.callbacks.watch import (
     ALIVE,
+    HARDLY,
+    SLOWLY,
     TRAINED,
     Watch,
     is_collapse,
@@ -367,6 +370,8 @@ class CollapseDetector(GuardedCallback):
         rate = watch.higher_rate() if self._was_slow else watch.lower_rate()
         case = Case(model, rate, watch.sample.x)
         done = remedy.apply(case)
+        if remedy.apply in (slower, faster):
+            done += self._tune()
         first = self.diagnosis.findings[0]
         self._note(
             f"epoch {self._epoch + 1}, step {self._steps}: {first.code} {first.name}. "
@@ -376,6 +381,14 @@ class CollapseDetector(GuardedCallback):
         self._factor *= self._rate / before if before else 1.0
         self._restarted, self._begun = self._steps, self._epoch + 1
         self._next, self._quiet, self._streak = FIRST, 0, 0
+
+    def _tune(self):
+        """A rate that gets somewhere, after one that is surely not too high."""
+        rate = self._watch.tuned_rate(SLOWLY if self._was_slow else HARDLY)
+        if rate is None:
+            return ""
+        set_rate(self.model, rate)
+        return f", raised to {rate_of(self.model.optimizer):.3g}"
 
     def _weights_for(self, remedy):
         """What to go on from: weights, None for the present ones, and their name."""

@@ -1,6 +1,6 @@
 """A model under observation: cheap glances, and whole looks where one asks for it."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -28,6 +28,8 @@ DYING = 0.8  # share of the units of a layer that are dead,
 DIED = 0.3  # and by how much it has grown
 WORSE = 10  # times the loss of the beginning is lost
 ENDED_FACTORS = (1.0, 0.1, 0.01, 1e-4)  # of the rate that ended a model
+UPWARDS = (1.0, 10.0, 100.0, 1000.0)  # of the rate after a rescue
+HARDLY, SLOWLY = 0.02, 0.16  # of the loss, in the steps of a trial
 TRIAL_SECONDS = 8.0
 # What is a collapse, and not only a reason for one.
 SYMPTOMS = ("KTF409", "KTF501", "KTF502", "KTF503", "KTF505")
@@ -79,7 +81,7 @@ class Watch:
         self.sample = some_of(sample, batch or MOST)
         few = some_of(sample, batch or _number_of_few(sample))
         self.first = Look(model, *few[:3])
-        self._last: Any = None
+        self._last = self.first
         self.beginning = self._glance(
             [probe.skill for probe in self.first.probes()], False, 0
         )
@@ -114,8 +116,7 @@ class Watch:
         """A `Look` at all samples."""
         x, y, sample_weight, _ = self.sample
         look = Look(self.model, x, y, sample_weight, self._last)
-        if self._last is not None:
-            _forget_layers(self._last)
+        _forget_layers(self._last)
         self._last = look
         return look
 
@@ -176,6 +177,23 @@ class Watch:
         gains = [(trial.gain(f), f) for f in trial.arms if trial.gain(f) > 0]
         _, best = max(gains, default=(0.0, 1.0))
         return trial.rate * best if best > 1 else None
+
+    def tuned_rate(self, gain=HARDLY):
+        """A higher rate, if steps at the present one bring less than a gain; or None.
+
+        Where gradients are clipped by now, or a rate was far off, no earlier trial
+        tells how long a step may be.
+        """
+        look = Look(self.model, *self.sample[:3])
+        try:
+            trial = try_steps(look, None, UPWARDS, TRIAL_SECONDS, self.show_progress)
+        except Exception:  # the user's own code
+            return None
+        safe = [f for f, arm in trial.arms.items() if arm.dead < DYING]
+        gains = {f: trial.gain(f) for f in safe if np.isfinite(trial.gain(f))}
+        best = max(gains, key=gains.__getitem__, default=1.0)
+        is_better = best > 1 and gains[best] > gain > gains.get(1.0, 0.0)
+        return trial.rate * best if is_better else None
 
     def _glance(self, seen, broken, steps):
         """The `Glance` of a `Skill` or None for each output."""

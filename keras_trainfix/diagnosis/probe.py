@@ -40,7 +40,7 @@ class Look:
         x: Inputs, or all data, as `take` has them.
         y: Targets, if `x` are arrays.
         sample_weight: Weights, if `x` are arrays.
-        previous: An earlier `Look` at the same samples, to compare with.
+        previous: An earlier `Look` at the model, to compare with.
 
     Attributes:
         model: The model.
@@ -51,6 +51,7 @@ class Look:
         layers: List of `LayerOutput`, in the order of the calls.
         iterations: How many steps the optimizer has made; 0 without one.
         previous: The earlier `Look`, or None.
+        first: The first of a row of looks, or this one.
         trial: `Trial`, or None as long as none was made.
 
     Raises:
@@ -66,7 +67,9 @@ class Look:
                 ordered=sample.ordered
             )
         self.model, self.sample, self.previous = model, sample, previous
+        self.first = self
         if previous is not None:
+            self.first = previous.first
             previous.previous = None  # or all of a training would be kept
         self.inputs = _named(sample.x, "input", getattr(model, "input_names", None))
         self.iterations = _iterations(model)
@@ -103,11 +106,9 @@ class Look:
 
     @property
     def died(self):
-        """`(share, steps)`: units of a layer that died since the earlier look."""
-        if self.previous is None:
-            return 0.0, 0
-        steps = self.iterations - self.previous.iterations
-        return max(0.0, self.dead_share - self.previous.dead_share), steps
+        """`(share, steps)`: units of a layer that died since the first look."""
+        steps = self.iterations - self.first.iterations
+        return max(0.0, self.dead_share - self.first.dead_share), steps
 
     @functools.cached_property
     def targets(self):
@@ -124,6 +125,13 @@ class Look:
                 f"Received: {len(leaves)} arrays."
             )
         return leaves
+
+    def has_samples_of(self, other):
+        """Whether another look is at the same samples."""
+        leaves = [keras.tree.flatten(look.sample[:2]) for look in (self, other)]
+        return len(leaves[0]) == len(leaves[1]) and all(
+            np.array_equal(one, two) for one, two in zip(*leaves, strict=True)
+        )
 
     @property
     def least_skill(self):
@@ -208,9 +216,12 @@ class Probe:
     @functools.cached_property
     def signal(self):
         """`Signal`, or None where simple learners have nothing to learn from."""
-        earlier = self.look.previous  # inputs and targets were the same
-        known = {} if earlier is None else vars(earlier.probes()[self.index])
-        return known["signal"] if "signal" in known else signal(self)
+        earlier = self.look.previous
+        if earlier is not None and earlier.has_samples_of(self.look):
+            known = vars(earlier.probes()[self.index])
+            if "signal" in known:
+                return known["signal"]
+        return signal(self)
 
     def skill_of(self, predictions):
         """The `Skill` of other predictions for the same samples, or None."""

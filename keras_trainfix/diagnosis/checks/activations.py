@@ -108,8 +108,10 @@ def dead_relu(probe):
         else f"{share:.0%} of the {count} ReLU units of layer '{name}' are"
     )
     end = ": no signal and no gradient gets past it" if is_end else ""
+    died, steps = probe.look.died
+    since = f" {died:.0%} of a layer died in the last {steps} steps." if died else ""
     return found(
-        f"{what} 0 for all {samples} samples{end}.",
+        f"{what} 0 for all {samples} samples{end}.{since}",
         "x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-7)\n"
         "keras.layers.LeakyReLU()  # in place of the ReLU, and weights made anew\n"
         'model.compile(keras.optimizers.Adam(1e-4, clipnorm=1.0), "...")',
@@ -118,6 +120,7 @@ def dead_relu(probe):
         units=count,
         dead_layers=len(whole),
         layers=len(shares),
+        died=died,
     )
 
 

@@ -79,11 +79,14 @@ def learning_rate_too_high(probe):
     better = trial.arms[factor]
     # The end alone is luck: one unit that has survived may find its way.
     harm = _mean_difference(trial.arms[1.0], better) / (abs(trial.start) or 1.0)
-    dies = dead >= DIED and better.dead < ALIVE and harm > HARM
+    is_blinded = is_constant_after(probe, trial.arms[1.0])
+    is_spared = better.dead < ALIVE and harm > HARM
+    is_spared |= is_blinded and not is_constant_after(probe, better)
+    dies = dead >= DIED and is_spared
     diverges = gain < DIVERGED
     if not (diverges or dies or (gain < 0 and trial.gain(factor) > LEARNS)):
         return None
-    ends = dies and is_constant_after(probe, trial.arms[1.0])
+    ends = dies and is_blinded
     what = f"the loss goes from {trial.start:.4g} to {trial.arms[1.0].end:.4g}" + (
         f", and {dead:.0%} of the ReLU units of a layer die" if dies else ""
     )
@@ -100,6 +103,7 @@ def learning_rate_too_high(probe):
         end=trial.arms[1.0].end,
         better_end=better.end,
         dead_share=dead,
+        died=probe.look.died[0],
     )
 
 
