@@ -127,6 +127,7 @@ def images(rng):
 
 
 def test_readme(images):
+    pytest.importorskip("matplotlib")
     x, y = images
     names = {"model": normalized_segmenter(), "x": x, "y": y, "x_val": x, "y_val": y}
     with warnings.catch_warnings():
@@ -193,6 +194,7 @@ def test_void_labels(images):
 
 
 def test_segmentation_metrics(images):
+    pytest.importorskip("matplotlib")
     for _ in run(
         "segmentation-metrics",
         model=segmenter(),
