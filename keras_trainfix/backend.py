@@ -502,7 +502,8 @@ def training_step(model, optimizer, graph):
                 loss = loss_of(x, y, sample_weight)
                 scaled = optimizer.scale_loss(loss)
             gradients = tape.gradient(scaled, [v.value for v in variables])
-            optimizer.apply(gradients, variables)
+            if any(gradient is not None for gradient in gradients):
+                optimizer.apply(gradients, variables)
             return loss, gradients
 
         return tf.function(tf_step, autograph=False) if graph else tf_step
@@ -511,6 +512,8 @@ def training_step(model, optimizer, graph):
     def step(x, y, sample_weight):
         with torch.enable_grad():
             loss = loss_of(x, y, sample_weight)
+            if not loss.requires_grad:
+                return loss.detach(), [None] * len(variables)
             gradients = torch.autograd.grad(
                 optimizer.scale_loss(loss),
                 [variable.value for variable in variables],

@@ -11,6 +11,7 @@ from keras_trainfix.backend import to_numpy
 from keras_trainfix.data import inputs, is_arrays, number_of_batches
 
 MOST = 256
+MOST_BAD = 4  # samples with NaN or Inf that are added if none is among the others
 
 
 class Sample(NamedTuple):
@@ -93,6 +94,9 @@ def _of_arrays(sample, most):
     # One of each stretch, not evenly: every second one may be of the same class.
     edges = np.linspace(0, length, min(length, most) + 1).astype(int)
     chosen = np.random.default_rng(0).integers(edges[:-1], edges[1:])
+    bad = _not_finite(parts[:2], length)
+    if len(bad) and not np.isin(bad, chosen).any():
+        chosen[np.searchsorted(edges, bad, "right") - 1] = bad
 
     def some(part):
         if part is None:
@@ -100,6 +104,21 @@ def _of_arrays(sample, most):
         return keras.tree.map_structure(lambda leaf: leaf[chosen], part)
 
     return Sample(*map(some, parts), ordered=True)  # type: ignore[misc]
+
+
+def _not_finite(parts, length):
+    """Numbers of a few samples that hold NaN or Inf, of the whole of the data."""
+    bad = np.zeros(length, bool)
+    for part in parts:
+        for leaf in keras.tree.flatten(part) if part is not None else ():
+            if leaf.dtype.kind != "f":
+                continue
+            with np.errstate(invalid="ignore"):
+                total = leaf.sum(dtype="float64")  # without another array as large
+            if np.isfinite(total):
+                continue
+            bad |= ~np.isfinite(leaf.reshape(length, -1)).all(1)
+    return np.flatnonzero(bad)[:MOST_BAD]
 
 
 def _of_batches(data, most):

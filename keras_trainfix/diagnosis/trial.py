@@ -40,6 +40,7 @@ class Gradient(NamedTuple):
         weight: Root mean square of the weight.
         update: Root mean square of the first step of it.
         decay: Root mean square of the gradient of its regularizer.
+        is_cut: Whether the gradient is 0 in the first step and in the last.
     """
 
     layer: str
@@ -48,6 +49,7 @@ class Gradient(NamedTuple):
     weight: float
     update: float
     decay: float
+    is_cut: bool = False
 
 
 class Arm(NamedTuple):
@@ -262,6 +264,9 @@ class _Runner:
             self.progress.add()
             if not np.isfinite(loss) or time.monotonic() > self.deadline:
                 break
+        last = map(_slope, found)
+        pairs = zip(gradients, last, strict=True)
+        gradients = [one._replace(is_cut=one.size == end == 0) for one, end in pairs]
         return np.array(losses), gradients
 
     def _reset(self, factor):
@@ -309,8 +314,7 @@ class _Runner:
         ):
             old = before[id(variable)].astype("float64")
             new = backend.to_numpy(variable).astype("float64")
-            size = 0.0 if gradient is None else _size(_dense(gradient))
-            size /= self.loss_scale
+            size = _slope(gradient) / self.loss_scale
             name = names.get(id(variable), variable.path)
             decay = _decay(variable, old)
             is_kernel = len(variable.shape) > 1
@@ -358,11 +362,13 @@ def _tensor(array):
     return keras.ops.convert_to_tensor(array)
 
 
-def _dense(gradient):
-    """A gradient as NumPy array; TensorFlow has that of an embedding as some rows."""
-    if type(gradient).__name__ == "IndexedSlices":
+def _slope(gradient):
+    """The size of a gradient; 0 where the loss does not depend on the variable."""
+    if gradient is None:
+        return 0.0
+    if type(gradient).__name__ == "IndexedSlices":  # that of an embedding: some rows
         gradient = gradient.values
-    return backend.to_numpy(gradient).astype("float64")
+    return _size(backend.to_numpy(gradient).astype("float64"))
 
 
 def _size(values):

@@ -20,6 +20,7 @@ CONFIDENTLY_WRONG = -0.5  # skill
 OFTEN = 0.05  # share of the labels
 TELLS_APART = 0.75  # area under the curve
 FEW = 8  # samples
+BLANK, BLANK_STEPS = 1e-4, 100  # of the standard deviation of the targets
 
 LOOK_UP = (
     "from keras_trainfix import diagnose\n"
@@ -85,7 +86,7 @@ def constant_prediction(probe):
     fits = seen.kind == "regression" and seen.r2 >= NO_FIT
     if not seen.std_ratio < CONSTANT or fits:
         return None
-    if seen.ranks and steps < VERY_LONG:
+    if seen.ranks and steps < VERY_LONG and not _is_blank(seen, steps):
         return None
     evidence = {"std_ratio": seen.std_ratio, "r2": seen.r2, "iterations": steps}
     evidence |= {"prediction_mean": float(np.mean(probe.predictions, dtype="float64"))}
@@ -470,10 +471,16 @@ def _one_class(seen, steps):
     if len(seen.classes_predicted) != 1:
         return False
     if seen.std_ratio < CONSTANT:
-        return not seen.ranks or seen.skill < CONFIDENTLY_WRONG
+        blind = not seen.ranks or _is_blank(seen, steps)
+        return blind or seen.skill < CONFIDENTLY_WRONG
     # Scores that vary may come to say something in the first steps. Two of a class are
     # too few to say that scores do not tell them from the others.
     return steps >= LONG and not seen.ranks and _second(seen) >= 3
+
+
+def _is_blank(seen, steps):
+    """Whether predictions are so much the same that their order means nothing."""
+    return steps >= BLANK_STEPS and seen.std_ratio < BLANK
 
 
 def _is_opposite(seen):

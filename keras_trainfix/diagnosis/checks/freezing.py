@@ -156,7 +156,7 @@ def trainable_changed_after_compile(probe):
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a scaled loss
     kept = getattr(optimizer, "_trainable_variables", None)
     is_built = getattr(optimizer, "built", False)
-    if not kept or not is_built or not model.trainable_variables:
+    if kept is None or not is_built or not model.trainable_variables:
         return None
     if type(model).train_step is not keras.Model.train_step:
         return None
@@ -170,7 +170,7 @@ def trainable_changed_after_compile(probe):
     changed = (unfrozen or frozen)[0].path
     return found(
         f"{len(frozen)} variables were frozen and {len(unfrozen)} unfrozen after the "
-        f"optimizer was built for {len(before)} (the first is '{changed}'), without "
+        f"optimizer was built for {len(before)}, '{changed}' among them, without "
         f"`compile`: {effect}.",
         "model.compile(keras.optimizers.Adam(1e-4), ...)  # after `trainable` changed",
         severity=severity,

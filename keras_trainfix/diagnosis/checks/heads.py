@@ -12,6 +12,7 @@ from keras_trainfix.diagnosis.registry import check, found
 
 TAKES_PROBABILITIES = ("binary", "categorical", "sparse", "masked", "region", "sum")
 SURE = 0.05  # share of targets or predictions beyond which nothing is chance
+WRONG_SUM = 0.05  # of probabilities, beyond or below 1
 ROUNDING = 1e-3
 ACCURACIES = (
     "acc",
@@ -403,6 +404,15 @@ def loss_does_not_fit_head(probe):
     if _is_constant_softmax(probe):
         return None
     loss, head = probe.loss, probe.head
+    off = _wrong_axis(probe)
+    if off:
+        return found(
+            "The softmax runs along another axis than that of the classes in the loss: "
+            f"the probabilities of a place sum to {1 + off:.3g}, and not to 1.",
+            "outputs = keras.layers.Softmax(axis=-1)(logits)  # that of the classes",
+            units=head.units,
+            sum=1 + off,
+        )
     faults = label_faults(probe)
     if "KTF206" in faults:
         return None
@@ -538,6 +548,19 @@ def _one_unit(loss, number):
         units=1,
         classes=number,
     )
+
+
+def _wrong_axis(probe):
+    """How far the probabilities of a place are from the sum 1; 0 if all is well."""
+    loss, p = probe.loss, probe.predictions
+    if probe.head.activation != "softmax" or p.ndim < 2 or loss.from_logits:
+        return 0.0
+    if loss.kind not in ("categorical", "sparse", "masked") or not np.isfinite(p).all():
+        return 0.0
+    axis = getattr(loss.loss, "axis", -1)
+    sums = p.sum(axis if isinstance(axis, int) else -1, dtype="float64") - 1
+    worst = float(sums.ravel()[np.abs(sums).argmax()])
+    return worst if abs(worst) > WRONG_SUM and p.shape[-1] > 1 else 0.0
 
 
 def _is_constant_softmax(probe):

@@ -24,6 +24,8 @@ NORMALIZING = tuple(
     )
     if hasattr(keras.layers, name)
 )
+# Of these the ones that do so by a constant, which may be wrong.
+SCALING = (keras.layers.Normalization, keras.layers.Rescaling)
 # Layers without weights that leave the scale of their inputs as it is.
 KEEP_SCALE = PASS_ON + tuple(
     getattr(keras.layers, f"{kind}{dimensions}D")
@@ -94,11 +96,15 @@ def inputs_unscaled(probe):
     [LeCun et al., Efficient BackProp, 1998](https://doi.org/10.1007/3-540-49430-8_2);
     [keras.layers.Normalization](https://keras.io/api/layers/preprocessing_layers/numerical/normalization/).
     """
+    is_scaled_badly = any(
+        isinstance(output.layer, SCALING) and _may_be_unscaled(output.values)
+        for output in probe.layers
+    )
     for name, array in _numbers(probe).items():
-        if not _may_be_unscaled(array):
+        if not (_may_be_unscaled(array) or is_scaled_badly):
             continue
-        for kernel, layer in _first_kernels(probe, array):
-            finding = _unscaled(name, array, kernel, layer)
+        for kernel, layer, given in _first_kernels(probe, array):
+            finding = _unscaled(name, given, kernel, layer)
             if finding:
                 return finding
     return None
@@ -438,8 +444,12 @@ def _is_trained(layer):
 
 
 def _first_kernels(probe, array):
-    """The layers with a kernel that get an input as it is: `(kernel, layer)` pairs."""
-    pairs = list(_recurrent(probe, array))
+    """The layers with a kernel that get an input, scaled by no more than a constant.
+
+    A list of `(kernel, layer, numbers that it gets)`.
+    """
+    fed = [(*pair, array) for pair in _recurrent(probe, array)]
+    given = array
     carried = [array.astype("float32")]
     with unchanged(probe.model), backend.no_gradient():
         for index, output in enumerate(probe.layers):
@@ -450,7 +460,10 @@ def _first_kernels(probe, array):
                     _gives(layer, part, values) for part in carried
                 )
                 if gets_it and not _is_normalized(probe.layers[index + 1 :]):
-                    pairs.append((kernel, layer))
+                    fed.append((kernel, layer, given))
+            elif isinstance(layer, SCALING) and _may_be_unscaled(values):
+                if any(_gives(layer, part, values) for part in carried):
+                    given, carried = values, [values]
             elif isinstance(layer, NORMALIZING):
                 # Fresh batch normalization leaves numbers as they are until trained.
                 carried = [part for part in carried if not _gives(layer, part, values)]
@@ -461,7 +474,7 @@ def _first_kernels(probe, array):
                 _gives(layer, part, values) for part in carried
             ):
                 carried.append(values)
-    return pairs
+    return fed
 
 
 def _kernel(layer):

@@ -118,6 +118,11 @@ def is_keras_region(loss):
 
 def _faults_of_regression(probe, targets):
     values, kind = targets.values, probe.loss.kind
+    if probe.loss.name in UNDEFINED:
+        lowest, word = UNDEFINED[probe.loss.name]
+        share = float(targets.counts[lowest(values)].sum() / targets.counts.sum())
+        if share > A_FEW:
+            return {"KTF206": {"case": word, "share": share}}
     if probe.head.is_probability and np.array_equal(values, (0, 255)):
         return {"KTF123": _scale(targets, 255)}
     if kind != "regression" or probe.head.activation != "softmax":
@@ -318,6 +323,17 @@ def _counted(probe, places):
     return keep
 
 
+A_FEW = 0.005  # share of targets
+# Losses of which some targets have no error that makes sense: which ones, and why.
+UNDEFINED = {
+    "mean_absolute_percentage_error": (
+        lambda y: np.abs(y) <= 1e-4 * np.abs(y).max(),
+        "percent",
+    ),
+    "mean_squared_logarithmic_error": (lambda y: y <= -1, "logarithm"),
+}
+
+
 @check("KTF206", "loss-does-not-fit-labels", severity="error")
 def loss_does_not_fit_labels(probe):
     """The loss expects targets of another form than these.
@@ -395,6 +411,20 @@ def loss_does_not_fit_labels(probe):
             f"{name} compares each of the {fault['units']} units with a column of its "
             "own, and the targets hold one class id a place.",
             fix,
+            **fault,
+        )
+    if case in ("percent", "logarithm"):
+        what = (
+            "divides each error by its target"
+            if case == "percent"
+            else "takes the logarithm of 1 + target"
+        )
+        which = "(nearly) 0" if case == "percent" else "-1 or less"
+        return found(
+            f"{name} {what}, and {_percent(fault['share'])} of the targets are "
+            f"{which}: these outweigh, or hide, all others.",
+            'model.compile(optimizer, loss="mse")  # or "mae", with y standardised',
+            severity="warning",
             **fault,
         )
     if case == "regression loss":

@@ -11,11 +11,12 @@ LEARNS = 0.2  # gain of a few steps that shows that a rate works
 DIED, ALIVE = 0.7, 0.4  # share of dead units in the worst layer
 HARM = 0.1  # of the first loss, by which the steps of another rate were better
 HARDLY = 0.02  # gain
+NO_RATE = 1e-12
 MORE = 5  # times the gain that a rate ten times as large has to have
 MEASURABLE = 1e-3  # gain that is no rounding
 FAR = 10_000  # steps in which a loss would fall to 0
 UNTRAINED = 0.3  # skill below which a trained model has not learned
-SOON = 0.01  # gain that shows that training goes on
+SOON = 0.003  # gain that shows that training goes on
 
 
 @check("KTF401", "learning-rate-too-high", severity="error", per_output=False)
@@ -158,8 +159,16 @@ def learning_rate_too_low(probe):
     [Bengio, 2012](https://arxiv.org/abs/1206.5533)
     """
     trial = probe.trial
-    if trial is None or not _may_blame_rate(probe):
+    if trial is None or not _may_blame_rate(probe) or _has_no_signal(probe):
         return None
+    if trial.rate < NO_RATE:
+        return found(
+            f"The learning rate is {trial.rate:.1e}: a step changes nothing any more. "
+            "Has a schedule ended, or a callback lowered it?",
+            "model.optimizer.learning_rate = 1e-3  # or a schedule that takes longer",
+            learning_rate=trial.rate,
+            iterations=probe.iterations,
+        )
     gain = trial.gain(1.0)
     least = max(MORE * gain, MEASURABLE)
     faster = [f for f in trial.arms if f >= 10 and trial.gain(f) > least]
@@ -238,8 +247,7 @@ def too_few_steps(probe):
     trial = probe.trial
     if trial is None or trial.is_fresh or not probe.iterations:
         return None
-    signals = [other.signal for other in probe.look.probes()]
-    if any(seen is not None and seen.is_absent for seen in signals):
+    if _has_no_signal(probe):
         return None  # it learns noise by heart
     gain, skill = trial.gain(1.0), probe.look.least_skill
     if not gain > SOON or not skill < 0.5:
@@ -261,6 +269,12 @@ def _mean_difference(arm, other):
     """How much higher the loss of an arm is on average, as long as both go on."""
     both = min(len(arm.losses), len(other.losses))
     return float(np.mean(arm.losses[:both]) - np.mean(other.losses[:both]))
+
+
+def _has_no_signal(probe):
+    """Whether nothing in the inputs tells of the targets of some output."""
+    signals = [other.signal for other in probe.look.probes()]
+    return any(seen is not None and seen.is_absent for seen in signals)
 
 
 def _may_blame_rate(probe):

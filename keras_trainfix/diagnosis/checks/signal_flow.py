@@ -13,6 +13,7 @@ UNLEARNED = 0.3  # of the loss that is left of a batch of 8 samples
 GROWN = 200  # times the inputs
 OVERSHOT = 30  # times the targets
 SCALED = 30  # root mean square of inputs that are not the reason
+TINY = 1e-3  # root mean square of targets
 MOST_NUMBERS = 2**20
 
 
@@ -81,6 +82,9 @@ def vanishing_signal(probe):
     if trial is None or not inputs_vary(probe.look):
         return None
     kernels = [g for g in trial.gradients if g.is_kernel]
+    cut = _cut(probe, kernels)
+    if cut:
+        return _found_cut(cut, kernels)
     if len(kernels) < 3 or not kernels[-1].size:
         return None
     ratio = kernels[0].size / kernels[-1].size
@@ -183,7 +187,9 @@ def exploding_signal(probe):
     overshoot = 0.0
     for other in look.probes():
         if other.task == "regression" and other.skill is not None:
-            spread = _size(np.asarray(other.targets, "float64")) or 1.0
+            spread = _size(np.asarray(other.targets, "float64"))
+            if spread < TINY:  # which is a finding about the targets
+                continue
             overshoot = max(overshoot, _size(other.predictions) / spread)
     if growth < GROWN and overshoot < OVERSHOT:
         return None
@@ -197,6 +203,31 @@ def exploding_signal(probe):
         growth=growth,
         overshoot=overshoot,
         layers=len(sizes),
+    )
+
+
+def _cut(probe, kernels):
+    """The kernels that no gradient reaches, though nothing is dead and nothing is 0."""
+    cut = [g for g in kernels if g.is_cut and g.weight]
+    if not cut or probe.look.dead_share == 1 or any(not g.weight for g in kernels):
+        return []
+    if len(cut) == len(kernels):
+        return cut
+    overfit = probe.trial.overfit
+    is_learned = overfit is None or overfit.losses[-1] < UNLEARNED * overfit.losses[0]
+    return [] if is_learned or kernels[0] not in cut else cut
+
+
+def _found_cut(cut, kernels):
+    which = "any weight" if len(cut) == len(kernels) else f"layer '{cut[-1].layer}'"
+    before = "" if len(cut) < 2 or len(cut) == len(kernels) else " and those before it"
+    return found(
+        f"No gradient reaches {which}{before}: on the way from the loss there is "
+        "something without a slope, such as `round`, `argmax`, a comparison, a cast to "
+        "integers, or `stop_gradient`.",
+        "# train on the numbers before it, and round or compare after `predict`",
+        layers_without_gradient=len(cut),
+        layers=len(kernels),
     )
 
 

@@ -10,6 +10,8 @@ from keras_trainfix.losses.masked_loss import MaskedLoss
 FEWEST = 20  # labels from which shares are told
 # Optimizers whose steps are as long as their learning rate, whatever the gradient.
 SIGN_LIKE = ("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Lion")
+TINY = 1e-3  # standard deviation of targets,
+TOO_COARSE = 30  # and how many times as much predictions vary at first
 MANY_STEPS = 1000  # a third, where a mean is far off and the spread around it small
 PART = 0.2  # what `validation_split` is most often
 
@@ -87,6 +89,8 @@ def targets_unscaled(probe):
     column = int(way.argmax())
     distance = float(way[column])
     mean, spread = float(y[:, column].mean()), float(y[:, column].std())
+    if y.std() < TINY and predictions.std() > TOO_COARSE * y.std() > 0:
+        return _tiny(y, predictions)
     if distance < 100:
         return None
     steps, rate = _steps(probe, distance)
@@ -117,6 +121,20 @@ def targets_unscaled(probe):
         "mean, std = y.mean(0), y.std(0)\n"
         "y = (y - mean) / std  # and later: model.predict(x) * std + mean",
         **evidence,
+    )
+
+
+def _tiny(y, predictions):
+    mean, spread, said = float(y.mean()), float(y.std()), float(predictions.std())
+    return found(
+        f"The targets have mean {mean:.3g} and standard deviation {spread:.3g}, and "
+        f"predictions vary by {said:.3g}: the loss is tiny before anything is learned, "
+        "and a step is far too coarse.",
+        "mean, std = y.mean(0), y.std(0)\n"
+        "y = (y - mean) / std  # and later: model.predict(x) * std + mean",
+        mean=mean,
+        std=spread,
+        prediction_std=said,
     )
 
 

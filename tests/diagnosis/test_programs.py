@@ -1,0 +1,170 @@
+"""Short programs with a fault that hides well, and the same without it."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from keras_trainfix import diagnose
+
+X = np.random.default_rng(0).normal(size=(320, 4)).astype("float32")
+SUM = X[:, :1] + X[:, 1:2]
+TWO = (SUM > 0).astype("float32")
+THREE = np.digitize(X[:, 0], (-0.5, 0.5))
+COUNTS = np.maximum(0, SUM)
+IMAGES = np.random.default_rng(1).random((64, 8, 8, 1), "float32")
+MASKS = (IMAGES[..., 0] > 0.5).astype("int32")
+
+
+def net(*parts, loss="mse", optimizer="adam", shape=(4,)):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input(shape), *parts])
+    model.compile(optimizer, loss)
+    return model
+
+
+def rounded(is_right):
+    last = [] if is_right else [layers.Lambda(ops.round)]
+    return net(layers.Dense(16, "relu"), layers.Dense(1), *last), X, np.round(3 * SUM)
+
+
+def chosen(is_right):
+    def best(p):
+        return ops.cast(ops.argmax(p, -1, keepdims=True), "float32")
+
+    if is_right:
+        model = net(layers.Dense(3, "softmax"), loss="sparse_categorical_crossentropy")
+        return model, X, THREE
+    model = net(layers.Dense(3, "softmax"), layers.Lambda(best))
+    return model, X, THREE[:, None].astype("float32")
+
+
+def cut_in_the_middle(is_right):
+    parts = [] if is_right else [layers.Lambda(ops.stop_gradient)]
+    model = net(layers.Dense(2, "tanh"), *parts, layers.Dense(1, "sigmoid"), loss="mse")
+    circle = ((X[:, :2] ** 2).sum(1, keepdims=True) > 1.4).astype("float32")
+    return model, X, circle
+
+
+def ended_schedule(is_right):
+    decay = 1.0 if is_right else 0.3
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.01, 1, decay)
+    optimizer = keras.optimizers.Adam(schedule)
+    model = net(layers.Dense(16, "relu"), layers.Dense(1), optimizer=optimizer)
+    model.fit(X, 5 * SUM, epochs=4, batch_size=32, verbose=0)
+    return model, X, 5 * SUM
+
+
+def rare_nan(is_right):
+    x = np.tile(X, (20, 1))
+    if not is_right:
+        x[4321, 2] = np.nan
+    return net(layers.Dense(1)), x, np.tile(SUM, (20, 1))
+
+
+def scaled_twice(is_right):
+    scale = 1.0 if is_right else 1 / 255
+    conv = layers.Conv2D(8, 3, activation="relu")
+    body = [layers.Rescaling(scale), conv, layers.Flatten(), layers.Dense(1)]
+    return net(*body, shape=(8, 8, 1)), IMAGES, IMAGES.mean((1, 2))
+
+
+def normalization_not_adapted(is_right):
+    x = 5e4 + 2e4 * X
+    layer = layers.Normalization()
+    if is_right:
+        layer.adapt(x)
+    else:
+        layer = layers.Normalization(mean=0.0, variance=1.0)
+    return net(layer, layers.Dense(8, "relu"), layers.Dense(1)), x, SUM
+
+
+def softmax_over_rows(is_right):
+    last = layers.Softmax(axis=-1 if is_right else 1)
+    model = net(
+        layers.Conv2D(2, 3, padding="same"),
+        last,
+        loss="sparse_categorical_crossentropy",
+        shape=(8, 8, 1),
+    )
+    return model, IMAGES, MASKS
+
+
+def percent_of_zero(is_right):
+    y = COUNTS + 1 if is_right else COUNTS
+    return net(layers.Dense(8, "relu"), layers.Dense(1), loss="mape"), X, y
+
+
+def logarithm_of_less(is_right):
+    y = COUNTS if is_right else SUM * 3
+    return net(layers.Dense(8, "relu"), layers.Dense(1), loss="msle"), X, y
+
+
+def tiny_targets(is_right):
+    y = SUM if is_right else SUM * 1e-6
+    return net(layers.Dense(8, "relu"), layers.Dense(1)), X, y
+
+
+def everything_unfrozen(is_right):
+    model = net(layers.Dense(8, "relu"), layers.Dense(1))
+    model.trainable = False
+    model.compile("adam", "mse")
+    model.fit(X, SUM, verbose=0)
+    model.trainable = True
+    if is_right:
+        model.compile("adam", "mse")
+    return model, X, SUM
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have any trainable weights")
+@pytest.mark.parametrize(
+    ("code", "program"),
+    [
+        ("KTF405", rounded),
+        ("KTF405", chosen),
+        ("KTF405", cut_in_the_middle),
+        ("KTF402", ended_schedule),
+        ("KTF102", rare_nan),
+        ("KTF101", scaled_twice),
+        ("KTF101", normalization_not_adapted),
+        ("KTF205", softmax_over_rows),
+        ("KTF206", percent_of_zero),
+        ("KTF206", logarithm_of_less),
+        ("KTF111", tiny_targets),
+        ("KTF304", everything_unfrozen),
+    ],
+)
+def test_the_fault_comes_first_and_the_twin_is_silent(code, program):
+    found = diagnose(*program(is_right=False))
+    assert found.codes[0] == code, found
+    assert code not in diagnose(*program(is_right=True)).codes
+
+
+def test_answers_that_are_the_same_but_for_rounding():
+    model = net(
+        layers.Rescaling(1e-7), layers.Dense(1, "sigmoid"), loss="binary_crossentropy"
+    )
+    model.fit(X, TWO, epochs=12, batch_size=32, verbose=0)
+    assert "KTF502" in diagnose(model, X, TWO, fit=False).codes
+
+
+def test_a_zero_initialized_branch_is_not_cut():
+    inputs = keras.Input((4,))
+    hidden = layers.Dense(8, "tanh")(layers.Dense(8, "tanh")(inputs))
+    branch = layers.Dense(4, kernel_initializer="zeros")(hidden)
+    model = keras.Model(inputs, layers.Dense(1)(layers.Add()([inputs, branch])))
+    model.compile("adam", "mse")
+    assert diagnose(model, X, SUM).ok
+
+
+def test_noise_is_not_the_fault_of_the_rate():
+    rng = np.random.default_rng(3)
+    model = net(
+        layers.Dense(16, "relu"),
+        layers.Dense(1, "sigmoid"),
+        loss="binary_crossentropy",
+        optimizer=keras.optimizers.SGD(1e-4),
+    )
+    codes = diagnose(model, X, rng.integers(0, 2, (320, 1))).codes
+    assert "KTF402" not in codes
+    assert "KTF131" in codes
