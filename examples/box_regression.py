@@ -17,6 +17,7 @@ from keras import layers
 SHORT = os.environ.get("KERAS_TRAINFIX_SHORT") == "1"
 TRAIN, VALIDATION, EPOCHS = (512, 200, 1) if SHORT else (10_000, 2_000, 2)
 SIZE, BOX, BATCH_SIZE = 16, 4, 128
+FILTERS = (8, 16, 32) if SHORT else (32, 64, 128)
 ROOM = SIZE - BOX  # pixels that a box can be moved by
 
 
@@ -51,7 +52,7 @@ def load_data(seed):
     return (x[:TRAIN], y[:TRAIN]), (x[TRAIN:], y[TRAIN:])
 
 
-def convolutional(filters=(32, 64, 128)):
+def convolutional(filters=FILTERS):
     """The net as it was posted."""
     kernel = {"kernel_size": 5, "strides": 2, "padding": "same", "activation": "relu"}
     return [
