@@ -43,7 +43,7 @@ def test_the_runner_fails_on_a_failure_and_on_an_empty_backend(
 ):
     healthy = {"passed": 5, "failed": 0, "skipped": 0}
     results = {"jax": healthy, "torch": counts}
-    monkeypatch.setattr(run, "run_backend", lambda name, _: dict(results[name]))
+    monkeypatch.setattr(run, "run_backend", lambda name, *_: dict(results[name]))
     assert run.main(["--backends", "jax", "torch"]) == code
     expected = {key: healthy[key] + counts[key] for key in run.OUTCOMES}
     last = capsys.readouterr().out.strip().splitlines()[-1]

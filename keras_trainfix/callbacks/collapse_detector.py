@@ -99,22 +99,21 @@ class CollapseDetector(GuardedCallback):
             begins, if it does not fit the model.
         DiagnosisError: With `action="raise"`, when the model collapses.
 
-    Example:
-
-    >>> x = np.random.default_rng(0).normal(size=(256, 4)).astype("float32")
-    >>> y = x[:, :1] + 5
-    >>> model = keras.Sequential(
-    ...     [keras.Input((4,)), keras.layers.Dense(1, "softmax")]
-    ... )
-    >>> model.compile("adam", "mse")
-    >>> detector = CollapseDetector((x, y), action="stop")
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore")
-    ...     history = model.fit(x, y, epochs=8, verbose=0, callbacks=[detector])
-    >>> detector.diagnosis.findings[0].name
-    'softmax-on-one-unit'
-    >>> len(history.history["collapse/std_ratio"]) < 8
-    True
+    Examples:
+        >>> x = np.random.default_rng(0).normal(size=(256, 4)).astype("float32")
+        >>> y = x[:, :1] + 5
+        >>> model = keras.Sequential(
+        ...     [keras.Input((4,)), keras.layers.Dense(1, "softmax")]
+        ... )
+        >>> model.compile("adam", "mse")
+        >>> detector = CollapseDetector((x, y), action="stop")
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     history = model.fit(x, y, epochs=8, verbose=0, callbacks=[detector])
+        >>> detector.diagnosis.findings[0].name
+        'softmax-on-one-unit'
+        >>> len(history.history["collapse/std_ratio"]) < 8
+        True
 
     Reference:
 

@@ -84,17 +84,16 @@ class PredictionSnapshots(GuardedCallback):
         TypeError: If an argument has the wrong type.
         OSError: If `folder` cannot be made.
 
-    Example:
-
-    >>> x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
-    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    >>> model.compile("adam", "mse")
-    >>> snapshots = PredictionSnapshots(x, x[:, :1])
-    >>> history = model.fit(
-    ...     x, x[:, :1], epochs=3, verbose=0, callbacks=[snapshots]
-    ... )
-    >>> [axes.get_title() for axes in snapshots.plot().axes]
-    ['epoch 1', 'epoch 2', 'epoch 3']
+    Examples:
+        >>> x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> snapshots = PredictionSnapshots(x, x[:, :1])
+        >>> history = model.fit(
+        ...     x, x[:, :1], epochs=3, verbose=0, callbacks=[snapshots]
+        ... )
+        >>> [axes.get_title() for axes in snapshots.plot().axes]
+        ['epoch 1', 'epoch 2', 'epoch 3']
     """
 
     _what_ends = "PredictionSnapshots draws no more, and training goes on."

@@ -50,18 +50,17 @@ def diagnose(model, x, y=None, *, sample_weight=None, fit=True):
         ValueError: If there is no sample, or if they do not fit the model.
         TypeError: If `x` is nothing to read samples from.
 
-    Example:
-
-    >>> model = keras.Sequential(
-    ...     [keras.Input((4,)), keras.layers.Dense(1, activation="softmax")]
-    ... )
-    >>> model.compile("adam", "binary_crossentropy")
-    >>> x = np.random.default_rng(0).normal(size=(64, 4))
-    >>> diagnosis = diagnose(model, x, x[:, 0] > 0, fit=False)
-    >>> diagnosis.ok
-    False
-    >>> diagnosis.findings[0].name
-    'softmax-on-one-unit'
+    Examples:
+        >>> model = keras.Sequential(
+        ...     [keras.Input((4,)), keras.layers.Dense(1, activation="softmax")]
+        ... )
+        >>> model.compile("adam", "binary_crossentropy")
+        >>> x = np.random.default_rng(0).normal(size=(64, 4))
+        >>> diagnosis = diagnose(model, x, x[:, 0] > 0, fit=False)
+        >>> diagnosis.ok
+        False
+        >>> diagnosis.findings[0].name
+        'softmax-on-one-unit'
 
     Reference:
 

@@ -35,16 +35,15 @@ class Finding:
         url: String, the page of the code.
         output: Name of the output of the model that it concerns, or None.
 
-    Example:
-
-    >>> from keras_trainfix import Finding
-    >>> url = "https://keras-trainfix.readthedocs.io/codes/KTF201/"
-    >>> finding = Finding(
-    ...     "KTF201", "softmax-on-one-unit", "error", {"units": 1},
-    ...     "The softmax has 1 unit.", "activation='sigmoid'", url
-    ... )
-    >>> finding.code
-    'KTF201'
+    Examples:
+        >>> from keras_trainfix import Finding
+        >>> url = "https://keras-trainfix.readthedocs.io/codes/KTF201/"
+        >>> finding = Finding(
+        ...     "KTF201", "softmax-on-one-unit", "error", {"units": 1},
+        ...     "The softmax has 1 unit.", "activation='sigmoid'", url
+        ... )
+        >>> finding.code
+        'KTF201'
     """
 
     code: str
@@ -79,13 +78,12 @@ class Diagnosis:
         dead_shares: Dict of the name of each ReLU layer to the share of its units that
             are 0 for every sample, for plots.
 
-    Example:
-
-    >>> from keras_trainfix import Diagnosis
-    >>> print(Diagnosis([]))
-    Diagnosis: nothing found.
-    >>> Diagnosis([]).ok
-    True
+    Examples:
+        >>> from keras_trainfix import Diagnosis
+        >>> print(Diagnosis([]))
+        Diagnosis: nothing found.
+        >>> Diagnosis([]).ok
+        True
     """
 
     findings: list[Finding]
@@ -145,18 +143,17 @@ class Diagnosis:
             ValueError: If nothing that was found can be mended so, or if the model
                 cannot be copied.
 
-        Example:
-
-        >>> from keras_trainfix import diagnose
-        >>> model = keras.Sequential(
-        ...     [keras.Input((4,)), keras.layers.Dense(1, activation="softmax")]
-        ... )
-        >>> model.compile("adam", "binary_crossentropy")
-        >>> x = np.random.default_rng(0).normal(size=(64, 4))
-        >>> diagnosis = diagnose(model, x, x[:, 0] > 0, fit=False)
-        >>> diagnosis.fixed(model).layers[-1].activation.__name__
-        fixed: softmax of 'dense' -> sigmoid, compiled anew.
-        'sigmoid'
+        Examples:
+            >>> from keras_trainfix import diagnose
+            >>> model = keras.Sequential(
+            ...     [keras.Input((4,)), keras.layers.Dense(1, activation="softmax")]
+            ... )
+            >>> model.compile("adam", "binary_crossentropy")
+            >>> x = np.random.default_rng(0).normal(size=(64, 4))
+            >>> diagnosis = diagnose(model, x, x[:, 0] > 0, fit=False)
+            >>> diagnosis.fixed(model).layers[-1].activation.__name__
+            fixed: softmax of 'dense' -> sigmoid, compiled anew.
+            'sigmoid'
         """
         from keras_trainfix.diagnosis.repair import fixed_copy  # imports Finding
 
