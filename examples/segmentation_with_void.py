@@ -181,7 +181,10 @@ def train(model, loss, optimizer, data, validation, epochs, callbacks=()):
         Dict of lists, a number an epoch: `loss`, `mean_iou`, and both with `val_`.
     """
     stop = keras.callbacks.EarlyStopping(patience=7, min_delta=0.01)
-    model.compile(optimizer, loss, metrics=[MeanIoU(len(NAMES))])
+    # With TensorFlow a few steps are over before they would have been compiled.
+    eagerly = SHORT and keras.backend.backend() == "tensorflow"
+    metrics = [MeanIoU(len(NAMES))]
+    model.compile(optimizer, loss, metrics=metrics, run_eagerly=eagerly)
     return model.fit(
         data,
         validation_data=validation,
