@@ -13,6 +13,9 @@ from nbclient import NotebookClient
 FOLDER = Path(__file__).parent.parent / "examples"
 
 os.environ["KERAS_TRAINFIX_SHORT"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Most of the time of short runs on JAX goes into compiling.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 if __name__ == "__main__":
     for path in sorted(FOLDER.glob("*.ipynb")):

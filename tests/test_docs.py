@@ -155,10 +155,12 @@ def test_diagnosis(table):
     model.layers[0].bias.assign(np.full(8, -50.0))
     pages = run("diagnosis", model=model, x=table[0], y=table[1])
     next(pages)
+    names = next(pages)
+    assert np.ptp(names["right"].predict(names["points"], verbose=0)) > 0.5
     with pytest.raises(DiagnosisError) as caught:
         next(pages)
     assert caught.value.diagnosis.findings[0].code == "KTF403"
-    assert '.code  # "KTF403"' in snippets("diagnosis")[1]
+    assert '.code  # "KTF403"' in snippets("diagnosis")[2]
 
 
 def test_collapse_detector(table):

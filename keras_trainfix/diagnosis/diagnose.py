@@ -11,8 +11,9 @@ from keras_trainfix.diagnosis.plots import dead_shares, output_summary
 from keras_trainfix.diagnosis.probe import CallError, Look
 from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS
-from keras_trainfix.diagnosis.trial import try_steps
+from keras_trainfix.diagnosis.trial import ARMS, try_steps
 from keras_trainfix.diagnosis.variation import inputs_vary, is_finite, varies
+from keras_trainfix.messages import count
 from keras_trainfix.models.clone import cloned
 
 for _module in pkgutil.iter_modules(checks.__path__):
@@ -110,10 +111,12 @@ def examine(look, codes=None):
 
 
 def _try(look):
-    """Makes the trial; returns why it could not be made, or None."""
+    """Makes the trial; returns why it could not be made, or not in full, or None."""
     try:
         weights = new_weights(look.model) if has_ended(look) else None
         look.trial = try_steps(look, weights)
+        if len(look.trial.arms) < ARMS:
+            return f"There was time for {count(len(look.trial.arms), 'learning rate')}."
     except Exception as error:  # the model's own code: the other checks still count
         return in_one_line(error)
     return None

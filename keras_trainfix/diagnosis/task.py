@@ -6,6 +6,8 @@ import numpy as np
 
 CLASSIFIES = ("binary", "categorical", "sparse", "masked", "region", "sum", "hinge")
 
+VOID = (255, -1)  # ids that are hardly ever a class
+
 
 class Labels(NamedTuple):
     """What targets are, by their values.
@@ -40,6 +42,9 @@ def label_form(targets, shape, ignored=()):
         rows = targets.reshape(-1, targets.shape[-1]).astype("float64")
         rows = rows[~np.isin(rows, [i for i in ignored if i not in (0, 1)]).any(1)]
         rows = rows[np.isfinite(rows).all(1)]
+        plain = rows[~np.isin(rows, VOID).any(1)]  # unknown to the loss, and void yet
+        if plain.size and (plain >= 0).all() and (plain <= 1).all():
+            rows = plain
         in_range = rows.size and (rows >= 0).all() and (rows <= 1).all()
         sums = rows.sum(1)
         if in_range:

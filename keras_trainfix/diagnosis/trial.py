@@ -16,7 +16,8 @@ from keras_trainfix.models.optimizers import copy_of, rate_of
 STEPS = 32  # of each arm
 OVERFIT_STEPS = 96
 OVERFIT_SAMPLES = 8
-SECONDS = 12.0  # for all
+SECONDS = 12.0  # for all,
+FOR_COMPILING = 5.0  # and at most so many more
 SHOWN_AFTER = 2.0  # seconds
 BATCH = 32
 LARGE = 2**14  # numbers of a sample: smaller batches
@@ -192,8 +193,9 @@ class _Runner:
             self.model.trainable_variables,
             with_state=not is_fresh,
         )
-        few_layers = len(self.model.layers) < MANY_LAYERS
-        self.step = backend.training_step(self.model, self.optimizer, few_layers)
+        layers = sum(not layer._layers for layer in self.model._flatten_layers())
+        has_few = layers < MANY_LAYERS
+        self.step = backend.training_step(self.model, self.optimizer, has_few)
         self.rate = rate_of(self.optimizer)
         # What an arm starts from: optimizers keep averages and numbers of steps.
         self.variables = [*self.model.variables, *self.optimizer.variables]
@@ -233,8 +235,10 @@ class _Runner:
     def _steps_in_time(self):
         """How many steps of an arm there is time for: fewer of a slow model."""
         self._reset(0.0)
+        start = time.monotonic()
         self._step(0)  # compiles
         before = time.monotonic()
+        self.deadline += min(before - start, FOR_COMPILING)
         self._step(0)
         seconds = time.monotonic() - before
         left = self.deadline - time.monotonic()

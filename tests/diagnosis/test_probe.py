@@ -322,6 +322,7 @@ def test_what_is_known_of_a_loss(loss, name, kind, from_logits, ignored):
         (np.array([[0.5, 0.5], [0.1, 0.9]]), (2, 2), "soft", [0, 1]),
         (np.array([[3.0, -1.0]]), (1, 2), "real", []),
         (np.array([[0, 255], [1, 0]]), (2, 2, 1), "binary", [0, 1]),
+        (np.array([[0, 1], [-1, -1], [1, 0]]), (3, 2), "one-hot", [0, 1]),
     ],
 )
 def test_the_form_of_targets(targets, shape, form, classes):

@@ -553,12 +553,21 @@ def test_it_ends_in_time(monkeypatch):
     monkeypatch.setattr(backend, "training_step", slow)
     model, x, y = made(mlp)
     trial = try_steps(Look(model, x, y), seconds=60)
-    assert now[0] <= 62
+    assert now[0] <= 63
     assert np.isfinite(trial.gain(1.0))
     assert trial.overfit is None
 
 
-def test_steps_that_take_too_long():
+def test_too_little_time_for_all_rates_is_said(monkeypatch):
+    model, x, y = made(mlp)
+    trial = try_steps(Look(model, x, y), factors=(1.0,))
+    monkeypatch.setattr("keras_trainfix.diagnosis.diagnose.try_steps", lambda *_: trial)
+    skipped = diagnose(model, x, y).skipped
+    assert skipped == {"trial": "There was time for 1 learning rate."}
+
+
+def test_steps_that_take_too_long(monkeypatch):
+    monkeypatch.setattr(trial_module, "FOR_COMPILING", 0.0)
     model, x, y = made(mlp)
     before = state(model)
     with pytest.raises(ValueError, match="A step takes .* s: too long for a trial"):

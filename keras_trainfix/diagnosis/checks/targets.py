@@ -10,7 +10,7 @@ from keras_trainfix.losses.masked_loss import MaskedLoss
 FEWEST = 20  # labels from which shares are told
 # Optimizers whose steps are as long as their learning rate, whatever the gradient.
 SIGN_LIKE = ("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Lion")
-TINY = 1e-3  # standard deviation of targets,
+TINY = 1e-3  # root mean square of targets,
 TOO_COARSE = 30  # and how many times as much predictions vary at first
 MANY_STEPS = 1000  # a third, where a mean is far off and the spread around it small
 PART = 0.2  # what `validation_split` is most often
@@ -89,7 +89,8 @@ def targets_unscaled(probe):
     column = int(way.argmax())
     distance = float(way[column])
     mean, spread = float(y[:, column].mean()), float(y[:, column].std())
-    if y.std() < TINY and predictions.std() > TOO_COARSE * y.std() > 0:
+    size = np.sqrt(np.mean(y**2))
+    if size < TINY and predictions.std() > TOO_COARSE * y.std() > 0:
         return _tiny(y, predictions)
     if distance < 100:
         return None
