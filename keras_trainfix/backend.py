@@ -590,6 +590,20 @@ def call_in_one_piece(function, variables, x):
     return jax.jit(pure)([variable.value for variable in variables], x)
 
 
+def write_summary(writer, tag, image, step):
+    """Writes an image `(H, W, 3)` with a writer of `tf.summary`, on any backend."""
+    import tensorflow as tf
+
+    # As `tf.summary.image` does, which needs TensorBoard to be installed.
+    metadata = tf.compat.v1.SummaryMetadata()
+    metadata.plugin_data.plugin_name = "images"
+    height, width = image.shape[:2]
+    content = [str(width), str(height), tf.io.encode_png(image)]
+    with writer.as_default(step):
+        tf.summary.write(tag, tf.stack(content), metadata=metadata)
+    writer.flush()
+
+
 def _jax_step(model, optimizer, loss_of):
     import jax
 

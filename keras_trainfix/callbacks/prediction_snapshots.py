@@ -64,9 +64,9 @@ class PredictionSnapshots(GuardedCallback):
         folder: String or `pathlib.Path`: where to write `snapshots.png` after each
             epoch drawn, and `snapshots-OUTPUT.png` if `output` is given. What an
             earlier run wrote there is replaced. Defaults to `None`.
-        writer: A `SummaryWriter` of torch or tensorboardX, or a function of
-            `(tag, image, step)`, which gets the picture as an array `(H, W, 3)` of
-            uint8. Defaults to `None`.
+        writer: What `tf.summary.create_file_writer` makes, a `SummaryWriter` of torch
+            or tensorboardX, or a function of `(tag, image, step)`, which gets the
+            picture as an array `(H, W, 3)` of uint8. Defaults to `None`.
         output: String, the name of the output to draw; None for the first.
         task: `"segmentation"`, `"classification"` or `"regression"`; None to tell from
             predictions, labels and loss.
@@ -132,12 +132,14 @@ class PredictionSnapshots(GuardedCallback):
                 f"class_names={class_names!r}."
             )
         if writer is not None and not (
-            hasattr(writer, "add_image") or callable(writer)
+            hasattr(writer, "add_image")
+            or hasattr(writer, "as_default")
+            or callable(writer)
         ):
             raise TypeError(
-                "`writer` must have a method `add_image`, or be a function of (tag, "
-                f"image, step). Received: writer of type {type(writer).__name__}. See "
-                "the documentation for one that calls `tf.summary.image`."
+                "`writer` must be one of `tf.summary`, have a method `add_image`, or "
+                "be a function of (tag, image, step). Received: writer of type "
+                f"{type(writer).__name__}."
             )
         ignored_ids(ignore_class)
         self.every = every
@@ -244,6 +246,8 @@ def write_image(writer, tag, image, step):
     """Gives a picture to a writer for TensorBoard, or to a function."""
     if hasattr(writer, "add_image"):
         writer.add_image(tag, np.moveaxis(image, -1, 0), step)  # channels first
+    elif hasattr(writer, "as_default"):
+        backend.write_summary(writer, tag, image, step)
     else:
         writer(tag, image, step)
 

@@ -433,6 +433,24 @@ class Writer:
         self.calls.append((tag, image, step))
 
 
+def test_a_writer_of_tensorflow(tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    writer = tf.summary.create_file_writer(str(tmp_path))
+    snapshots = kt.PredictionSnapshots(X, Y, writer=writer, every=2)
+    fitted(linear(), X, Y, snapshots, epochs=4)
+    (path,) = tmp_path.iterdir()
+    events = [
+        tf.compat.v1.Event.FromString(record.numpy())
+        for record in tf.data.TFRecordDataset(str(path))
+    ]
+    steps = [event.step for event in events if event.summary.value]
+    assert steps == [2, 4]
+    tag = events[-1].summary.value[0].tag
+    png = events[-1].summary.value[0].tensor.string_val[-1]
+    assert tag == "predictions"
+    assert png.startswith(b"\x89PNG")
+
+
 def test_a_summary_writer_gets_channels_first():
     writer = Writer()
     snapshots = kt.PredictionSnapshots(X, Y, writer=writer, every=2)
