@@ -590,6 +590,15 @@ def call_in_one_piece(function, variables, x):
     return jax.jit(pure)([variable.value for variable in variables], x)
 
 
+def has_lost_weights(model):
+    """Whether the variables are gone, as after a `fit` that was ended on JAX."""
+    if keras.backend.backend() != "jax":
+        return False
+    # No public name: reading `value` raises an error that says nothing.
+    values = [variable._value for variable in model.variables]
+    return any(v is None or getattr(v, "is_deleted", bool)() for v in values)
+
+
 def write_summary(writer, tag, image, step):
     """Writes an image `(H, W, 3)` with a writer of `tf.summary`, on any backend."""
     import tensorflow as tf

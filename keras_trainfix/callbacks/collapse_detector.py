@@ -11,7 +11,6 @@ from keras_trainfix.callbacks.remedies import (
     Remedy,
     faster,
     find_remedy,
-    has_schedule,
     recalibrate,
     restart,
     set_rate,
@@ -39,7 +38,7 @@ from keras_trainfix.diagnosis.probe import CallError
 from keras_trainfix.diagnosis.registry import find_check
 from keras_trainfix.diagnosis.sample import take
 from keras_trainfix.messages import tell
-from keras_trainfix.models.optimizers import rate_of
+from keras_trainfix.models.optimizers import rate_of, schedule_of
 
 ACTIONS = ("warn", "stop", "raise", "rescue")
 FIRST = 4  # batches until the first glance
@@ -416,7 +415,7 @@ class CollapseDetector(GuardedCallback):
     def _hold_rate(self):
         """Lowers, by the same factor, what a scheduler sets without knowing of us."""
         optimizer = self.model.optimizer
-        if has_schedule(optimizer):  # which is scaled
+        if schedule_of(optimizer) is not None:  # which is scaled
             return
         rate = rate_of(optimizer)
         # One that goes on from the present rate comes nowhere near to the old one.

@@ -10,7 +10,13 @@ from keras_trainfix.messages import count
 from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.compiled import forget_compiled_functions
 from keras_trainfix.models.freeze import freeze_batch_norm
-from keras_trainfix.models.optimizers import copy_of, rate_of, state_of
+from keras_trainfix.models.optimizers import (
+    copy_of,
+    inner_of,
+    rate_of,
+    schedule_of,
+    state_of,
+)
 from keras_trainfix.models.recalibrate import recalibrate_batch_norm
 
 SLOWER = 0.1
@@ -73,7 +79,7 @@ def _asks_for_more(finding):
 
 def slower(case):
     """A learning rate that is lower, and gradients that are clipped."""
-    optimizer = _inner(case.model.optimizer)
+    optimizer = inner_of(case.model.optimizer)
     rate = rate_of(optimizer)
     is_lower = case.rate and case.rate < rate
     done = set_rate(case.model, case.rate if is_lower else rate * SLOWER)
@@ -92,28 +98,18 @@ def faster(case):
     return set_rate(case.model, case.rate if is_higher else rate * FASTER)
 
 
-def has_schedule(optimizer):
-    """Whether the learning rate of an optimizer is a function of the step."""
-    rate = getattr(_inner(optimizer), "_learning_rate", None)
-    return isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
-
-
 def set_rate(model, new):
     """Sets the learning rate, and scales a schedule to it; says so."""
-    optimizer = _inner(model.optimizer)
+    optimizer = inner_of(model.optimizer)
     rate = rate_of(optimizer)
-    if has_schedule(optimizer):
+    schedule = schedule_of(optimizer)
+    if schedule is not None:
         factor = new / rate if rate else 1.0
-        optimizer.learning_rate = ScaledSchedule(optimizer._learning_rate, factor)
+        optimizer.learning_rate = ScaledSchedule(schedule, factor)
         forget_compiled_functions([model])
     else:
         optimizer.learning_rate = new or DEFAULT_RATE
     return f"learning rate {rate:.3g} -> {rate_of(optimizer):.3g}"
-
-
-def _inner(optimizer):
-    """The optimizer within one that scales the loss."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 @keras.saving.register_keras_serializable("keras_trainfix")

@@ -6,7 +6,7 @@ import functools
 import keras
 import numpy as np
 
-from keras_trainfix.backend import to_numpy
+from keras_trainfix.backend import has_lost_weights, to_numpy
 from keras_trainfix.diagnosis.activity import as_numpy, layer_outputs
 from keras_trainfix.diagnosis.baselines import skill
 from keras_trainfix.diagnosis.head import find_head
@@ -59,6 +59,12 @@ class Look:
     """
 
     def __init__(self, model, x, y=None, sample_weight=None, previous=None):
+        if has_lost_weights(model):
+            raise ValueError(
+                "`model` must have its weights. Received: a model without, which a "
+                "`fit` that ends with an error leaves behind on JAX. Build or load it "
+                "anew."
+            )
         sample = take(x, y, sample_weight)
         most = max(FEWEST, min(MOST, MOST_NUMBERS // numbers_of(sample.x)))
         length = len(keras.tree.flatten(sample.x)[0])

@@ -9,7 +9,7 @@ from keras_trainfix.diagnosis.loss_facts import loss_facts, losses_of
 from keras_trainfix.messages import tell
 from keras_trainfix.models.clone import cloned
 from keras_trainfix.models.freeze import freeze_batch_norm
-from keras_trainfix.models.optimizers import copy_of, rate_of
+from keras_trainfix.models.optimizers import copy_of, inner_of, rate_of
 
 # The weights of a model with one of these are worth nothing: the copy has new ones.
 LOST = ("KTF401", "KTF403", "KTF407", "KTF409")
@@ -182,7 +182,7 @@ def _compile(copy, model, changes, rate):
     optimizer = copy_of(model.optimizer, copy.trainable_variables, with_state=False)
     before, done = rate_of(optimizer), []
     if rate is not None:
-        getattr(optimizer, "inner_optimizer", optimizer).learning_rate = rate
+        inner_of(optimizer).learning_rate = rate
         done = [f"learning rate {before:.3g} -> {rate:.3g}"]
     copy.compile(**{**config, "optimizer": optimizer})
     return done or ["compiled anew"]

@@ -11,7 +11,7 @@ from keras_trainfix import backend
 from keras_trainfix.diagnosis.activity import unchanged
 from keras_trainfix.diagnosis.layer_kinds import worst_dead_share
 from keras_trainfix.diagnosis.sample import numbers_of
-from keras_trainfix.models.optimizers import copy_of, rate_of
+from keras_trainfix.models.optimizers import copy_of, rate_to_come
 
 STEPS = 32  # of each arm
 OVERFIT_STEPS = 96
@@ -196,7 +196,7 @@ class _Runner:
         layers = sum(not layer._layers for layer in self.model._flatten_layers())
         has_few = layers < MANY_LAYERS
         self.step = backend.training_step(self.model, self.optimizer, has_few)
-        self.rate = rate_of(self.optimizer)
+        self.rate = rate_to_come(self.model.optimizer)
         # What an arm starts from: optimizers keep averages and numbers of steps.
         self.variables = [*self.model.variables, *self.optimizer.variables]
         self.before = [backend.to_numpy(variable) for variable in self.variables]

@@ -1,11 +1,35 @@
 """Optimizers: the learning rate, copies, and what they have learned."""
 
+from keras.optimizers.schedules import LearningRateSchedule
+
 from keras_trainfix.backend import to_numpy
 
 
 def rate_of(optimizer):
     """The present learning rate."""
     return float(to_numpy(optimizer.learning_rate))
+
+
+def schedule_of(optimizer):
+    """The `LearningRateSchedule` of an optimizer, or None."""
+    # No public name: `learning_rate` is the present value.
+    rate = getattr(inner_of(optimizer), "_learning_rate", None)
+    return rate if isinstance(rate, LearningRateSchedule) else None
+
+
+def rate_to_come(optimizer):
+    """The present learning rate, or a higher one to which a schedule warms up."""
+    rate, schedule = rate_of(optimizer), schedule_of(optimizer)
+    if schedule is None:
+        return rate
+    now = int(to_numpy(optimizer.iterations))
+    later = (float(to_numpy(schedule(now + ahead))) for ahead in (1, 10, 100, 1000))
+    return max(rate, *later)
+
+
+def inner_of(optimizer):
+    """The optimizer within one that scales the loss."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def state_of(optimizer):

@@ -116,6 +116,49 @@ def everything_unfrozen(is_right):
     return model, X, SUM
 
 
+def logarithm_in_the_loss(is_right):
+    def own(y_true, y_pred):
+        p = ops.maximum(y_pred, 1e-7) if is_right else y_pred
+        return -ops.mean(y_true * ops.log(p))
+
+    return net(layers.Dense(1, "relu"), loss=own), X, TWO
+
+
+def one_learned_layer(is_right):
+    parts = [] if is_right else [layers.Lambda(ops.stop_gradient)]
+    return net(layers.Dense(32, "tanh"), *parts, layers.Dense(1)), X, SUM
+
+
+def softmax_of_the_wrong_axis_in_a_function(is_right):
+    last = layers.Lambda(lambda t: ops.softmax(t, axis=-1 if is_right else 2))
+    model = net(
+        layers.Conv2D(2, 3, padding="same"),
+        last,
+        loss="sparse_categorical_crossentropy",
+        shape=(8, 8, 1),
+    )
+    return model, IMAGES, MASKS
+
+
+def cosine_of_one_number(is_right):
+    loss = "mse" if is_right else "cosine_similarity"
+    return net(layers.Dense(8, "relu"), layers.Dense(1), loss=loss), X, SUM
+
+
+def a_rate_that_jumps(is_right):
+    rate = 0.003 if is_right else 3.0
+    return (
+        net(
+            layers.Reshape((4, 1)),
+            layers.GRU(8),
+            layers.Dense(1),
+            optimizer=keras.optimizers.Adam(rate),
+        ),
+        X,
+        SUM,
+    )
+
+
 @pytest.mark.filterwarnings("ignore:.*does not have any trainable weights")
 @pytest.mark.parametrize(
     ("code", "program"),
@@ -132,6 +175,11 @@ def everything_unfrozen(is_right):
         ("KTF206", logarithm_of_less),
         ("KTF111", tiny_targets),
         ("KTF304", everything_unfrozen),
+        ("KTF409", logarithm_in_the_loss),
+        ("KTF405", one_learned_layer),
+        ("KTF205", softmax_of_the_wrong_axis_in_a_function),
+        ("KTF205", cosine_of_one_number),
+        ("KTF401", a_rate_that_jumps),
     ],
 )
 def test_the_fault_comes_first_and_the_twin_is_silent(code, program):
@@ -155,6 +203,37 @@ def test_a_zero_initialized_branch_is_not_cut():
     model = keras.Model(inputs, layers.Dense(1)(layers.Add()([inputs, branch])))
     model.compile("adam", "mse")
     assert diagnose(model, X, SUM).ok
+
+
+def test_a_warm_up_from_0():
+    for first in (0.0, 1e-7):
+        rates = keras.optimizers.schedules.PolynomialDecay(first, 100, 0.01)
+        optimizer = keras.optimizers.Adam(rates)
+        model = net(layers.Dense(8, "relu"), layers.Dense(1), optimizer=optimizer)
+        assert diagnose(model, X, SUM).ok
+
+
+@pytest.mark.backend_only("jax", reason="the others keep the weights")
+def test_weights_that_are_gone():
+    def failing(step, logs):
+        raise RuntimeError("stop")
+
+    model = net(layers.Dense(1))
+    stop = keras.callbacks.LambdaCallback(on_train_batch_end=failing)
+    with pytest.raises(RuntimeError, match="stop"):
+        model.fit(X, SUM, verbose=0, callbacks=[stop])
+    with pytest.raises(ValueError, match="`model` must have its weights"):
+        diagnose(model, X, SUM)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_a_head_of_one_unit_has_no_slope_and_one_finding(activation):
+    loss = (
+        "binary_crossentropy" if activation == "softmax" else "categorical_crossentropy"
+    )
+    codes = diagnose(net(layers.Dense(1, activation), loss=loss), X, TWO).codes
+    assert codes[0] in ("KTF201", "KTF205")
+    assert "KTF405" not in codes
 
 
 def test_noise_is_not_the_fault_of_the_rate():

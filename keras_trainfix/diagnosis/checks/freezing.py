@@ -156,12 +156,13 @@ def trainable_changed_after_compile(probe):
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a scaled loss
     kept = getattr(optimizer, "_trainable_variables", None)
     is_built = getattr(optimizer, "built", False)
-    if kept is None or not is_built or not model.trainable_variables:
+    is_made = getattr(model, "train_function", None) is not None
+    if not (is_built or is_made) or not model.trainable_variables:
         return None
     if type(model).train_step is not keras.Model.train_step:
         return None
     now = {id(variable): variable for variable in model.trainable_variables}
-    before = {id(variable): variable for variable in kept}
+    before = {id(variable): variable for variable in kept or ()}
     frozen = [v for key, v in before.items() if key not in now]
     unfrozen = [v for key, v in now.items() if key not in before]
     effect, severity = _effect(model, frozen, unfrozen)

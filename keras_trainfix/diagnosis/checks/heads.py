@@ -417,6 +417,12 @@ def loss_does_not_fit_head(probe):
     if "KTF206" in faults:
         return None
     form = probe.labels.form if probe.labels else None
+    if head.units == 1 and loss.kind == "similarity":
+        return found(
+            f"The head has 1 unit, of which {loss.name} sees but the sign.",
+            'model.compile(optimizer, loss="mse")',
+            units=1,
+        )
     if head.units == 1 and loss.kind in ("categorical", "sparse"):
         return _one_unit(loss, len(probe.labels.classes) if probe.labels else 0)
     if "KTF205" in faults:
@@ -553,7 +559,10 @@ def _one_unit(loss, number):
 def _wrong_axis(probe):
     """How far the probabilities of a place are from the sum 1; 0 if all is well."""
     loss, p = probe.loss, probe.predictions
-    if probe.head.activation != "softmax" or p.ndim < 2 or loss.from_logits:
+    activation = probe.head.activation
+    if activation not in ("softmax", "unknown") or p.ndim < 2 or loss.from_logits:
+        return 0.0
+    if activation == "unknown" and not _sums_to_one_elsewhere(p):
         return 0.0
     if loss.kind not in ("categorical", "sparse", "masked") or not np.isfinite(p).all():
         return 0.0
@@ -561,6 +570,12 @@ def _wrong_axis(probe):
     sums = p.sum(axis if isinstance(axis, int) else -1, dtype="float64") - 1
     worst = float(sums.ravel()[np.abs(sums).argmax()])
     return worst if abs(worst) > WRONG_SUM and p.shape[-1] > 1 else 0.0
+
+
+def _sums_to_one_elsewhere(p):
+    """Whether numbers are those of a softmax along any axis but the last."""
+    sums = (p.sum(axis, dtype="float64") for axis in range(p.ndim - 1))
+    return any(np.abs(total - 1).max(initial=0) < ROUNDING for total in sums)
 
 
 def _is_constant_softmax(probe):

@@ -7,6 +7,7 @@ from keras_trainfix.diagnosis.trial import is_constant_after
 from keras_trainfix.diagnosis.variation import inputs_vary
 
 DIVERGED = -0.5  # gain: the loss has grown by half
+JUMP = 10  # times the first loss, in between
 LEARNS = 0.2  # gain of a few steps that shows that a rate works
 DIED, ALIVE = 0.7, 0.4  # share of dead units in the worst layer
 HARM = 0.1  # of the first loss, by which the steps of another rate were better
@@ -75,7 +76,7 @@ def learning_rate_too_high(probe):
         return None
     gain, dead = trial.gain(1.0), trial.arms[1.0].dead
     factor = trial.best_lower()
-    if factor is None:
+    if factor is None or not np.isfinite(trial.start):
         return None
     better = trial.arms[factor]
     # The end alone is luck: one unit that has survived may find its way.
@@ -85,7 +86,10 @@ def learning_rate_too_high(probe):
     is_spared |= is_blinded and not is_constant_after(probe, better)
     dies = dead >= DIED and is_spared
     diverges = gain < DIVERGED
-    if not (diverges or dies or (gain < 0 and trial.gain(factor) > LEARNS)):
+    learns = trial.gain(factor) > LEARNS
+    jumps = np.nanmax(trial.arms[1.0].losses) > JUMP * abs(trial.start)
+    jumps = jumps and trial.gain(factor) > gain + LEARNS
+    if not (diverges or dies or jumps or (gain < 0 and learns)):
         return None
     ends = dies and is_blinded
     what = f"the loss goes from {trial.start:.4g} to {trial.arms[1.0].end:.4g}" + (
@@ -161,6 +165,8 @@ def learning_rate_too_low(probe):
     trial = probe.trial
     if trial is None or not _may_blame_rate(probe) or _has_no_signal(probe):
         return None
+    if any(gradient.is_cut for gradient in trial.gradients if gradient.is_kernel):
+        return None  # longer steps of the others are no way out
     if trial.rate < NO_RATE:
         return found(
             f"The learning rate is {trial.rate:.1e}: a step changes nothing any more. "

@@ -9,6 +9,7 @@ from keras_trainfix.diagnosis.variation import inputs_vary
 
 VANISHED = 1e-3  # gradient of the first layer, of that of the last
 LOST = 1e-6  # of what differs between samples, of that in the first layer
+LEARNED = 0.8  # skill
 UNLEARNED = 0.3  # of the loss that is left of a batch of 8 samples
 GROWN = 200  # times the inputs
 OVERSHOT = 30  # times the targets
@@ -84,7 +85,7 @@ def vanishing_signal(probe):
     kernels = [g for g in trial.gradients if g.is_kernel]
     cut = _cut(probe, kernels)
     if cut:
-        return _found_cut(cut, kernels)
+        return _found_cut(cut, kernels, trial.overfit)
     if len(kernels) < 3 or not kernels[-1].size:
         return None
     ratio = kernels[0].size / kernels[-1].size
@@ -211,14 +212,27 @@ def _cut(probe, kernels):
     cut = [g for g in kernels if g.is_cut and g.weight]
     if not cut or probe.look.dead_share == 1 or any(not g.weight for g in kernels):
         return []
+    if any(_has_no_slope(other) for other in probe.look.probes()):
+        return []
     if len(cut) == len(kernels):
         return cut
-    overfit = probe.trial.overfit
-    is_learned = overfit is None or overfit.losses[-1] < UNLEARNED * overfit.losses[0]
-    return [] if is_learned or kernels[0] not in cut else cut
+    is_good = probe.iterations and probe.look.least_skill > LEARNED
+    return [] if is_good or kernels[0] not in cut else cut
 
 
-def _found_cut(cut, kernels):
+def _has_no_slope(probe):
+    """Whether head and loss have no slope together, which is another finding."""
+    is_alone = probe.head.units == 1
+    return is_alone and (
+        probe.head.activation == "softmax"
+        or probe.loss.kind in ("categorical", "sparse", "similarity")
+    )
+
+
+def _found_cut(cut, kernels, overfit):
+    is_learned = overfit is not None and (
+        overfit.losses[-1] < UNLEARNED * overfit.losses[0]
+    )
     which = "any weight" if len(cut) == len(kernels) else f"layer '{cut[-1].layer}'"
     before = "" if len(cut) < 2 or len(cut) == len(kernels) else " and those before it"
     return found(
@@ -226,6 +240,7 @@ def _found_cut(cut, kernels):
         "something without a slope, such as `round`, `argmax`, a comparison, a cast to "
         "integers, or `stop_gradient`.",
         "# train on the numbers before it, and round or compare after `predict`",
+        severity="warning" if is_learned else "error",
         layers_without_gradient=len(cut),
         layers=len(kernels),
     )

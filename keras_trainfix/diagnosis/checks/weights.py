@@ -176,7 +176,7 @@ def not_finite(probe):
         if np.isnan(output.values).any() or (answers_bad and not output.is_finite)
     ]
     if not weights and not activations and not answers_bad:
-        return None
+        return _loss_not_finite(probe)
     in_order = [output.layer.name for output in probe.layers]
     bad_layers = {*weights, *activations}
     ordered = [name for name in in_order if name in bad_layers]
@@ -195,6 +195,21 @@ def not_finite(probe):
         layers_with_bad_weights=len(weights),
         layers_with_bad_activations=len(set(activations)),
         bad_prediction_share=float(share),
+    )
+
+
+def _loss_not_finite(probe):
+    """The loss itself, of numbers that are all finite."""
+    trial, targets = probe.trial, probe.look.targets
+    if trial is None or np.isfinite(trial.start):
+        return None
+    if not all(y is None or y.dtype.kind not in "f" or is_finite(y) for y in targets):
+        return None
+    return found(
+        f"The loss is {trial.start}, of inputs, targets and predictions that are all "
+        "finite: it divides by 0, or takes a logarithm or root of 0 or less.",
+        "keras.ops.log(keras.ops.maximum(p, keras.config.epsilon()))  # in the loss",
+        loss=trial.start,
     )
 
 
