@@ -16,6 +16,7 @@ NO_RATE = 1e-12
 MORE = 5  # times the gain that a rate ten times as large has to have
 MEASURABLE = 1e-3  # gain that is no rounding
 FAR = 10_000  # steps in which a loss would fall to 0
+NO_SKILL, FAR_FOR_BLIND = 0.05, 3000  # of a model that has been trained in vain
 UNTRAINED = 0.3  # skill below which a trained model has not learned
 SOON = 0.003  # gain that shows that training goes on
 
@@ -181,7 +182,10 @@ def learning_rate_too_low(probe):
     if not faster or not gain < HARDLY:
         return None
     steps = trial.steps / gain if gain > 0 else float("inf")
-    if steps < FAR or (not trial.is_fresh and probe.iterations * gain > trial.steps):
+    is_blind = probe.iterations and probe.look.least_skill < NO_SKILL
+    if steps < (FAR_FOR_BLIND if is_blind else FAR) or (
+        not trial.is_fresh and probe.iterations * gain > trial.steps
+    ):
         return None
     factor = max(faster, key=trial.gain)
     change = np.median([g.update / g.weight for g in trial.gradients if g.weight])
