@@ -3,10 +3,13 @@
 They are symptoms: what the causes are, the other families say.
 """
 
+import contextlib
+
 import keras
 import numpy as np
 
 from keras_trainfix.diagnosis.baselines import constant_masks
+from keras_trainfix.diagnosis.constant import loss_skill
 from keras_trainfix.diagnosis.registry import check, found
 
 TRAINED = 20  # steps after which one answer for all is a symptom
@@ -89,6 +92,7 @@ def constant_prediction(probe):
     if seen.ranks and steps < VERY_LONG and not _is_blank(seen, steps):
         return None
     evidence = {"std_ratio": seen.std_ratio, "r2": seen.r2, "iterations": steps}
+    evidence |= _by_own_loss(probe)
     evidence |= {"prediction_mean": float(np.mean(probe.predictions, dtype="float64"))}
     if seen.correlation is not None:
         evidence["correlation"] = seen.correlation
@@ -185,6 +189,7 @@ def one_class_prediction(probe):
         predicted_class=only,
         label_share=seen.present[only],
         **_class_evidence(seen, steps),
+        **_by_own_loss(probe),
     )
 
 
@@ -280,6 +285,7 @@ def trivial_mask(probe):
         label_share=seen.present[only],
         **evidence,
         **_class_evidence(seen, steps),
+        **_by_own_loss(probe),
     )
 
 
@@ -434,6 +440,7 @@ def no_better_than_constant(probe):
         if chance == 1 or seen.balanced_accuracy > 1.3 * chance:
             return None
     evidence = {"std_ratio": seen.std_ratio, "iterations": steps}
+    evidence |= _by_own_loss(probe)
     if seen.correlation is not None:
         evidence |= {"r2": seen.r2, "correlation": seen.correlation}
     else:
@@ -510,6 +517,15 @@ def _second(seen):
 def _areas(seen):
     areas = [area for area in seen.auc if np.isfinite(area)]
     return f"area under the curve {np.mean(areas):.2f}" if areas else "no ranks"
+
+
+def _by_own_loss(probe):
+    """The compiled loss, and that of the best constant answer for it."""
+    with contextlib.suppress(Exception):  # the user's own code
+        seen = loss_skill(probe)
+        if seen is not None:
+            return {"own_loss": seen.loss, "own_constant_loss": seen.constant_loss}
+    return {}
 
 
 def _class_evidence(seen, steps):
