@@ -75,7 +75,7 @@ def normalization_not_adapted(is_right):
     if is_right:
         layer.adapt(x)
     else:
-        layer = layers.Normalization(mean=0.0, variance=1.0)
+        layer = layers.Normalization(mean=np.zeros(4), variance=np.ones(4))
     return net(layer, layers.Dense(8, "relu"), layers.Dense(1)), x, SUM
 
 
