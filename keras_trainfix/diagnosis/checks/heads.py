@@ -360,7 +360,8 @@ def loss_does_not_fit_head(probe):
     A categorical cross-entropy normalises the units of a place to the sum 1: of one
     unit it is always 0, without a gradient. A sparse one takes the label for the number
     of a unit, so that there must be one for each class. A binary one judges each unit
-    by itself, which a softmax, whose units depend on each other, does not suit.
+    by itself, which a softmax, whose units depend on each other, does not suit. And a
+    softmax along another axis than that of the classes gives no probabilities of them.
 
     ## How to check
     Compare the units of the last layer with the number of classes.

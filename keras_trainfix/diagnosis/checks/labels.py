@@ -348,7 +348,8 @@ def loss_does_not_fit_labels(probe):
     [0, 1] for each unit. Ids against columns are broadcast or refused, and real
     numbers outside [0, 1] make a binary cross-entropy that has no lowest value. A
     squared or absolute error on a softmax of many classes is defined, yet its gradient
-    fades where the answer is surely wrong.
+    fades where the answer is surely wrong. An error in percent has no meaning for
+    targets of 0, and a logarithmic one none below -1.
 
     ## How to check
     Compare `y.shape`, `y.dtype` and `np.unique(y)` with the loss. One-hot rows in a

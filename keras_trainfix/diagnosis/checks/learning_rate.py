@@ -88,8 +88,9 @@ def learning_rate_too_high(probe):
     dies = dead >= DIED and is_spared
     diverges = gain < DIVERGED
     learns = trial.gain(factor) > LEARNS
-    jumps = np.nanmax(trial.arms[1.0].losses) > JUMP * abs(trial.start)
-    jumps = jumps and trial.gain(factor) > gain + LEARNS
+    losses = trial.arms[1.0].losses
+    highest = np.max(losses, initial=0.0, where=np.isfinite(losses))
+    jumps = highest > JUMP * abs(trial.start) and trial.gain(factor) > gain + LEARNS
     if not (diverges or dies or jumps or (gain < 0 and learns)):
         return None
     ends = dies and is_blinded
@@ -123,7 +124,8 @@ def learning_rate_too_low(probe):
 
     ## Why it happens
     The learning rate was copied from a fine-tuning recipe, or lowered while something
-    else was wrong. SGD needs rates a hundred times those of Adam.
+    else was wrong; or a schedule has ended at 0. SGD needs rates a hundred times those
+    of Adam.
 
     ## How to check
     ```python

@@ -29,7 +29,9 @@ def vanishing_signal(probe):
     ## Why it happens
     The gradient of a layer is multiplied with the slopes of all layers behind it. That
     of a sigmoid is at most 0.25, so that ten of them leave a millionth. The same way
-    the differences between samples get lost on their way to the head.
+    the differences between samples get lost on their way to the head. What has no slope
+    at all, such as `round`, `argmax`, a comparison or `stop_gradient`, ends the
+    gradient.
 
     ## How to check
     ```python

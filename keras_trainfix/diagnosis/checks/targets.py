@@ -29,7 +29,7 @@ def targets_unscaled(probe):
     learning rate a step, so the answer moves by about `lr * (1 + sum|features|)`, and
     somewhat faster as the features grow. For prices of 200 000 that takes thousands of
     steps for the mean alone. With SGD the gradient is as large as the error, and
-    diverges.
+    diverges. For targets of a millionth each step is far too coarse.
 
     ## How to check
     Compare `y.mean()` and `y.std()` with the first predictions.
