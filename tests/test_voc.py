@@ -156,6 +156,11 @@ def test_what_is_padded_is_void(original, example):
         )
 
 
+@pytest.mark.xfail(
+    keras.backend.backend() == "torch",
+    reason="under torch pixels at the edge of an image move apart from the labels",
+    strict=True,
+)
 def test_images_and_labels_are_augmented_alike():
     """An image that shows its label has to show it afterwards."""
     label = np.full((4, 96, 96, 1), 255, "float32")
