@@ -75,12 +75,25 @@ def prepare(image, label):
         Image `(64, 64, 1)` in float32 from -1 to 1, label `(64, 64)` in int32.
     """
     image, label = image[..., None], tf.cast(label[..., None], "int32")
-    image = tf.image.resize(image, (68, 57), antialias=True) / 127.5 - 1
-    label = tf.image.resize(label, (68, 57), method="nearest")
-    image = tf.image.resize_with_crop_or_pad(image, SIZE, SIZE)
-    # What is padded is 0, which is mid-grey in the image, and no void in the label.
-    label = tf.image.resize_with_crop_or_pad(label - VOID, SIZE, SIZE) + VOID
+    image, label = resize_and_pad(image, label, (68, 57), SIZE)
     return image, label[..., 0]
+
+
+def resize_and_pad(image, label, shape, size):
+    """An image from -1 to 1 and its label, resized, and cropped or padded to a square.
+
+    Args:
+        image: `(H, W, channels)`, of 0 to 255.
+        label: `(H, W, 1)`, of a type that has negative numbers.
+        shape: `(height, width)` to resize to.
+        size: Integer, the side of the square.
+    """
+    image = tf.image.resize(image, shape, antialias=True) / 127.5 - 1
+    label = tf.image.resize(label, shape, method="nearest")
+    image = tf.image.resize_with_crop_or_pad(image, size, size)
+    # What is padded is 0, which is mid-grey in the image, and no void in the label.
+    label = tf.image.resize_with_crop_or_pad(label - VOID, size, size) + VOID
+    return image, label
 
 
 def one_hot(label):

@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 # First: it prepares the environment of Keras.
-from segmentation_with_void import deeplab_head, tf  # isort: skip
+from segmentation_with_void import deeplab_head, resize_and_pad, tf  # isort: skip
 import keras
 import numpy as np
 from PIL import Image
@@ -134,13 +134,7 @@ def fit_to(size, image, label):
     """
     shape = tf.cast(tf.shape(image)[:2], "float32")
     shape = tf.cast(tf.round(shape * size / tf.reduce_max(shape)), "int32")
-    image = tf.image.resize(image, shape, antialias=True) / 127.5 - 1
-    label = tf.image.resize(label, shape, method="nearest")
-    image = tf.image.resize_with_crop_or_pad(image, size, size)
-    label = tf.image.resize_with_crop_or_pad(
-        tf.cast(label, "float32") - VOID, size, size
-    )
-    return image, label + VOID
+    return resize_and_pad(image, tf.cast(label, "float32"), shape, size)
 
 
 def augmentation():

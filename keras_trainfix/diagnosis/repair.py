@@ -17,8 +17,8 @@ BINARY, SPARSE = "binary_crossentropy", "sparse_categorical_crossentropy"
 CATEGORICAL = "categorical_crossentropy"
 
 
-class Head(NamedTuple):
-    """What a repair of a head needs to know.
+class Case(NamedTuple):
+    """What a repair of a head or its loss needs to know.
 
     Attributes:
         loss: `LossFacts` of the loss.
@@ -62,18 +62,18 @@ def fixed_copy(diagnosis, model):
         ValueError: If no finding can be mended so, or if the model cannot be copied.
     """
     findings = [f for f in diagnosis.findings if f.severity != "note"]
-    changes, done = _changes(findings, diagnosis, model)
+    losses, replaced, done = _changes(findings, diagnosis, model)
     codes = {finding.code for finding in findings}
     rate = _better_rate(findings)
     has_more = codes & {"KTF301", "KTF302", "KTF303", "KTF304"}
-    if not changes and not has_more and rate is None:
+    if not done and not has_more and rate is None:
         raise ValueError(
             "`fixed` mends heads, losses, frozen layers, batch normalization and "
             "learning rates, and needs a finding about one of these. Received: "
             f"{', '.join(diagnosis.codes) or 'no finding'}. The `fix` of each finding "
             "is code to paste."
         )
-    copy = _cloned(model, changes)
+    copy = _cloned(model, replaced)
     if not codes & set(LOST):
         copy.set_weights(model.get_weights())
     else:
@@ -84,44 +84,46 @@ def fixed_copy(diagnosis, model):
     if codes & {"KTF301", "KTF302"}:
         freeze_batch_norm(copy)
         done.append("batch normalization frozen")
-    done += _compile(copy, model, changes, rate)
+    done += _compile(copy, model, losses, rate)
     tell(f"fixed: {', '.join(done)}.")
     return copy
 
 
 def _changes(findings, diagnosis, model):
-    """Dict of the number of an output to its `Change`, and what they are in words."""
+    """The losses, the layers to replace by their names, and what is new, in words."""
     names = list(getattr(model, "output_names", None) or ["output"])
     losses = losses_of(model, names)
-    changes: dict[int, Change] = {}
-    done = []
+    replaced: dict[str, keras.Layer] = {}
+    done, mended = [], set()
     for finding in findings:
         repair = REPAIRS.get(finding.code)
         index = names.index(finding.output) if finding.output in names else 0
-        if repair is None or index in changes:
+        if repair is None or index in mended:
             continue
         layer = _last_layer(model, index)
         if layer is None:
             continue
         task = list(diagnosis.tasks.values())[index] if diagnosis.tasks else "unknown"
         units = int(model.outputs[index].shape[-1] or 1)
-        loss = loss_facts(losses[index])
-        head = Head(loss, activation_of(layer), units, task, finding.evidence)
-        change = repair(head)
+        loss, activation = loss_facts(losses[index]), activation_of(layer)
+        change = repair(Case(loss, activation, units, task, finding.evidence))
         if change is None:
             continue
-        changes[index] = change
+        mended.add(index)
         if change.activation:
-            done.append(f"{head.activation} of '{layer.name}' -> {change.activation}")
+            replaced[layer.name] = _with_activation(layer, change.activation)
+            done.append(f"{activation} of '{layer.name}' -> {change.activation}")
         if change.loss is not None:
+            losses[index] = change.loss
             done.append(f"loss {loss.name} -> {_described(change.loss)}")
-    return changes, done
+    return losses, replaced, done
 
 
 def _described(loss):
     if isinstance(loss, str):
         return loss
-    return f"{loss_facts(loss).name}(from_logits={loss_facts(loss).from_logits})"
+    facts = loss_facts(loss)
+    return f"{facts.name}(from_logits={facts.from_logits})"
 
 
 def _last_layer(model, index):
@@ -137,13 +139,7 @@ def _last_layer(model, index):
     return layer if is_activation or hasattr(layer, "activation") else None
 
 
-def _cloned(model, changes):
-    heads = [
-        (_last_layer(model, index), change.activation)
-        for index, change in changes.items()
-        if change.activation
-    ]
-    replaced = {head.name: _with_activation(head, name) for head, name in heads}
+def _cloned(model, replaced):
     try:
         return cloned(model, replaced)
     except Exception as error:
@@ -161,19 +157,15 @@ def _with_activation(layer, activation):
     return type(layer).from_config({**layer.get_config(), "activation": activation})
 
 
-def _compile(copy, model, changes, rate):
+def _compile(copy, model, losses, rate):
     """Compiles the copy as the model is; returns what is different, in words."""
     if not model.compiled:
         return []
     # No public name: `get_compile_config` cannot hold functions of the user.
     config = dict(model._compile_config.config)
-    names = list(getattr(model, "output_names", None) or ["output"])
-    losses = losses_of(model, names)
-    for index, change in changes.items():
-        losses[index] = losses[index] if change.loss is None else change.loss
     loss = config["loss"]
     if isinstance(loss, dict):
-        loss = dict(zip(names, losses, strict=True))
+        loss = dict(zip(model.output_names, losses, strict=True))
     elif loss is not None:
         loss = losses if len(losses) > 1 else losses[0]
     config["loss"] = loss
@@ -200,50 +192,50 @@ def _better_rate(findings):
     return next(filter(None, rates), None)
 
 
-def _one_unit(head):
-    if head.task == "regression":
-        loss = None if head.loss.kind == "regression" else "mean_squared_error"
+def _one_unit(case):
+    if case.task == "regression":
+        loss = None if case.loss.kind == "regression" else "mean_squared_error"
         return Change("linear", loss)
-    if head.evidence.get("classes", 2) > 2:
+    if case.evidence.get("classes", 2) > 2:
         return None  # more units, so other weights
-    loss = None if head.loss.kind in ("binary", "region", "masked") else BINARY
+    loss = None if case.loss.kind in ("binary", "region", "masked") else BINARY
     return Change("sigmoid", loss)
 
 
-def _reach(head):
+def _reach(case):
     return Change("linear")
 
 
-def _take_logits(head):
-    loss = _with_logits(head.loss.loss, True)
-    activation = None if head.activation in ("linear", "unknown") else "linear"
+def _take_logits(case):
+    loss = _with_logits(case.loss.loss, True)
+    activation = None if case.activation in ("linear", "unknown") else "linear"
     if loss is not None:
         return Change(activation, loss)
-    return Change("sigmoid" if head.units == 1 else "softmax")
+    return Change("sigmoid" if case.units == 1 else "softmax")
 
 
-def _take_probabilities(head):
-    loss = _with_logits(head.loss.loss, False)
+def _take_probabilities(case):
+    loss = _with_logits(case.loss.loss, False)
     return None if loss is None else Change(None, loss)
 
 
-def _fit_loss_to_head(head):
-    kind = head.loss.kind
-    if head.units == 1 and kind in ("categorical", "sparse"):
-        return _one_unit(head)
-    if "classes" in head.evidence:
+def _fit_loss_to_head(case):
+    kind = case.loss.kind
+    if case.units == 1 and kind in ("categorical", "sparse"):
+        return _one_unit(case)
+    if "classes" in case.evidence:
         return None  # another number of units
-    is_multi_label = head.task.startswith("multi-label")
+    is_multi_label = case.task.startswith("multi-label")
     if kind == "binary":
         return Change("sigmoid") if is_multi_label else Change(None, CATEGORICAL)
     return Change(None, BINARY) if is_multi_label else Change("softmax")
 
 
-def _fit_loss_to_labels(head):
-    if head.loss.kind == "categorical" and "units" in head.evidence:
-        return Change(None, _renamed(head.loss, SPARSE))
-    if head.loss.kind == "sparse" and "columns" in head.evidence:
-        return Change(None, _renamed(head.loss, CATEGORICAL))
+def _fit_loss_to_labels(case):
+    if case.loss.kind == "categorical" and "units" in case.evidence:
+        return Change(None, _renamed(case.loss, SPARSE))
+    if case.loss.kind == "sparse" and "columns" in case.evidence:
+        return Change(None, _renamed(case.loss, CATEGORICAL))
     return None
 
 

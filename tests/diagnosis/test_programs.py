@@ -23,6 +23,15 @@ def net(*parts, loss="mse", optimizer="adam", shape=(4,)):
     return model
 
 
+def segmenter(last):
+    return net(
+        layers.Conv2D(2, 3, padding="same"),
+        last,
+        loss="sparse_categorical_crossentropy",
+        shape=(8, 8, 1),
+    )
+
+
 def rounded(is_right):
     last = [] if is_right else [layers.Lambda(ops.round)]
     return net(layers.Dense(16, "relu"), layers.Dense(1), *last), X, np.round(3 * SUM)
@@ -80,14 +89,7 @@ def normalization_not_adapted(is_right):
 
 
 def softmax_over_rows(is_right):
-    last = layers.Softmax(axis=-1 if is_right else 1)
-    model = net(
-        layers.Conv2D(2, 3, padding="same"),
-        last,
-        loss="sparse_categorical_crossentropy",
-        shape=(8, 8, 1),
-    )
-    return model, IMAGES, MASKS
+    return segmenter(layers.Softmax(axis=-1 if is_right else 1)), IMAGES, MASKS
 
 
 def percent_of_zero(is_right):
@@ -131,13 +133,7 @@ def one_learned_layer(is_right):
 
 def softmax_of_the_wrong_axis_in_a_function(is_right):
     last = layers.Lambda(lambda t: ops.softmax(t, axis=-1 if is_right else 2))
-    model = net(
-        layers.Conv2D(2, 3, padding="same"),
-        last,
-        loss="sparse_categorical_crossentropy",
-        shape=(8, 8, 1),
-    )
-    return model, IMAGES, MASKS
+    return segmenter(last), IMAGES, MASKS
 
 
 def cosine_of_one_number(is_right):
