@@ -78,6 +78,14 @@ def effect_of_trainable(is_made, is_traced, has_more):
     return "counts" if is_made else None
 
 
+def is_traced(step):
+    """Whether TensorFlow has traced `step`, the training step of a model, or a part."""
+    cells = getattr(step, "__closure__", None) or ()
+    parts = [step, *(cell.cell_contents for cell in cells)]
+    counts = [getattr(part, "experimental_get_tracing_count", int)() for part in parts]
+    return any(counts)
+
+
 @contextlib.contextmanager
 def same_random_state():
     """Puts the generator of torch, which layers of a user may draw from, back."""

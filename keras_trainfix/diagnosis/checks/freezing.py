@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_trainfix.backend import effect_of_trainable
+from keras_trainfix.backend import effect_of_trainable, is_traced
 from keras_trainfix.diagnosis.layer_kinds import DENSE_OR_CONV
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.variation import inputs_vary, varies
@@ -155,9 +155,10 @@ def trainable_changed_after_compile(probe):
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a scaled loss
     kept = getattr(optimizer, "_trainable_variables", None)
-    is_built = getattr(optimizer, "built", False)
-    is_made = getattr(model, "train_function", None) is not None
-    if not (is_built or is_made) or not model.trainable_variables:
+    began = getattr(optimizer, "built", False) or is_traced(
+        getattr(model, "train_function", None)
+    )
+    if not began or not model.trainable_variables:
         return None
     if type(model).train_step is not keras.Model.train_step:
         return None
