@@ -138,9 +138,10 @@ def fit_to(size, image, label):
 
 
 def augmentation():
-    """A function that flips, turns, moves and zooms images and labels together.
+    """A function for `tf.data` that flips, turns, moves and zooms images and labels.
 
-    The layers of Keras move both alike. Up to Keras 3.13 they interpolate labels as
+    The layers of Keras move both alike there (outside of `tf.data`, `RandomRotation`
+    turns labels another way on torch). Up to Keras 3.13 they interpolate labels as
     they do images, which makes classes of the numbers between two others: so both take
     the nearest pixel. What comes in from outside is `fill_value` in both, so that
     labels are shifted by one for the while: 0 is then mid-grey in an image, and void in

@@ -268,6 +268,17 @@ def test_label_out_of_range():
     assert np.isfinite(value(loss(y, np.zeros((4, 3), "float32"))))
 
 
+@trap("torch")
+def test_rotation_of_images_and_masks():
+    mask = np.zeros((4, 32, 32, 1), "float32")
+    mask[:, 8:20, 4:12] = 1
+    keras.utils.set_random_seed(1)
+    layer = layers.RandomRotation(0.1, interpolation="nearest")
+    both = layer({"images": mask, "segmentation_masks": mask}, training=True)
+    images, masks = (to_numpy(both[key]) for key in ("images", "segmentation_masks"))
+    assert (images != masks).mean() > 0.01
+
+
 @trap()
 def test_sparse_labels_into_dice():
     y = np.array([0, 1, 255, 255]).reshape(1, 2, 2, 1)
