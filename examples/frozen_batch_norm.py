@@ -11,34 +11,16 @@ after it, closes the gap.
 """
 
 import argparse
-import importlib.util
-import logging
 import os
 
+from environment import SHORT  # isort: skip - first: it prepares Keras
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from real_data import emotion_model_path, mnist_digits
 
-def prepare_environment():
-    """Chooses an installed backend, and keeps oneDNN from crashing; before Keras."""
-    installed = filter(importlib.util.find_spec, ("tensorflow", "jax", "torch"))
-    os.environ.setdefault("KERAS_BACKEND", next(installed, "tensorflow"))
-    # On CPUs with AVX-512 oneDNN corrupts memory when it trains this network, and the
-    # process dies without a traceback. See README.md.
-    os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from keras_trainfix import freeze_batch_norm, recalibrate_batch_norm
 
-
-prepare_environment()
-
-import keras  # noqa: E402 - the environment has to be ready first
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
-from real_data import emotion_model_path, mnist_digits  # noqa: E402
-
-from keras_trainfix import freeze_batch_norm, recalibrate_batch_norm  # noqa: E402
-
-# It warns that every new model is traced again, which is as it should be.
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-SHORT = os.environ.get("KERAS_TRAINFIX_SHORT") == "1"
 EPOCHS, TRAIN, VALIDATION = (2, 128, 200) if SHORT else (5, 512, 1000)
 BATCH_SIZE = 64
 

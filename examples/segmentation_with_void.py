@@ -8,31 +8,15 @@ DeepLab v3+ too, but installing it brings TensorFlow along whatever the backend,
 its pretrained weights are a download from another place.
 """
 
-import importlib.util
-import logging
-import os
+from environment import SHORT  # isort: skip - first: it prepares Keras
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from keras import layers
+from matplotlib.ticker import MaxNLocator
+from real_data import VOID, emotion_model_path, tissue_volume
 
-
-def prepare_environment():
-    """Chooses an installed backend, and keeps oneDNN from crashing; before Keras."""
-    installed = filter(importlib.util.find_spec, ("tensorflow", "jax", "torch"))
-    os.environ.setdefault("KERAS_BACKEND", next(installed, "tensorflow"))
-    # On CPUs with AVX-512 oneDNN corrupts memory when it trains this network, and the
-    # process dies without a traceback. See README.md.
-    os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
-prepare_environment()
-
-import keras  # noqa: E402 - the environment has to be ready first
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
-from keras import layers  # noqa: E402
-from matplotlib.ticker import MaxNLocator  # noqa: E402
-from real_data import VOID, emotion_model_path, tissue_volume  # noqa: E402
-
-from keras_trainfix import MeanIoU  # noqa: E402
+from keras_trainfix import MeanIoU
 
 try:
     import tensorflow as tf
@@ -42,10 +26,6 @@ except ImportError as error:
         f"backend of Keras. Received: {error}. Install it: pip install tensorflow."
     ) from error
 
-# It warns that every new model is traced again, which is as it should be.
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-SHORT = os.environ.get("KERAS_TRAINFIX_SHORT") == "1"
 NAMES = ["background", "grey matter", "white matter", "fluid"]
 SIZE = 64  # of images, once they are prepared
 SHARD = 10  # images, and the batch size
