@@ -6,7 +6,7 @@ from keras_trainfix.diagnosis.finding import SEVERITIES
 # wrong head stops training whatever the data are; the scale of the data decides which
 # learning rate is too high; and that kills units.
 FAMILIES = "2134"
-OPTIMIZATION = (407, 401, 408, 402, 411, 406, 405, 403, 404, 409, 410)
+OPTIMIZATION = (407, 408, 401, 402, 411, 406, 405, 403, 404, 409, 410)
 # Of these even a warning explains the errors of optimization that follow from it.
 SCALES = ("KTF101", "KTF111")
 

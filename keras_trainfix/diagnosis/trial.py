@@ -205,7 +205,7 @@ class _Runner:
         self.progress = _Progress(show_progress)
 
     def run(self, factors):
-        penalty = _penalty(self.model)
+        penalty = _penalty(self.model) + self._activity_penalty()
         steps = self._steps_in_time()
         start = self._start(steps)
         gradients: list = []
@@ -292,6 +292,18 @@ class _Runner:
         self.batches = [np.resize(few, self.batch)]  # of the same shape
         losses, _ = self._steps(best, OVERFIT_STEPS)
         return Arm(best, losses, OVERFIT_STEPS, [], 0.0)
+
+    def _activity_penalty(self):
+        """What regularizers of the outputs of layers add to the loss of a batch."""
+        layers = self.model._flatten_layers()
+        if not any(layer.activity_regularizer for layer in layers):
+            return 0.0
+        total = 0.0
+        for layer, values in self.look.call_in_training()[1]:
+            if layer.activity_regularizer is not None:
+                penalty = layer.activity_regularizer(_tensor(values))
+                total += float(backend.to_numpy(penalty)) / len(values)
+        return total
 
     def _arm(self, factor, losses, steps):
         predictions, dead = [], 0.0

@@ -155,6 +155,30 @@ def a_rate_that_jumps(is_right):
     )
 
 
+def expensive_outputs(is_right):
+    price = keras.regularizers.L1(1e-5 if is_right else 100.0)
+    hidden = layers.Dense(8, "relu", activity_regularizer=price)
+    optimizer = keras.optimizers.Adam(0.01)
+    return net(hidden, layers.Dense(1), optimizer=optimizer), X, SUM
+
+
+def sigmoids_after_training(is_right):
+    activation = "relu" if is_right else "sigmoid"
+    hidden = [layers.Dense(16, activation) for _ in range(8)]
+    optimizer = keras.optimizers.SGD(0.1)
+    model = net(*hidden, layers.Dense(1), optimizer=optimizer)
+    model.fit(X, SUM, epochs=10, verbose=0)
+    return model, X, SUM
+
+
+def huge_weights_after_training(is_right):
+    large = "he_normal" if is_right else keras.initializers.RandomNormal(stddev=10.0)
+    hidden = [layers.Dense(32, "relu", kernel_initializer=large) for _ in range(3)]
+    model = net(*hidden, layers.Dense(1))
+    model.fit(X, SUM, epochs=10, verbose=0)
+    return model, X, SUM
+
+
 @pytest.mark.filterwarnings("ignore:.*does not have any trainable weights")
 @pytest.mark.parametrize(
     ("code", "program"),
@@ -176,6 +200,9 @@ def a_rate_that_jumps(is_right):
         ("KTF205", softmax_of_the_wrong_axis_in_a_function),
         ("KTF205", cosine_of_one_number),
         ("KTF401", a_rate_that_jumps),
+        ("KTF408", expensive_outputs),
+        ("KTF405", sigmoids_after_training),
+        ("KTF406", huge_weights_after_training),
     ],
 )
 def test_the_fault_comes_first_and_the_twin_is_silent(code, program):

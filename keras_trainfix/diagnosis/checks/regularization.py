@@ -13,6 +13,7 @@ NO_WEIGHT = 0.01  # size of weights: a tenth of what layers of 100 inputs begin 
 DROPS_MOST = 0.8  # rate
 SHRUNK = 0.3  # standard deviation of predictions, of that of the targets
 INFORMED = 0.5  # rank correlation
+SMALL = "kernel_regularizer=keras.regularizers.L2(1e-4)  # or none, until it learns"
 
 
 @check("KTF408", "over-regularised", severity="warning", per_output=False)
@@ -121,13 +122,17 @@ def over_regularised(probe):
         f"In {probe.iterations} steps the weights with a penalty have shrunk to "
         f"{weight:.1e}, and the answer is a constant"
         if is_crushed
-        else f"The penalties of the weights are {trial.penalty:.4g}"
+        else f"The penalties are {trial.penalty:.4g}"
     )
+    is_of_outputs = not decayed
+    slope = f" The slope of the penalties is {share:.0%} of that of the whole loss."
     return found(
         f"{state}, and the loss of the best constant answer is "
-        f"{seen.constant_loss:.4g}: not to learn is cheaper. The slope of the "
-        f"penalties is {share:.0%} of that of the whole loss.",
-        "kernel_regularizer=keras.regularizers.L2(1e-4)  # or none, until it learns",
+        f"{seen.constant_loss:.4g}: not to learn is cheaper."
+        + ("" if is_of_outputs else slope),
+        "activity_regularizer=None" if is_of_outputs else SMALL,
+        # No rate helps, and the steps that kill units do what was asked for.
+        severity="error" if is_of_outputs else None,
         penalty=trial.penalty,
         constant_loss=seen.constant_loss,
         penalty_ratio=ratio,

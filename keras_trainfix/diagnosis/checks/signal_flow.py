@@ -183,7 +183,9 @@ def exploding_signal(probe):
     ]
     inputs = [_size(v) for v in probe.inputs.values() if v.dtype.kind == "f"]
     sizes = [(name, size) for name, size in sizes if np.isfinite(size)]
-    if len(sizes) < 2 or probe.iterations or max(inputs, default=0) > SCALED:
+    if len(sizes) < 2 or max(inputs, default=0) > SCALED:
+        return None
+    if probe.iterations and not _begins_far_off(probe):
         return None
     growth = max(size for _, size in sizes) / max(1.0, *inputs, 1.0)
     worst = max(sizes, key=lambda item: item[1])[0]
@@ -200,13 +202,22 @@ def exploding_signal(probe):
         f"From inputs of size {max(inputs, default=1.0):.3g} the layers make numbers "
         f"{growth:.3g} times as large (layer '{worst}')"
         + (f", and predictions {overshoot:.3g} times the targets" if overshoot else "")
-        + ", before any training.",
+        + (f", after {probe.iterations} steps" if probe.iterations else "")
+        + (": with new weights it is no better." if probe.iterations else " at first."),
         'keras.layers.Dense(..., kernel_initializer="he_normal")  # or the default\n'
         "# and keras.layers.LayerNormalization() between layers",
         growth=growth,
         overshoot=overshoot,
         layers=len(sizes),
     )
+
+
+def _begins_far_off(probe):
+    """Whether a trained model answers as wildly as it does with new weights."""
+    trial, seen = probe.trial, probe.skill
+    if trial is None or not trial.is_fresh or seen is None or not seen.constant_loss:
+        return False
+    return trial.start - trial.penalty > OVERSHOT * seen.constant_loss
 
 
 def _cut(probe, kernels):
@@ -251,9 +262,11 @@ def _found_cut(cut, kernels, overfit):
 def _spread_left(probe):
     """How much varies in the last hidden layer, of what varies in the first.
 
-    Before training: later it is dead units, mostly, that end it.
+    After training it counts where neither dead units nor penalties can have ended it,
+    and where the trial went on from the weights that are looked at.
     """
-    if probe.iterations:
+    trial = probe.trial
+    if probe.iterations and (probe.look.dead_share or trial.penalty or trial.is_fresh):
         return 1.0
     hidden = [
         float(output.values.astype("float64").std(0).mean())
