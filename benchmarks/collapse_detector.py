@@ -1,6 +1,7 @@
 """What does `CollapseDetector` cost, does it rescue, and does it spare the healthy?
 
-`cost` compares fits with and without it. `rescues` are the faulty trainings of
+`cost` compares fits with and without it. `box` rescues the box net, five seeds with
+squares on black and on noise. `rescues` are the faulty trainings of
 `benchmarks.diagnosis` that need no other model, with `action="rescue"`, against the
 same net trained right from the start. `faults` are the trained ones among all faults:
 is the cause named when `fit` ends? `zoo` are healthy trainings: alarms, and weights
@@ -9,7 +10,7 @@ that have to be those of a training without it, to the bit.
 Environment variables choose a part:
 
     BENCHMARK_SEEDS="101 102"                    the seeds, 101 by default
-    BENCHMARK_PARTS="cost rescues faults zoo"    some of the four, or all
+    BENCHMARK_PARTS="cost box rescues faults zoo"    some of the five, or all
     BENCHMARK_CASES="LSTM"                       cases with this in their name
 """
 
@@ -29,10 +30,12 @@ from keras_trainfix.callbacks.watch import Watch
 from keras_trainfix.diagnosis.sample import take
 
 SEEDS = (101,)
-PARTS = "cost rescues faults zoo"
+PARTS = "cost box rescues faults zoo"
 SIZE, IMAGES, BATCH = 64, 4000, 128  # of the box net
 EPOCHS = 4  # of a turn
 ROUNDS = 3
+BOX_SEEDS = range(5)
+BACKGROUNDS = {"black": 3, "noise": 10}  # and epochs
 AT_LEAST = 30  # epochs of a faulty training, so that a rescue has time
 RESCUABLE = {"301", "303", "401", "402", "403", "408", "409"}
 NEED_ANOTHER_NET = ("root of", "logarithm of", "dropout of", "dead frozen body")
@@ -54,6 +57,8 @@ def main(seeds=None, parts=None, only=None):
     keras.config.disable_interactive_logging()
     if "cost" in parts:
         of_cost()
+    if "box" in parts:
+        of_box(only)
     for name, report in (("rescues", of_rescues), ("faults", of_faults)):
         if name in parts:
             report(seeds or SEEDS, only)
@@ -118,6 +123,26 @@ def _print_milliseconds(case):
     }
     seconds = in_turns(calls, rounds=5, repeats=2)
     print_table(case.name, seconds, next(iter(calls)))
+
+
+def of_box(only):
+    """Prints how the rescued box net ends, and when and why it was reported."""
+    for background, epochs in BACKGROUNDS.items():
+        if only not in background:
+            continue
+        print(f"\nbox net on {background}, {epochs} epochs: MSE / variance of targets")
+        for seed in BOX_SEEDS:
+            x, y = box_data(seed, images=IMAGES + 500, noise=background == "noise")
+            training, held_out = (x[500:], y[500:]), (x[:500], y[:500])
+            model = box_net(seed)
+            detector = CollapseDetector(training, action="rescue")
+            with contextlib.redirect_stdout(io.StringIO()):
+                model.fit(
+                    *training, BATCH, epochs=epochs, verbose=0, callbacks=[detector]
+                )
+            share = model.evaluate(*held_out, verbose=0) / held_out[1].var()
+            lines = "; ".join(detector.rescues) or "no rescue"
+            print(f"  seed {seed}: {share:.4f}  {lines}", flush=True)
 
 
 def of_rescues(seeds, only):

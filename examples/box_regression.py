@@ -15,23 +15,23 @@ import numpy as np
 from keras import layers
 
 SHORT = os.environ.get("KERAS_TRAINFIX_SHORT") == "1"
-TRAIN, VALIDATION, EPOCHS = (512, 200, 1) if SHORT else (10_000, 2_000, 2)
+TRAIN, VALIDATION, EPOCHS = (512, 200, 1) if SHORT else (10_000, 2_000, 1)
 SIZE, BOX, BATCH_SIZE = 16, 4, 128
 FILTERS = (8, 16, 32) if SHORT else (32, 64, 128)
 ROOM = SIZE - BOX  # pixels that a box can be moved by
 
 
 class Run(NamedTuple):
-    """A training: the model, its predictions from -1 to 1, and numbers of each epoch.
+    """A training: the model, its predictions from -1 to 1, and how it went.
 
-    `losses` are of training, the others of validation. `errors` are the mean distance
-    between the predicted box and the true one, in pixels.
+    `losses` are those of each step as `fit` shows them: means since the epoch began.
+    `errors`, one an epoch, are the mean distance between the predicted box and the true
+    one on the validation images, in pixels.
     """
 
     model: keras.Model
     predictions: np.ndarray
     losses: list
-    validation_losses: list
     errors: list
     seconds: float
 
@@ -103,7 +103,6 @@ def train(
     inputs=None,
     in_pixels=False,
     epochs=EPOCHS,
-    stop_if_dead=True,
     callbacks=(),
 ):
     """Trains a net, with Adam(0.01) if nothing else is said.
@@ -117,8 +116,6 @@ def train(
         inputs: Function to apply to the images, or None.
         in_pixels: Boolean: targets from 0 to 12, not from -1 to 1.
         epochs: Integer.
-        stop_if_dead: Boolean: stop after an epoch that ends with the same answer for
-            every image. Nothing but the last bias has a gradient then.
         callbacks: Callbacks of Keras.
 
     Returns:
@@ -134,33 +131,34 @@ def train(
     optimizer = optimizers.SGD(sgd) if sgd else optimizers.Adam(adam or 0.01)
     model.compile(optimizer, "mse")
 
-    validation_losses, errors, predictions = [], [], []
+    losses, errors, predictions = [], [], []
 
     def validate(epoch, logs):
         answers = np.asarray(model.predict(x_val, batch_size=500, verbose=0))
         answers = answers / scale - (1 if in_pixels else 0)
-        validation_losses.append(float(np.square(answers - y_val).mean()))
         errors.append(pixel_error(answers, y_val))
         predictions[:] = [answers]
-        if stop_if_dead and not answers.std(axis=0).max() > 1e-6:
-            model.stop_training = True
 
+    def keep_loss(batch, logs):
+        losses.append(float(logs["loss"]))
+
+    own = keras.callbacks.LambdaCallback(
+        on_train_batch_end=keep_loss, on_epoch_end=validate
+    )
     start = time.monotonic()
-    history = model.fit(
+    model.fit(
         x,
         scale * (y + 1) if in_pixels else y,
         batch_size=BATCH_SIZE,
         epochs=epochs,
         verbose=0,
-        callbacks=[*callbacks, keras.callbacks.LambdaCallback(on_epoch_end=validate)],
-    ).history
-    seconds = time.monotonic() - start
-    losses = [float(loss) for loss in history["loss"]]
-    return Run(model, predictions[0], losses, validation_losses, errors, seconds)
+        callbacks=[*callbacks, own],
+    )
+    return Run(model, predictions[0], losses, errors, time.monotonic() - start)
 
 
 def plot_losses(runs, constant):
-    """Validation loss by epoch, of several runs of several arms.
+    """The loss that `fit` shows, step by step, of several runs of several arms.
 
     Args:
         runs: Dict of a title to a list of `Run`.
@@ -172,13 +170,10 @@ def plot_losses(runs, constant):
     figure, axes = plt.subplots(figsize=(6, 3.2))
     for number, (title, arm) in enumerate(runs.items()):
         for run in arm:
-            epochs = range(1, len(run.losses) + 1)
             label = title if run is arm[0] else None
-            color = f"C{number}"
-            axes.plot(epochs, run.validation_losses, "o-", color=color, label=label)
+            axes.plot(run.losses, color=f"C{number}", label=label)
     axes.axhline(constant, color="0.4", ls="--", label="always the mean")
-    axes.set(xlabel="epoch", ylabel="validation loss", yscale="log")
-    axes.set_xticks(range(1, EPOCHS + 1))
+    axes.set(xlabel="step", ylabel="training loss, mean so far", yscale="log")
     axes.legend(frameon=False)
     figure.tight_layout()
     return figure

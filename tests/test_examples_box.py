@@ -40,7 +40,7 @@ def test_an_error_is_a_distance_in_pixels():
     ],
 )
 def test_a_run_has_collapsed_where_answers_are_the_same(predictions, collapsed):
-    run = box_regression.Run(None, np.array(predictions), [], [], [], 0.0)
+    run = box_regression.Run(None, np.array(predictions), [], [], 0.0)
     assert run.collapsed is collapsed
 
 
@@ -62,7 +62,7 @@ def test_a_training_in_pixels_gives_predictions_from_minus_1_to_1(data):
         data, 1, net=box_regression.no_hidden_layer, in_pixels=True, epochs=60
     )
     (_, _), (_, y) = data
-    assert len(run.losses) == len(run.validation_losses) == len(run.errors) == 60
+    assert len(run.losses) == len(run.errors) == 60
     assert run.errors[-1] == box_regression.pixel_error(run.predictions, y)
     assert np.abs(run.predictions.mean(axis=0) - y.mean(axis=0)).max() < 0.4
     assert not run.collapsed

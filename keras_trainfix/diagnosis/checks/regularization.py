@@ -27,7 +27,8 @@ def over_regularised(probe):
     ## Why it happens
     The loss is that of the data plus `l2` times the sum of the squared weights. Where
     the second costs more than a better fit saves, all weights at 0 and a constant
-    answer are the optimum. Dropout of 0.9 leaves one unit in ten to carry a signal.
+    answer are the optimum. `activity_regularizer` does the same with the outputs of a
+    layer. Dropout of 0.9 leaves one unit in ten to carry a signal.
 
     ## How to check
     ```python
