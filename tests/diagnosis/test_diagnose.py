@@ -129,6 +129,15 @@ def test_what_to_repair_first_comes_first():
     assert ranked(findings[::-1]) == findings
 
 
+def test_statistics_wait_where_steps_hardly_change_weights():
+    stale = finding("warning", code="KTF301")
+    for change, order in ((1e-6, [1, 0]), (1e-2, [0, 1])):
+        evidence = {"update_ratio": change}
+        slow = finding("warning", code="KTF402", evidence=evidence)
+        both = [stale, slow]
+        assert ranked(both) == [both[i] for i in order]
+
+
 def test_the_scale_of_the_data_waits_where_optimization_is_fine():
     findings = [
         finding("error", code="KTF113"),
