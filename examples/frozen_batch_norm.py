@@ -21,7 +21,7 @@ from real_data import emotion_model_path, mnist_digits
 
 from keras_trainfix import freeze_batch_norm, recalibrate_batch_norm
 
-EPOCHS, TRAIN, VALIDATION = (2, 128, 200) if SHORT else (5, 512, 1000)
+EPOCHS, TRAIN, VALIDATION = (2, 128, 200) if SHORT else (4, 512, 1000)
 BATCH_SIZE = 64
 
 

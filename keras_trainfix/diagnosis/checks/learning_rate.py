@@ -93,7 +93,7 @@ def learning_rate_too_high(probe):
     jumps = highest > JUMP * abs(trial.start) and trial.gain(factor) > gain + LEARNS
     if not (diverges or dies or jumps or (gain < 0 and learns)):
         return None
-    ends = dies and is_blinded
+    ends = dies and (is_blinded or probe.look.dead_share >= DIED)
     what = f"the loss goes from {trial.start:.4g} to {trial.arms[1.0].end:.4g}" + (
         f", and {dead:.0%} of the ReLU units of a layer die" if dies else ""
     )
