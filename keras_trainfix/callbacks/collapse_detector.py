@@ -46,6 +46,7 @@ GROWTH = 2.0  # from one glance of the first epoch to the next
 HEALTHY = 0.3  # skill of weights that are worth going back to
 LEARNED = 0.8  # skill of a training that has not failed, whatever else there is
 BETTER = 0.01  # skill by which weights are better than others
+RECOVERED = 128  # steps after which a rescue should have had an effect
 STILL = 2e-3  # change of the weights, of their size
 NO_SIGNAL, GAP = "KTF131", "KTF301"
 MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
@@ -322,7 +323,10 @@ class CollapseDetector(GuardedCallback):
             self._next = self._since + max(2, self._since // 8)
             return
         diagnosis = watch.examine(look, self._initial, trial=True)
-        if may_pass(diagnosis, self._since):
+        # Units that die, and not all of them, may be those of a slow beginning.
+        is_blamed = {"KTF401", "trial"} & {*diagnosis.codes, *diagnosis.skipped}
+        has_collapsed = is_collapse(diagnosis, glance.is_dying and bool(is_blamed))
+        if may_pass(diagnosis, self._since) or self._may_recover(diagnosis):
             self._calm_down()
         elif self._counted(diagnosis) and (
             has_collapsed or is_named(diagnosis, self._since)
@@ -334,6 +338,13 @@ class CollapseDetector(GuardedCallback):
             self._rescue(Remedy(faster, keeps_weights=True), None)
         else:
             self._calm_down()
+
+    def _may_recover(self, diagnosis):
+        """Whether a lowered rate needs more steps to show what it is worth."""
+        is_soon = self._since < RECOVERED
+        is_lowered = bool(self.rescues) and not self._was_slow and is_soon
+        is_hopeless = is_irreversible(diagnosis) or not self._watch.does_no_harm
+        return is_lowered and not is_hopeless
 
     def _calm_down(self):
         self._streak = 0
@@ -364,8 +375,8 @@ class CollapseDetector(GuardedCallback):
             restart(model, weights)
         before = rate_of(model.optimizer)
         self._was_slow = remedy.apply is faster
-        watch = self._watch
-        rate = watch.higher_rate() if self._was_slow else watch.lower_rate()
+        watch, is_first = self._watch, not self.rescues
+        rate = watch.higher_rate() if self._was_slow else watch.lower_rate(is_first)
         case = Case(model, rate, watch.sample.x)
         done = remedy.apply(case)
         if remedy.apply in (slower, faster):

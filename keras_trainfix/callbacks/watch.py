@@ -157,14 +157,23 @@ class Watch:
         self.trial = look.trial
         return None
 
-    def lower_rate(self):
-        """The highest of the lower rates that did well in the last trial, or None."""
+    @property
+    def does_no_harm(self):
+        """Whether the steps of the last trial at the present rate went downwards."""
+        return self.trial is not None and self.trial.gain(1.0) >= 0
+
+    def lower_rate(self, is_first=True):
+        """The highest of the lower rates that did well in the last trial, or None.
+
+        It is nearer to the present one where that was lowered before and does no harm.
+        """
         trial = self.trial
         if trial is None:
             return None
         best = trial.best_lower()
         if best is not None:
-            return trial.rate * best
+            is_near = not is_first and self.does_no_harm
+            return trial.rate * (np.sqrt(best) if is_near else best)
         gains = {f: trial.gain(f) for f in trial.arms if f < 1}
         did_harm = gains and all(gain <= 0 for gain in gains.values())
         return trial.rate * min(gains) / 10 if did_harm else None

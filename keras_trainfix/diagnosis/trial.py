@@ -121,9 +121,10 @@ class Trial(NamedTuple):
     def best_lower(self):
         """The highest factor below 1 that does about as well as the best; or None."""
         gains = {factor: self.gain(factor) for factor in self.arms if factor < 1}
-        good = {factor: gain for factor, gain in gains.items() if gain > 0}
-        least = max(good.values(), default=0.0) - NEARLY
-        return max((f for f, gain in good.items() if gain > least), default=None)
+        best = max((gain for gain in gains.values() if gain > 0), default=None)
+        if best is None:
+            return None
+        return max(factor for factor, gain in gains.items() if gain > best - NEARLY)
 
 
 def try_steps(look, weights=None, factors=FACTORS, seconds=SECONDS, show_progress=True):
