@@ -323,9 +323,6 @@ class CollapseDetector(GuardedCallback):
             self._next = self._since + max(2, self._since // 8)
             return
         diagnosis = watch.examine(look, self._initial, trial=True)
-        # Units that die, and not all of them, may be those of a slow beginning.
-        is_blamed = {"KTF401", "trial"} & {*diagnosis.codes, *diagnosis.skipped}
-        has_collapsed = is_collapse(diagnosis, glance.is_dying and bool(is_blamed))
         if may_pass(diagnosis, self._since) or self._may_recover(diagnosis):
             self._calm_down()
         elif self._counted(diagnosis) and (
