@@ -22,7 +22,7 @@ from keras import layers
 from keras_trainfix import diagnose
 
 FOLDER = Path(__file__).resolve().parent
-WIDTH, HEIGHT = 840, 760
+WIDTH, HEIGHT = 840, 715
 
 
 def squares(samples=640, size=64):
