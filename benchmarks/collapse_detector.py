@@ -9,9 +9,9 @@ that have to be those of a training without it, to the bit.
 
 Environment variables choose a part:
 
-    BENCHMARK_SEEDS="101 102"                    the seeds, 101 by default
+    BENCHMARK_SEEDS="101 102"                        the seeds, 101 by default
     BENCHMARK_PARTS="cost box rescues faults zoo"    some of the five, or all
-    BENCHMARK_CASES="LSTM"                       cases with this in their name
+    BENCHMARK_CASES="LSTM"                           cases with this in their name
 """
 
 import contextlib

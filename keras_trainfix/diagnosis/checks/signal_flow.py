@@ -16,6 +16,7 @@ OVERSHOT = 30  # times the targets
 SCALED = 30  # root mean square of inputs that are not the reason
 TINY = 1e-3  # root mean square of targets
 MOST_NUMBERS = 2**20
+AFTER = ", after {} steps: with new weights it is no better."
 
 
 @check("KTF405", "vanishing-signal", severity="error", per_output=False)
@@ -202,8 +203,7 @@ def exploding_signal(probe):
         f"From inputs of size {max(inputs, default=1.0):.3g} the layers make numbers "
         f"{growth:.3g} times as large (layer '{worst}')"
         + (f", and predictions {overshoot:.3g} times the targets" if overshoot else "")
-        + (f", after {probe.iterations} steps" if probe.iterations else "")
-        + (": with new weights it is no better." if probe.iterations else " at first."),
+        + (AFTER.format(probe.iterations) if probe.iterations else " at first."),
         'keras.layers.Dense(..., kernel_initializer="he_normal")  # or the default\n'
         "# and keras.layers.LayerNormalization() between layers",
         growth=growth,
