@@ -24,8 +24,9 @@ DUE = 64  # steps after which some skill is due,
 LONG = 200  # and after which there is no excuse
 NO_SKILL = 0.02
 ALIVE = 0.1  # skill with which units may die
-DYING = 0.8  # share of the units of a layer that are dead,
+DYING = 0.85  # share of the units of a layer that are dead,
 DIED = 0.3  # and by how much it has grown
+RISKY = 0.8  # share that leaves a higher rate out
 WORSE = 10  # times the loss of the beginning is lost
 ENDED_FACTORS = (1.0, 0.1, 0.01, 1e-4)  # of the rate that ended a model
 UPWARDS = (1.0, 10.0, 100.0, 1000.0)  # of the rate after a rescue
@@ -198,7 +199,7 @@ class Watch:
             trial = try_steps(look, None, UPWARDS, TRIAL_SECONDS, self.show_progress)
         except Exception:  # the user's own code
             return None
-        safe = [f for f, arm in trial.arms.items() if arm.dead < DYING]
+        safe = [f for f, arm in trial.arms.items() if arm.dead < RISKY]
         gains = {f: trial.gain(f) for f in safe if np.isfinite(trial.gain(f))}
         best = max(gains, key=gains.__getitem__, default=1.0)
         is_better = best > 1 and gains[best] > gain > gains.get(1.0, 0.0)

@@ -160,7 +160,7 @@ def test_a_call_in_one_piece_gives_what_single_operations_give(monkeypatch):
     for training in (False, True):
         found = []
         for most in (0, 99):
-            monkeypatch.setattr(backend, "MANY_LAYERS", most)
+            monkeypatch.setattr(backend.execution, "MANY_LAYERS", most)
             found.append(layer_outputs(model, x, training))
         (whole, in_one_piece), (expected, seen) = found
         assert [o.layer for o in in_one_piece] == [o.layer for o in seen]
@@ -176,7 +176,7 @@ def test_a_call_that_depends_on_values(monkeypatch):
         def call(self, x):
             return x if to_numpy(x).max() > 0 else -x
 
-    monkeypatch.setattr(backend, "MANY_LAYERS", 0)
+    monkeypatch.setattr(backend.execution, "MANY_LAYERS", 0)
     model = keras.Sequential([keras.Input((6,)), layers.Dense(3)])
     model.build((None, 6))
     model = Wrapped(model, Switch())

@@ -1,0 +1,85 @@
+"""The one place that may know which backend runs."""
+
+from keras_trainfix.backend.requirement import require_keras
+
+require_keras()
+
+from keras_trainfix.backend.arithmetic import (  # noqa: E402
+    add_at_class,
+    arg_max,
+    at_class,
+    count_ids,
+    of_class,
+    product,
+    scaled_and_shifted,
+    softmax,
+    sums_by_class,
+)
+from keras_trainfix.backend.execution import (  # noqa: E402
+    call_in_one_piece,
+    compiled,
+    is_faster_in_one_piece,
+    sum_over_processes,
+    sum_over_replicas,
+    write_summary,
+)
+from keras_trainfix.backend.fitting import (  # noqa: E402
+    effect_of_trainable,
+    global_seeds,
+    has_lost_weights,
+    is_traced,
+    own_compiled_loss,
+    same_random_state,
+)
+from keras_trainfix.backend.gradients import (  # noqa: E402
+    custom_gradient,
+    gradient,
+    no_gradient,
+    training_step,
+)
+from keras_trainfix.backend.tensors import (  # noqa: E402
+    as_index,
+    exact_tensor,
+    is_concrete,
+    keras_mask,
+    on_cpu,
+    slices_are_views,
+    to_numpy,
+    widest,
+)
+
+__all__ = [
+    "add_at_class",
+    "arg_max",
+    "as_index",
+    "at_class",
+    "call_in_one_piece",
+    "compiled",
+    "count_ids",
+    "custom_gradient",
+    "effect_of_trainable",
+    "exact_tensor",
+    "global_seeds",
+    "gradient",
+    "has_lost_weights",
+    "is_concrete",
+    "is_faster_in_one_piece",
+    "is_traced",
+    "keras_mask",
+    "no_gradient",
+    "of_class",
+    "on_cpu",
+    "own_compiled_loss",
+    "product",
+    "same_random_state",
+    "scaled_and_shifted",
+    "slices_are_views",
+    "softmax",
+    "sum_over_processes",
+    "sum_over_replicas",
+    "sums_by_class",
+    "to_numpy",
+    "training_step",
+    "widest",
+    "write_summary",
+]
