@@ -16,7 +16,6 @@ Environment variables choose a part:
 
 import contextlib
 import io
-import os
 import time
 
 import keras
@@ -24,7 +23,7 @@ import numpy as np
 from keras import layers
 
 from benchmarks.diagnosis import cases, runs, zoo
-from benchmarks.measure import in_turns, print_table
+from benchmarks.measure import asked_for, in_turns, print_table
 from keras_trainfix import CollapseDetector
 from keras_trainfix.callbacks.watch import Watch
 from keras_trainfix.diagnosis.sample import take
@@ -51,9 +50,8 @@ def main(seeds=None, parts=None, only=None):
         parts: Some of `PARTS`.
         only: String: cases with this in their name.
     """
-    seeds = seeds or [int(s) for s in os.environ.get("BENCHMARK_SEEDS", "").split()]
-    parts = parts or os.environ.get("BENCHMARK_PARTS", PARTS)
-    only = only or os.environ.get("BENCHMARK_CASES", "")
+    seeds, parts, only = asked_for(seeds, parts, only)
+    seeds, parts = seeds or SEEDS, parts or PARTS
     keras.config.disable_interactive_logging()
     if "cost" in parts:
         of_cost()
@@ -61,9 +59,9 @@ def main(seeds=None, parts=None, only=None):
         of_box(only)
     for name, report in (("rescues", of_rescues), ("faults", of_faults)):
         if name in parts:
-            report(seeds or SEEDS, only)
+            report(seeds, only)
     if "zoo" in parts:
-        of_healthy(seeds or SEEDS, only)
+        of_healthy(seeds, only)
 
 
 def box_data(seed, images=IMAGES, size=SIZE, noise=False):

@@ -11,6 +11,22 @@ from pathlib import Path
 import keras
 
 
+def asked_for(seeds=None, parts=None, only=None):
+    """Completes what a caller asks for by what environment variables do.
+
+    Args:
+        seeds: Integers, or None for those of `BENCHMARK_SEEDS`.
+        parts: Names of parts, or None for those of `BENCHMARK_PARTS`.
+        only: A part of the names of cases, or None for that of `BENCHMARK_CASES`.
+
+    Returns:
+        `(seeds, parts, only)`, where the first two may still be empty.
+    """
+    get = os.environ.get
+    seeds = seeds or [int(number) for number in get("BENCHMARK_SEEDS", "").split()]
+    return seeds, parts or get("BENCHMARK_PARTS"), only or get("BENCHMARK_CASES", "")
+
+
 def in_turns(contestants, rounds=15, repeats=5):
     """Median seconds of one call of each contestant, taking turns.
 

@@ -5,7 +5,14 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import batch_norm, diagnosis, losses, measure, metrics
+from benchmarks import (
+    batch_norm,
+    collapse_detector,
+    diagnosis,
+    losses,
+    measure,
+    metrics,
+)
 from benchmarks.diagnosis import runs, zoo
 from keras_trainfix.diagnosis.registry import CHECKS
 
@@ -97,6 +104,28 @@ def test_diagnosis_runs(capsys):
     out = capsys.readouterr().out
     assert "recall: 100.0% of 1" in out
     assert "right first cause: 100.0%" in out
+
+
+def test_collapse_detector_runs(capsys):
+    collapse_detector.main(seeds=[1], parts="zoo", only="rings tanh")
+    out = capsys.readouterr().out
+    assert "alarms, of 100: 0.0" in out
+    assert "weights that differ: none" in out
+    collapse_detector.main(seeds=[1], parts="rescues", only="SGD of 5, trained")
+    out = capsys.readouterr().out
+    assert "1 faulty trainings, 1 harmed\nrescued: 100%" in out
+    assert "worse than without: none" in out
+
+
+def test_the_environment_asks_where_the_caller_does_not(monkeypatch):
+    for name in ("SEEDS", "PARTS", "CASES"):
+        monkeypatch.delenv(f"BENCHMARK_{name}", raising=False)
+    assert measure.asked_for() == ([], None, "")
+    monkeypatch.setenv("BENCHMARK_SEEDS", "3 4")
+    monkeypatch.setenv("BENCHMARK_PARTS", "zoo")
+    monkeypatch.setenv("BENCHMARK_CASES", "LSTM")
+    assert measure.asked_for() == ([3, 4], "zoo", "LSTM")
+    assert measure.asked_for([5], "faults", "GRU") == ([5], "faults", "GRU")
 
 
 def test_every_code_has_faults_of_its_own():

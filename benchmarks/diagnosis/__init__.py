@@ -11,11 +11,11 @@ Environment variables choose a part:
     BENCHMARK_CASES="LSTM"          cases with this in their name, or this code
 """
 
-import os
-
 from benchmarks.diagnosis import report, runs
+from benchmarks.measure import asked_for
 
 SEEDS = (101,)
+PARTS = "zoo faults"
 
 
 def main(seeds=None, parts=None, only=None):
@@ -26,14 +26,9 @@ def main(seeds=None, parts=None, only=None):
         parts: `"zoo"`, `"faults"`, or both.
         only: String: cases with this in their name or among their codes.
     """
-    seeds = seeds or _integers("BENCHMARK_SEEDS") or SEEDS
-    parts = parts or os.environ.get("BENCHMARK_PARTS", "zoo faults")
-    only = only or os.environ.get("BENCHMARK_CASES", "")
+    seeds, parts, only = asked_for(seeds, parts, only)
+    seeds, parts = seeds or SEEDS, parts or PARTS
     if "zoo" in parts:
         report.of_healthy(runs.healthy(seeds, only))
     if "faults" in parts:
         report.of_faults(runs.faulty(seeds, only))
-
-
-def _integers(name):
-    return [int(number) for number in os.environ.get(name, "").split()]
