@@ -25,3 +25,8 @@ def listed(names, most=5):
 def count(number, noun):
     """`1 layer`, `2 layers`."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def percent(share):
+    """`12.5 %` for 0.125."""
+    return f"{100 * share:.3g} %"

@@ -6,16 +6,8 @@ from typing import Any
 import numpy as np
 
 from keras_trainfix.callbacks.guarded import GuardedCallback
-from keras_trainfix.callbacks.remedies import (
-    Case,
-    Remedy,
-    faster,
-    find_remedy,
-    recalibrate,
-    restart,
-    set_rate,
-    slower,
-)
+from keras_trainfix.callbacks.remedies import find_remedy
+from keras_trainfix.callbacks.rescuer import FASTER, HEALTHY, Rescuer
 from keras_trainfix.callbacks.samples import (
     MisfitError,
     check_inputs,
@@ -23,33 +15,24 @@ from keras_trainfix.callbacks.samples import (
 )
 from keras_trainfix.callbacks.watch import (
     ALIVE,
-    HARDLY,
-    SLOWLY,
-    TRAINED,
     Watch,
     is_collapse,
     is_irreversible,
     is_named,
     may_pass,
 )
-from keras_trainfix.diagnosis.diagnose import new_weights
 from keras_trainfix.diagnosis.finding import DiagnosisError
 from keras_trainfix.diagnosis.probe import CallError
 from keras_trainfix.diagnosis.registry import find_check
 from keras_trainfix.diagnosis.sample import take
 from keras_trainfix.messages import tell
-from keras_trainfix.models.optimizers import rate_of, schedule_of
 
 ACTIONS = ("warn", "stop", "raise", "rescue")
 FIRST = 4  # batches until the first glance
 GROWTH = 2.0  # from one glance of the first epoch to the next
-HEALTHY = 0.3  # skill of weights that are worth going back to
 LEARNED = 0.8  # skill of a training that has not failed, whatever else there is
-BETTER = 0.01  # skill by which weights are better than others
 RECOVERED = 128  # steps after which a rescue should have had an effect
-STILL = 2e-3  # change of the weights, of their size
 NO_SIGNAL, GAP = "KTF131", "KTF301"
-MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
 
 
 class CollapseWarning(UserWarning):
@@ -169,10 +152,7 @@ class CollapseDetector(GuardedCallback):
         self._epoch, self._begun = 0, -1  # the epoch, and that of the (new) beginning
         self._steps = self._done = self._restarted = 0  # the latter two: counted before
         self._next, self._quiet, self._streak = FIRST, 0, 0
-        self._initial: Any = None
-        self._best: tuple[float, Any] = (-np.inf, None)
-        self._rate: float | None = None
-        self._factor, self._was_slow = 1.0, False
+        self._rescuer: Any = None
 
     def on_train_begin(self, logs=None):
         self._reset()
@@ -183,8 +163,8 @@ class CollapseDetector(GuardedCallback):
         self._begun = epoch if self._begun < 0 else self._begun
 
     def on_train_batch_begin(self, batch, logs=None):
-        if batch == 0 and self._rate is not None:
-            self._safely(self._hold_rate)
+        if batch == 0 and self.rescues:
+            self._safely(self._rescuer.hold_rate)
 
     def on_train_batch_end(self, batch, logs=None):
         self._steps = self._done + batch + 1
@@ -223,17 +203,13 @@ class CollapseDetector(GuardedCallback):
         return self._steps - self._restarted
 
     def _begin(self):
-        model = self.model
-        self._watch = watch = self._watched(model)
-        is_small = sum(np.prod(v.shape) for v in model.variables) <= MOST_KEPT
-        if self.action == "rescue" or is_small:
-            self._initial = model.get_weights()
-            self._best = (-np.inf, self._initial)
+        self._watch = watch = self._watched(self.model)
+        self._rescuer = Rescuer(watch, self.action == "rescue", self.rescues)
         diagnosis = watch.examine_beginning()
         if _has_error(diagnosis):
             self.diagnosis = self._counted(diagnosis)
         check_targets(watch.first)
-        self._keep_best(watch.beginning)
+        self._rescuer.keep_best(watch.beginning.skill)
         if self._has_one_class():
             tell(
                 "CollapseDetector: all samples of `probe` have one class, so that a "
@@ -244,7 +220,8 @@ class CollapseDetector(GuardedCallback):
                 "CollapseDetector: `probe` has no targets, so that only predictions "
                 "that are not finite can be seen."
             )
-        if self.diagnosis is not None and not self._repair_beginning():
+        found = self.diagnosis
+        if found is not None and not self._rescuer.repair_beginning(found):
             self._warn()
 
     def _has_one_class(self):
@@ -264,27 +241,12 @@ class CollapseDetector(GuardedCallback):
             check_inputs("probe", model, self._sample, error.__cause__)
             raise
 
-    def _repair_beginning(self):
-        """Does, with `action="rescue"`, what can be done before the first step."""
-        remedy, cause = find_remedy(self.diagnosis)
-        if self.action != "rescue" or cause is None:
-            return False
-        new = new_weights(self.model) if self._watch.was_dead else None
-        if cause.code == "KTF303":
-            done = remedy.apply(Case(self.model, None, self._watch.sample.x))
-        elif new is not None:
-            self.model.set_weights(new)
-            self._initial, done = new, "weights made anew"
-        else:
-            return False
-        self._note(f"before the first step: {cause.code} {cause.name}. {done}.")
-        return True
-
     def _glance(self):
         if self.history["step"][-1:] == [self._steps]:
             return
         glance = self._watch.glance(self._since)
-        if glance.skill < ALIVE and not self._is_told and self._is_slow():
+        has_skill = not glance.skill < ALIVE
+        if not has_skill and not self._is_told and self._rescuer.is_slow(self._since):
             glance = glance._replace(is_suspicious=True, is_lost=True)
         for key, value in (
             ("step", self._steps),
@@ -293,7 +255,7 @@ class CollapseDetector(GuardedCallback):
             ("skill", glance.skill),
         ):
             self.history[key].append(value)
-        self._keep_best(glance)
+        self._rescuer.keep_best(glance.skill)
         every = self.check_every
         grown = int(np.ceil(self._since * GROWTH))
         self._next = grown if every == "auto" else self._since + every
@@ -301,10 +263,6 @@ class CollapseDetector(GuardedCallback):
             self._streak = 0
         elif self._since >= self._quiet and not self._is_told:
             self._look(glance)
-
-    def _keep_best(self, glance):
-        if self.action == "rescue" and glance.skill > self._best[0] + BETTER:
-            self._best = (glance.skill, self.model.get_weights())
 
     @property
     def _is_told(self):
@@ -322,7 +280,8 @@ class CollapseDetector(GuardedCallback):
         if self._streak < self.patience and not is_irreversible(diagnosis):
             self._next = self._since + max(2, self._since // 8)
             return
-        diagnosis = watch.examine(look, self._initial, trial=True)
+        rescuer = self._rescuer
+        diagnosis = watch.examine(look, rescuer.initial, trial=True)
         if may_pass(diagnosis, self._since) or self._may_recover(diagnosis):
             self._calm_down()
         elif self._counted(diagnosis) and (
@@ -330,16 +289,16 @@ class CollapseDetector(GuardedCallback):
         ):
             self.diagnosis = diagnosis
             self._act()
-        elif self._was_slow and self._may_rescue and watch.higher_rate():
+        elif rescuer.was_slow and self._may_rescue and watch.higher_rate():
             self.marks.append(self._steps)
-            self._rescue(Remedy(faster, keeps_weights=True), None)
+            self._rescue(FASTER)
         else:
             self._calm_down()
 
     def _may_recover(self, diagnosis):
         """Whether a lowered rate needs more steps to show what it is worth."""
         is_soon = self._since < RECOVERED
-        is_lowered = bool(self.rescues) and not self._was_slow and is_soon
+        is_lowered = bool(self.rescues) and not self._rescuer.was_slow and is_soon
         is_hopeless = is_irreversible(diagnosis) or not self._watch.does_no_harm
         return is_lowered and not is_hopeless
 
@@ -353,7 +312,8 @@ class CollapseDetector(GuardedCallback):
             raise DiagnosisError(self.diagnosis)
         remedy, cause = find_remedy(self.diagnosis)
         if self._may_rescue and remedy is not None:
-            self._rescue(remedy, cause)
+            is_slow = cause is None and self._rescuer.is_slow(self._since)
+            self._rescue(FASTER if is_slow else remedy)
             return
         self._warn()
         if self.action != "warn":
@@ -363,86 +323,23 @@ class CollapseDetector(GuardedCallback):
     def _may_rescue(self):
         return self.action == "rescue" and len(self.rescues) < self.max_rescues
 
-    def _rescue(self, remedy, cause):
-        model = self.model
-        if cause is None and self._is_slow():
-            remedy = Remedy(faster, keeps_weights=True)
-        weights, whose = self._weights_for(remedy)
-        if weights is not None:
-            restart(model, weights)
-        before = rate_of(model.optimizer)
-        self._was_slow = remedy.apply is faster
-        watch, is_first = self._watch, not self.rescues
-        rate = watch.higher_rate() if self._was_slow else watch.lower_rate(is_first)
-        case = Case(model, rate, watch.sample.x)
-        done = remedy.apply(case)
-        if remedy.apply in (slower, faster):
-            done += self._tune()
-        first = self.diagnosis.findings[0]
-        self._note(
-            f"epoch {self._epoch + 1}, step {self._steps}: {first.code} {first.name}. "
-            f"{whose} weights, {done}."
-        )
-        self._rate = rate_of(model.optimizer)
-        self._factor *= self._rate / before if before else 1.0
+    def _rescue(self, remedy):
+        when = f"epoch {self._epoch + 1}, step {self._steps}"
+        self._rescuer.rescue(remedy, self.diagnosis.findings[0], when)
         self._restarted, self._begun = self._steps, self._epoch + 1
         self._next, self._quiet, self._streak = FIRST, 0, 0
-
-    def _tune(self):
-        """A rate that gets somewhere, after one that is surely not too high."""
-        rate = self._watch.tuned_rate(SLOWLY if self._was_slow else HARDLY)
-        if rate is None:
-            return ""
-        set_rate(self.model, rate)
-        return f", raised to {rate_of(self.model.optimizer):.3g}"
-
-    def _weights_for(self, remedy):
-        """What to go on from: weights, None for the present ones, and their name."""
-        skill, weights = self._best
-        if remedy.keeps_weights:
-            return None, "Present"
-        if skill > HEALTHY:
-            return weights, "Last healthy"
-        return self._initial, "Initial"
-
-    def _is_slow(self):
-        """Whether all steps since the beginning have hardly changed the weights."""
-        if self._initial is None or self._since < TRAINED:
-            return False
-        if self._was_slow:
-            return True
-        pairs = list(zip(self.model.get_weights(), self._initial, strict=True))
-        change = sum(np.square(a - b, dtype="float64").sum() for a, b in pairs)
-        size = sum(np.square(b, dtype="float64").sum() for _, b in pairs)
-        return change <= STILL**2 * size
-
-    def _note(self, line):
-        self.rescues.append(line)
-        tell(f"CollapseDetector, {line}")
-
-    def _hold_rate(self):
-        """Lowers, by the same factor, what a scheduler sets without knowing of us."""
-        optimizer = self.model.optimizer
-        if schedule_of(optimizer) is not None:  # which is scaled
-            return
-        rate = rate_of(optimizer)
-        # One that goes on from the present rate comes nowhere near to the old one.
-        if self._factor < 1 and rate > self._rate / np.sqrt(self._factor):
-            set_rate(self.model, rate * self._factor)
-            rate *= self._factor
-        self._rate = rate
 
     def _end(self):
         if self._watch is None:
             return
-        self._put_best_back()
         skill = self._last("skill")
+        self._rescuer.put_best_back(skill)
         if self.marks or skill >= LEARNED:
             return
         is_warned = self.diagnosis is not None
         look = self._watch.look()
         hopeless = not skill >= HEALTHY
-        diagnosis = self._watch.examine(look, self._initial, trial=hopeless)
+        diagnosis = self._watch.examine(look, self._rescuer.initial, trial=hopeless)
         if self._has_one_class() and not _has_error(diagnosis):
             return  # it says nothing of the training
         # That there is nothing to learn is a note, and the reason all the same.
@@ -452,34 +349,18 @@ class CollapseDetector(GuardedCallback):
         if not hopeless and may_pass(diagnosis, self._since):
             return
         self.diagnosis = diagnosis
-        if self.action == "rescue" and GAP in diagnosis.codes and self._recalibrate():
+        gap = next((f for f in diagnosis.findings if f.code == GAP), None)
+        is_repairable = self.action == "rescue" and gap is not None
+        if is_repairable and self._rescuer.recalibrate(gap, skill, self._since):
             return
         if self.action == "raise" and is_collapse(diagnosis):
             raise DiagnosisError(diagnosis)
         if not is_warned and not diagnosis.ok:
             self._warn()
 
-    def _recalibrate(self):
-        """Moving averages that were not there in time; whether that was a repair."""
-        model, before = self.model, self.model.get_weights()
-        done = recalibrate(Case(model, None, self._watch.sample.x))
-        if not self._watch.glance(self._since).skill > self._last("skill") + BETTER:
-            model.set_weights(before)
-            return False
-        self._note(f"after the last step: {GAP} batch-norm-gap. {done}.")
-        return True
-
     def _last(self, key):
         """The last number of the history, NaN for none."""
         return self.history[key][-1] if self.history[key] else float("nan")
-
-    def _put_best_back(self):
-        """After a rescue the best weights that were seen are the last ones."""
-        best, weights = self._best
-        is_as_good = self._last("skill") > best - BETTER
-        if self.rescues and weights is not None and not is_as_good:
-            self.model.set_weights(weights)
-            tell("CollapseDetector: the best weights that were seen are put back.")
 
     def _counted(self, diagnosis):
         """A diagnosis, or None where none of its findings count."""

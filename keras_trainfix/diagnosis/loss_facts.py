@@ -86,6 +86,11 @@ def losses_of(model, names):
     return [compiled] * len(names)
 
 
+def is_keras_region(loss):
+    """Whether it is Dice or Tversky of Keras, which want rows and ignore nothing."""
+    return loss.kind == "region" and not isinstance(loss.loss, MaskedLoss)
+
+
 def _name(loss):
     function = getattr(loss, "fn", loss)  # a `LossFunctionWrapper` of Keras
     if isinstance(loss, (MaskedLoss, WeightedSum)):

@@ -12,15 +12,19 @@ import keras_trainfix as kt
 from keras_trainfix.diagnosis.checks import (
     activations,
     bottlenecks,
-    collapse,
+    constant_answers,
     freezing,
+    missing_classes,
+    no_skill,
     normalization,
+    one_class_answers,
     weights,
 )
 from keras_trainfix.diagnosis.registry import CHECKS
 from tests.diagnosis.nets import inputs, net, probe
 
-MODULES = (activations, bottlenecks, collapse, freezing, normalization, weights)
+SYMPTOMS = (constant_answers, one_class_answers, missing_classes, no_skill)
+MODULES = (activations, bottlenecks, *SYMPTOMS, freezing, normalization, weights)
 NAMES = [module.__name__ for module in MODULES]
 ALL = [c for c, check in CHECKS.items() if check.function.__module__ in NAMES]
 OURS = [c for c in ALL if c.startswith("KTF5")]

@@ -1,12 +1,14 @@
 """A diagnosis says what was found, in order, and for programs as well."""
 
 import json
+import pkgutil
 import re
 
 import keras
 import numpy as np
 import pytest
 
+from keras_trainfix.diagnosis import checks
 from keras_trainfix.diagnosis import diagnose as module
 from keras_trainfix.diagnosis.diagnose import diagnose
 from keras_trainfix.diagnosis.finding import Diagnosis, DiagnosisError, Finding
@@ -90,6 +92,11 @@ def test_every_check_has_a_page(code):
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", entry.name)
     assert re.findall(r"^## (.+)$", entry.page, re.M) == HEADINGS
     assert entry.summary.endswith(".")
+
+
+def test_every_module_of_checks_is_registered():
+    names = [entry.name for entry in pkgutil.iter_modules(checks.__path__)]
+    assert sorted(checks.MODULES) == sorted(names)
 
 
 def test_names_of_checks_are_their_own():

@@ -8,19 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainfix.diagnosis.checks import inputs, targets
+from keras_trainfix.diagnosis import diagnose as _registers  # noqa: F401
 from keras_trainfix.diagnosis.registry import CHECKS
 from tests.diagnosis import nets
 
 layers = keras.layers
-OWN = {
-    code: check
-    for code, check in CHECKS.items()
-    if check.function.__module__ in (inputs.__name__, targets.__name__)
-}
-OF_INPUTS = sorted(
-    code for code, check in OWN.items() if check.function.__module__ == inputs.__name__
-)
+OF_INPUTS = ["KTF101", "KTF102", "KTF103", "KTF128"]
+OF_TARGETS = ["KTF111", "KTF112", "KTF113", "KTF125", "KTF126", "KTF127"]
+OWN = {code: CHECKS[code] for code in (*OF_INPUTS, *OF_TARGETS)}
 
 
 def findings(model, x, y=None, sample_weight=None):
@@ -247,6 +242,25 @@ def test_recurrent_inputs_that_the_model_scales():
         layers.Dense(1, activation="sigmoid"),
     )
     assert findings(model, x, binary()) == {}
+
+
+def table_net(x, axis):
+    normalization = layers.Normalization(axis=axis)
+    normalization.adapt(x)
+    return sequential(
+        keras.Input((3,)),
+        normalization,
+        layers.Dense(8, activation="relu"),
+        layers.Dense(1, activation="sigmoid"),
+    )
+
+
+def test_one_mean_for_all_features():
+    x = nets.inputs()[:, :3] * np.float32([1, 5, 3e4]) + np.float32([0, 2, 6e4])
+    found = findings(table_net(x, None), x, binary())
+    assert list(found) == ["KTF101"]
+    assert found["KTF101"].evidence["hidden_features"] == 2
+    assert findings(table_net(x, -1), x, binary()) == {}
 
 
 # KTF102

@@ -266,3 +266,25 @@ def test_noise_is_not_the_fault_of_the_rate():
     codes = diagnose(model, X, rng.integers(0, 2, (320, 1))).codes
     assert "KTF402" not in codes
     assert "KTF131" in codes
+
+
+def test_saturated_answers_have_no_slope_and_one_finding():
+    large = keras.initializers.RandomNormal(stddev=30.0)
+    hidden = [layers.Dense(64, "relu", kernel_initializer=large) for _ in range(2)]
+    head = layers.Dense(3, "softmax", kernel_initializer=large)
+    model = net(*hidden, head, loss="sparse_categorical_crossentropy")
+    codes = diagnose(model, X, np.argmax(X[:, :3], axis=1)).codes
+    assert codes[0] == "KTF406"
+    assert "KTF405" not in codes
+
+
+@pytest.mark.parametrize(
+    ("rate", "is_last", "code"), [(0.97, False, "KTF408"), (0.5, True, "KTF411")]
+)
+def test_dropout_that_cuts_or_zeroes_has_one_finding(rate, is_last, code):
+    dropout, head = layers.Dropout(rate), layers.Dense(3, "softmax")
+    ends = (head, dropout) if is_last else (dropout, head)
+    model = net(layers.Dense(16, "relu"), *ends, loss="categorical_crossentropy")
+    codes = diagnose(model, X, np.eye(3, dtype="float32")[np.argmax(X[:, :3], 1)]).codes
+    assert codes[0] == code
+    assert not {"KTF405", "KTF409"} & set(codes)

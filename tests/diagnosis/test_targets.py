@@ -9,14 +9,17 @@ from keras_trainfix import (
     MaskedSoftDice,
     WeightedSum,
 )
-from keras_trainfix.diagnosis.checks import targets
 from tests.diagnosis import nets
-from tests.diagnosis.test_inputs import OWN, classes, findings, only, snippet
+from tests.diagnosis.test_inputs import (
+    OF_TARGETS,
+    OWN,
+    classes,
+    findings,
+    only,
+    snippet,
+)
 
 layers = keras.layers
-OF_TARGETS = sorted(
-    code for code, check in OWN.items() if check.function.__module__ == targets.__name__
-)
 
 
 @pytest.mark.parametrize("code", OF_TARGETS)

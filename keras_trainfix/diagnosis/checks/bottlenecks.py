@@ -109,7 +109,7 @@ def bottleneck_discards_answer(probe):
     """
     outputs = probe.layers
     for other in probe.look.probes():
-        late = _late_dropout(outputs, other)
+        late = late_dropout(outputs, other)
         if late is not None and other.loss.kind != "none":  # no mere features
             return found(
                 f"The dropout layer '{late.name}' (rate {late.rate:g}) comes after "
@@ -146,7 +146,7 @@ def bottleneck_discards_answer(probe):
     return None
 
 
-def _late_dropout(outputs, probe):
+def late_dropout(outputs, probe):
     """The dropout between the layer with the answers of an output and its end."""
     end = max(
         (

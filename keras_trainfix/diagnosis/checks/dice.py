@@ -3,8 +3,8 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.baselines import read
-from keras_trainfix.diagnosis.checks.labels import label_faults
 from keras_trainfix.diagnosis.checks.losses import OVERLAPS, SURE
+from keras_trainfix.diagnosis.label_faults import label_faults
 from keras_trainfix.diagnosis.loss_facts import losses_of
 from keras_trainfix.diagnosis.loss_value import value_of
 from keras_trainfix.diagnosis.registry import check, found

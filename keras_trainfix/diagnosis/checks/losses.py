@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_trainfix.diagnosis.checks.labels import label_faults
+from keras_trainfix.diagnosis.label_faults import label_faults
 from keras_trainfix.diagnosis.loss_facts import losses_of
 from keras_trainfix.diagnosis.loss_value import loss_value, value_of
 from keras_trainfix.diagnosis.registry import check, found

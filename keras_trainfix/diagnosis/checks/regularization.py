@@ -80,14 +80,8 @@ def over_regularised(probe):
     [Krogh and Hertz, 1991](
     https://papers.nips.cc/paper/1991/hash/8eefcfdf5990e441f0fb6f3fad709e21-Abstract.html)
     """
-    dropout = [
-        output.layer
-        for output in probe.layers
-        if isinstance(output.layer, keras.layers.Dropout)
-        and output.layer.rate >= DROPS_MOST
-    ]
-    if dropout:
-        worst = max(dropout, key=lambda layer: layer.rate)
+    worst = strongest_dropout(probe)
+    if worst is not None:
         return found(
             f"The dropout layer '{worst.name}' sets {worst.rate:.0%} of its inputs to "
             f"0 in each step, and multiplies the others by {1 / (1 - worst.rate):.3g}."
@@ -140,3 +134,11 @@ def over_regularised(probe):
         gradient_share=float(share),
         std_ratio=seen.std_ratio,
     )
+
+
+def strongest_dropout(probe):
+    """The dropout layer that leaves least, where that is too little; or None."""
+    layers = [output.layer for output in probe.layers]
+    dropout = [x for x in layers if isinstance(x, keras.layers.Dropout)]
+    strong = [layer for layer in dropout if layer.rate >= DROPS_MOST]
+    return max(strong, key=lambda layer: layer.rate, default=None)

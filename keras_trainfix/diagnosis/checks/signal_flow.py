@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_trainfix.diagnosis.checks.regularization import strongest_dropout
 from keras_trainfix.diagnosis.layer_kinds import DENSE_OR_CONV
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.trial import is_constant_after
@@ -10,6 +11,8 @@ from keras_trainfix.diagnosis.variation import inputs_vary
 VANISHED = 1e-3  # gradient of the first layer, of that of the last
 LOST = 1e-6  # of what differs between samples, of that in the first layer
 LEARNED = 0.8  # skill
+CLIPPED = 1e-7  # a loss takes probabilities for no nearer to 0 or 1
+SURE = 0.9  # share of the probabilities
 UNLEARNED = 0.3  # of the loss that is left of a batch of 8 samples
 GROWN = 200  # times the inputs
 OVERSHOT = 30  # times the targets
@@ -225,7 +228,7 @@ def _cut(probe, kernels):
     cut = [g for g in kernels if g.is_cut and g.weight]
     if not cut or probe.look.dead_share == 1 or any(not g.weight for g in kernels):
         return []
-    if any(_has_no_slope(other) for other in probe.look.probes()):
+    if any(map(_has_no_slope, probe.look.probes())) or strongest_dropout(probe):
         return []
     if len(cut) == len(kernels):
         return cut
@@ -235,10 +238,11 @@ def _cut(probe, kernels):
 
 def _has_no_slope(probe):
     """Whether head and loss have no slope together, which is another finding."""
-    is_alone = probe.head.units == 1
-    return is_alone and (
-        probe.head.activation == "softmax"
-        or probe.loss.kind in ("categorical", "sparse", "similarity")
+    if probe.head.units == 1:
+        is_softmax = probe.head.activation == "softmax"
+        return is_softmax or probe.loss.kind in ("categorical", "sparse", "similarity")
+    return probe.head.is_probability and bool(
+        np.mean(np.minimum(probe.predictions, 1 - probe.predictions) < CLIPPED) > SURE
     )
 
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_trainfix.backend import to_numpy
+from keras_trainfix.diagnosis.checks.bottlenecks import late_dropout
 from keras_trainfix.diagnosis.layer_kinds import (
     DENSE_OR_CONV,
     TRANSPOSED,
@@ -204,6 +205,9 @@ def _loss_not_finite(probe):
     if trial is None or np.isfinite(trial.start):
         return None
     if not all(y is None or y.dtype.kind not in "f" or is_finite(y) for y in targets):
+        return None
+    # Rows of which it drops all answers have no sum to divide by: KTF411 says so.
+    if any(late_dropout(probe.layers, other) for other in probe.look.probes()):
         return None
     return found(
         f"The loss is {trial.start}, of inputs, targets and predictions that are all "

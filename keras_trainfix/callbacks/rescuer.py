@@ -1,0 +1,159 @@
+"""Going back to good weights in the middle of `fit`, with a remedy."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_trainfix.callbacks.remedies import (
+    Case,
+    Remedy,
+    faster,
+    find_remedy,
+    recalibrate,
+    restart,
+    set_rate,
+    slower,
+)
+from keras_trainfix.callbacks.watch import HARDLY, SLOWLY, TRAINED
+from keras_trainfix.diagnosis.diagnose import new_weights
+from keras_trainfix.messages import tell
+from keras_trainfix.models.optimizers import rate_of, schedule_of
+
+HEALTHY = 0.3  # skill of weights that are worth going back to
+BETTER = 0.01  # skill by which weights are better than others
+STILL = 2e-3  # change of the weights, of their size
+MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
+FASTER = Remedy(faster, keeps_weights=True)
+
+
+class Rescuer:
+    """Keeps the initial and the best weights of a model, and applies remedies.
+
+    Args:
+        watch: `Watch` over the model.
+        rescues: Whether it rescues; else it only keeps the initial weights of a model
+            that is not too large.
+        lines: List, to which it adds what was done.
+
+    Attributes:
+        initial: List of arrays: the weights with which training began, or None.
+        was_slow: Whether the last remedy was a higher rate.
+    """
+
+    def __init__(self, watch, rescues, lines):
+        self.watch, self.model = watch, watch.model
+        self.rescues, self.lines = rescues, lines
+        self.initial: Any = None
+        self.was_slow = False
+        if rescues or sum(np.prod(v.shape) for v in self.model.variables) <= MOST_KEPT:
+            self.initial = self.model.get_weights()
+        self._best: tuple[float, Any] = (-np.inf, self.initial)
+        self._rate: float | None = None  # what the last remedy set
+        self._factor = 1.0  # of the rate that the user compiled
+
+    def keep_best(self, skill):
+        """Keeps the present weights if their skill is the best so far."""
+        if self.rescues and skill > self._best[0] + BETTER:
+            self._best = (skill, self.model.get_weights())
+
+    def put_best_back(self, skill):
+        """After a rescue, puts the best weights in the place of others of a skill."""
+        best, weights = self._best
+        is_as_good = skill > best - BETTER
+        if self.lines and weights is not None and not is_as_good:
+            self.model.set_weights(weights)
+            tell("CollapseDetector: the best weights that were seen are put back.")
+
+    def is_slow(self, steps):
+        """Whether so many steps have hardly changed the weights."""
+        if self.initial is None or steps < TRAINED:
+            return False
+        if self.was_slow:
+            return True
+        pairs = list(zip(self.model.get_weights(), self.initial, strict=True))
+        change = sum(np.square(a - b, dtype="float64").sum() for a, b in pairs)
+        size = sum(np.square(b, dtype="float64").sum() for _, b in pairs)
+        return change <= STILL**2 * size
+
+    def repair_beginning(self, diagnosis):
+        """Does what can be done before the first step; returns whether it did."""
+        remedy, cause = find_remedy(diagnosis)
+        if not self.rescues or cause is None:
+            return False
+        new = new_weights(self.model) if self.watch.was_dead else None
+        if cause.code == "KTF303":
+            done = remedy.apply(Case(self.model, None, self.watch.sample.x))
+        elif new is not None:
+            self.model.set_weights(new)
+            self.initial, done = new, "weights made anew"
+        else:
+            return False
+        self._note("before the first step", cause, done)
+        return True
+
+    def rescue(self, remedy, finding, when):
+        """Applies a remedy, to the weights that it asks for.
+
+        Args:
+            remedy: `Remedy`.
+            finding: `Finding` that says what went wrong.
+            when: String, for the line that tells what was done.
+        """
+        model, watch = self.model, self.watch
+        weights, whose = self._weights_for(remedy)
+        if weights is not None:
+            restart(model, weights)
+        before = rate_of(model.optimizer)
+        self.was_slow = remedy.apply is faster
+        is_first = not self.lines
+        rate = watch.higher_rate() if self.was_slow else watch.lower_rate(is_first)
+        done = remedy.apply(Case(model, rate, watch.sample.x))
+        if remedy.apply in (slower, faster):
+            done += self._tune()
+        self._note(when, finding, f"{whose} weights, {done}")
+        self._rate = rate_of(model.optimizer)
+        self._factor *= self._rate / before if before else 1.0
+
+    def hold_rate(self):
+        """Lowers, by the same factor, what a scheduler sets without knowing of us."""
+        optimizer = self.model.optimizer
+        if self._rate is None or schedule_of(optimizer) is not None:  # which is scaled
+            return
+        rate = rate_of(optimizer)
+        # One that goes on from the present rate comes nowhere near to the old one.
+        if self._factor < 1 and rate > self._rate / np.sqrt(self._factor):
+            set_rate(self.model, rate * self._factor)
+            rate *= self._factor
+        self._rate = rate
+
+    def recalibrate(self, finding, skill, steps):
+        """Makes moving averages that were not there in time; whether that helped."""
+        model, before = self.model, self.model.get_weights()
+        done = recalibrate(Case(model, None, self.watch.sample.x))
+        if not self.watch.glance(steps).skill > skill + BETTER:
+            model.set_weights(before)
+            return False
+        self._note("after the last step", finding, done)
+        return True
+
+    def _tune(self):
+        """A rate that gets somewhere, after one that is surely not too high."""
+        rate = self.watch.tuned_rate(SLOWLY if self.was_slow else HARDLY)
+        if rate is None:
+            return ""
+        set_rate(self.model, rate)
+        return f", raised to {rate_of(self.model.optimizer):.3g}"
+
+    def _weights_for(self, remedy):
+        """What to go on from: weights, None for the present ones, and their name."""
+        skill, weights = self._best
+        if remedy.keeps_weights:
+            return None, "Present"
+        if skill > HEALTHY:
+            return weights, "Last healthy"
+        return self.initial, "Initial"
+
+    def _note(self, when, finding, done):
+        line = f"{when}: {finding.code} {finding.name}. {done}."
+        self.lines.append(line)
+        tell(f"CollapseDetector, {line}")

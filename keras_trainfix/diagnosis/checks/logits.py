@@ -1,0 +1,167 @@
+"""KTF203 and KTF204: logits and probabilities, taken for each other."""
+
+import keras
+import numpy as np
+
+from keras_trainfix.diagnosis.checks.head_range import SURE
+from keras_trainfix.diagnosis.label_faults import label_faults
+from keras_trainfix.diagnosis.loss_facts import is_keras_region
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.softmax import ROUNDING, is_constant_softmax, sums_to_one
+
+TAKES_PROBABILITIES = ("binary", "categorical", "sparse", "masked", "region", "sum")
+
+
+@check("KTF203", "logits-into-probability-loss", severity="error")
+def logits_into_probability_loss(probe):
+    """The loss takes probabilities, and the head gives numbers beyond 0 and 1.
+
+    ## What you see
+    A loss that starts at several times its usual size and hardly moves, or jumps.
+
+    ## Why it happens
+    Such a loss clips what it gets to between 0 and 1 before the logarithm. A clipped
+    number has a gradient of 0, so that those units do not learn. With a ReLU all
+    units at 0 are dead.
+
+    ## How to check
+    `model.predict(x)` has numbers below 0 or above 1, while the loss has
+    `from_logits=False`, as is the default.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = (x.sum(axis=1) > 0).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("adam", "binary_crossentropy")
+    ```
+
+    ## Fix
+    Tell the loss that it gets logits, or end the model with a sigmoid or softmax.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = (x.sum(axis=1) > 0).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+    ```
+
+    ## When this is not the cause
+    A net can have learned in spite of it; where few predictions are clipped it is a
+    warning. If the targets are real numbers, the loss is wrong and not the head:
+    KTF206.
+
+    ## References
+    - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)
+    """
+    loss, head, p = probe.loss, probe.head, probe.predictions
+    if loss.kind not in TAKES_PROBABILITIES or loss.from_logits:
+        return None
+    is_alone = head.units == 1 and loss.kind in ("categorical", "sparse")
+    if head.is_probability or is_alone or "KTF206" in label_faults(probe):
+        return None
+    p = p[np.isfinite(p)]
+    if not p.size:
+        return None
+    share = float(((p <= 0) | (p >= 1)).mean())
+    is_beyond = p.min() < -ROUNDING or p.max() > 1 + ROUNDING
+    if not is_beyond and not (head.activation in ("relu", "relu6") and share):
+        return None
+    activation = "sigmoid" if head.units == 1 or loss.kind == "binary" else "softmax"
+    described = "no activation" if head.activation == "linear" else head.activation
+    if head.activation == "unknown":
+        described = "an unknown last step"
+    if is_keras_region(loss):
+        fix = f'outputs = keras.layers.Activation("{activation}")(logits)'
+    else:
+        name = type(loss.loss).__name__
+        name = name if isinstance(loss.loss, keras.Loss) else _camel(loss.name)
+        fix = (
+            f'outputs = keras.layers.Activation("{activation}")(logits)\n'
+            f"# or keep the head, without activation, and {name}(from_logits=True)"
+        )
+    return found(
+        f"{loss.name} takes probabilities, and a head with {described} gives numbers "
+        f"from {p.min():.3g} to {p.max():.3g}: {100 * share:.3g} % are clipped and "
+        "get no gradient.",
+        fix,
+        severity="error" if share > SURE else "warning",
+        clipped_share=share,
+        lowest=float(p.min()),
+        highest=float(p.max()),
+    )
+
+
+@check("KTF204", "probabilities-into-logits-loss", severity="warning")
+def probabilities_into_logits_loss(probe):
+    """The loss has `from_logits=True`, and the head gives probabilities.
+
+    ## What you see
+    A loss that falls slowly and stops far above 0, and predictions that are all on
+    the side of the frequent class. TensorFlow may print a warning.
+
+    ## Why it happens
+    The loss squashes the probabilities once more: of numbers between 0 and 1 a sigmoid
+    makes 0.5 to 0.73, a softmax of 10 classes no more than 0.23. The loss cannot get
+    small, and its gradient is weak. TensorFlow often undoes it, JAX and torch do not.
+
+    ## How to check
+    The last activation is `softmax` or `sigmoid`, and the loss has `from_logits=True`.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = np.arange(64) % 3
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    ```
+
+    ## Fix
+    Only one of the two; logits are the more exact.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = np.arange(64) % 3
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    ```
+
+    ## When this is not the cause
+    Where the model learns well on TensorFlow it costs nothing there.
+
+    ## References
+    - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)
+    """
+    loss, head = probe.loss, probe.head
+    p = probe.predictions
+    activation = "softmax" if sums_to_one(probe) else head.activation
+    is_probability = head.is_probability or activation == "softmax"
+    if not loss.from_logits or not is_probability or is_constant_softmax(probe):
+        return None
+    return found(
+        f"{loss.name} has from_logits=True, and a {activation} gives it "
+        f"probabilities, from {p.min():.3g} to {p.max():.3g}: they are squashed twice.",
+        f"outputs = keras.layers.Dense({head.units})(features)  # logits\n"
+        "# or keep the activation, and from_logits=False",
+        lowest=float(p.min()),
+        highest=float(p.max()),
+        units=head.units,
+    )
+
+
+def _camel(name):
+    return "".join(part.capitalize() for part in name.split("_"))

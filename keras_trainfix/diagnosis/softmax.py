@@ -1,0 +1,26 @@
+"""Whether predictions are those of a softmax: shared by the checks of heads."""
+
+import numpy as np
+
+ROUNDING = 1e-3
+
+
+def is_constant_softmax(probe):
+    """Whether all predictions are the 1.0 of a softmax over a single unit."""
+    p = probe.predictions
+    is_one = probe.head.activation == "softmax" and probe.head.units == 1
+    return is_one and bool((np.abs(p - 1) < ROUNDING).all())
+
+
+def sums_to_one(probe):
+    """Whether predictions from no known layer are those of a softmax all the same."""
+    p = probe.predictions
+    if probe.head.activation != "unknown" or probe.head.units == 1:
+        return False
+    return bool(p.min() >= 0 and (np.abs(p.sum(-1) - 1) < ROUNDING).all())
+
+
+def sums_to_one_elsewhere(p):
+    """Whether numbers are those of a softmax along any axis but the last."""
+    sums = (p.sum(axis, dtype="float64") for axis in range(p.ndim - 1))
+    return any(np.abs(total - 1).max(initial=0) < ROUNDING for total in sums)
