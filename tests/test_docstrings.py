@@ -34,7 +34,8 @@ MODULES = [
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name, monkeypatch):
     # A progress bar on a slow machine is no part of what an example prints.
-    monkeypatch.setattr("keras_trainfix.diagnosis.trial.SHOWN_AFTER", float("inf"))
+    shown_after = "keras_trainfix.diagnosis.trial_steps.SHOWN_AFTER"
+    monkeypatch.setattr(shown_after, float("inf"))
     names = {"keras": keras, "np": np}
     result = doctest.testmod(importlib.import_module(name), extraglobs=names)
     assert result.failed == 0

@@ -11,7 +11,8 @@ from keras_trainfix.diagnosis.diagnose import examine, has_ended
 from keras_trainfix.diagnosis.probe import Look, call_named
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.sample import MOST, numbers_of, some_of
-from keras_trainfix.diagnosis.trial import FACTORS, try_steps
+from keras_trainfix.diagnosis.trial import try_steps
+from keras_trainfix.diagnosis.trial_steps import FACTORS
 
 FEW = 32  # samples of a glance, and more where they are small:
 NUMBERS = 2**13  # of the inputs of a glance

@@ -10,7 +10,8 @@ from keras_trainfix.diagnosis.plots import dead_shares, output_summary
 from keras_trainfix.diagnosis.probe import CallError, Look
 from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS
-from keras_trainfix.diagnosis.trial import ARMS, try_steps
+from keras_trainfix.diagnosis.trial import try_steps
+from keras_trainfix.diagnosis.trial_steps import ARMS
 from keras_trainfix.diagnosis.variation import inputs_vary, is_finite, varies
 from keras_trainfix.messages import count
 from keras_trainfix.models.clone import cloned

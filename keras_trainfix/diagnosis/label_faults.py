@@ -4,11 +4,11 @@ import numpy as np
 
 from keras_trainfix.diagnosis.loss_facts import is_keras_region
 from keras_trainfix.diagnosis.target_facts import read_targets
+from keras_trainfix.diagnosis.task import VOID
 
 # The kinds of losses that compare classes, and those of them that want rows.
 CLASS_LOSSES = ("binary", "categorical", "sparse", "masked", "region", "sum")
 ROW_LOSSES = ("categorical", "divergence")
-VOID = (255, -1)
 ROUNDING = 0.01
 A_FEW = 0.005  # share of targets
 # Losses of which some targets have no error that makes sense: which ones, and why.

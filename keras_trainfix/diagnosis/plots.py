@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_trainfix.diagnosis.baselines import best_constant, read
+from keras_trainfix.diagnosis.answers import read
+from keras_trainfix.diagnosis.baselines import best_constant
 from keras_trainfix.diagnosis.layer_kinds import dead_share, is_relu
 
 MOST_POINTS = 256

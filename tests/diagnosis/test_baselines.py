@@ -6,13 +6,12 @@ import pytest
 from keras import layers
 
 import keras_trainfix as kt
+from keras_trainfix.diagnosis.answers import Answers, read
 from keras_trainfix.diagnosis.baselines import (
-    Answers,
     area_under_curve,
     best_constant,
     constant_masks,
     rank_correlation,
-    read,
     skill,
     skill_of,
 )

@@ -13,7 +13,8 @@ from keras import layers
 import keras_trainfix as kt
 from keras_trainfix.diagnosis.checks import signal as checks
 from keras_trainfix.diagnosis.registry import CHECKS
-from keras_trainfix.diagnosis.signal import rows_of_samples, signal, signal_of
+from keras_trainfix.diagnosis.signal import signal, signal_of
+from keras_trainfix.diagnosis.similarity import rows_of_samples
 from tests.diagnosis.nets import inputs, net, probe
 from tests.diagnosis.snippets import faulty_and_fixed
 

@@ -10,7 +10,7 @@ from keras import layers, ops, regularizers
 
 from keras_trainfix import backend
 from keras_trainfix.backend import global_seeds, to_numpy
-from keras_trainfix.diagnosis import trial as trial_module
+from keras_trainfix.diagnosis import trial_steps
 from keras_trainfix.diagnosis.diagnose import diagnose
 from keras_trainfix.diagnosis.probe import Look
 from keras_trainfix.diagnosis.sample import take
@@ -28,11 +28,11 @@ TOKENS = np.random.default_rng(0).integers(0, 9, size=(40, 5))
 @pytest.fixture
 def few_steps(monkeypatch):
     """A shorter trial, where what it finds does not matter."""
-    monkeypatch.setattr(trial_module, "STEPS", 4)
-    monkeypatch.setattr(trial_module, "FEWEST_STEPS", 4)
-    monkeypatch.setattr(trial_module, "OVERFIT_STEPS", 3)
-    monkeypatch.setattr(trial_module, "FACTORS", (1.0, 100.0))
-    monkeypatch.setattr(trial_module, "BATCH", 16)
+    monkeypatch.setattr(trial_steps, "STEPS", 4)
+    monkeypatch.setattr(trial_steps, "FEWEST_STEPS", 4)
+    monkeypatch.setattr(trial_steps, "OVERFIT_STEPS", 3)
+    monkeypatch.setattr(trial_steps, "FACTORS", (1.0, 100.0))
+    monkeypatch.setattr(trial_steps, "BATCH", 16)
 
 
 # --- everything is put back ---
@@ -538,7 +538,7 @@ def test_other_weights_to_start_from(few_steps):
 
 def test_it_ends_in_time(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(trial_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(trial_steps.time, "monotonic", lambda: now[0])
     step = backend.training_step
 
     def slow(*args):
@@ -567,7 +567,7 @@ def test_too_little_time_for_all_rates_is_said(monkeypatch):
 
 
 def test_steps_that_take_too_long(monkeypatch):
-    monkeypatch.setattr(trial_module, "FOR_COMPILING", 0.0)
+    monkeypatch.setattr(trial_steps, "FOR_COMPILING", 0.0)
     model, x, y = made(mlp)
     before = state(model)
     with pytest.raises(ValueError, match="A step takes .* s: too long for a trial"):
@@ -577,10 +577,10 @@ def test_steps_that_take_too_long(monkeypatch):
 
 def test_progress_is_shown_if_it_takes_long(monkeypatch, capsys):
     model, x, y = made(mlp)
-    monkeypatch.setattr(trial_module, "SHOWN_AFTER", float("inf"))
+    monkeypatch.setattr(trial_steps, "SHOWN_AFTER", float("inf"))
     try_steps(Look(model, x, y))
     assert capsys.readouterr().out == ""
-    monkeypatch.setattr(trial_module, "SHOWN_AFTER", 0.0)
+    monkeypatch.setattr(trial_steps, "SHOWN_AFTER", 0.0)
     try_steps(Look(model, x, y))
     shown = capsys.readouterr().out
     assert "288/288" in shown

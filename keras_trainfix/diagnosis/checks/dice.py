@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_trainfix.diagnosis.baselines import read
+from keras_trainfix.diagnosis.answers import read
 from keras_trainfix.diagnosis.checks.losses import OVERLAPS, SURE
 from keras_trainfix.diagnosis.label_faults import label_faults
 from keras_trainfix.diagnosis.loss_facts import losses_of

@@ -6,6 +6,7 @@ from keras_trainfix.diagnosis.label_faults import label_faults
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.softmax import is_constant_softmax
 from keras_trainfix.diagnosis.target_facts import read_targets
+from keras_trainfix.messages import percent
 
 SURE = 0.05  # share of targets or predictions beyond which nothing is chance
 
@@ -160,7 +161,7 @@ def head_cannot_reach_targets(probe):
         return None  # a mark for targets that are missing
     is_sure = share >= SURE and kind in ("regression", "count")
     return found(
-        f"A {head.activation} head gives numbers {reach}, and {100 * share:.3g} % of "
+        f"A {head.activation} head gives numbers {reach}, and {percent(share)} of "
         f"the targets are beyond: they go from {numbers.min():.4g} to "
         f"{numbers.max():.4g}.",
         f"outputs = keras.layers.Dense({targets.units})(features)  # linear\n"

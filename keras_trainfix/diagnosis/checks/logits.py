@@ -8,6 +8,7 @@ from keras_trainfix.diagnosis.label_faults import label_faults
 from keras_trainfix.diagnosis.loss_facts import is_keras_region
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.softmax import ROUNDING, is_constant_softmax, sums_to_one
+from keras_trainfix.messages import percent
 
 TAKES_PROBABILITIES = ("binary", "categorical", "sparse", "masked", "region", "sum")
 
@@ -87,7 +88,7 @@ def logits_into_probability_loss(probe):
         )
     return found(
         f"{loss.name} takes probabilities, and a head with {described} gives numbers "
-        f"from {p.min():.3g} to {p.max():.3g}: {100 * share:.3g} % are clipped and "
+        f"from {p.min():.3g} to {p.max():.3g}: {percent(share)} are clipped and "
         "get no gradient.",
         fix,
         severity="error" if share > SURE else "warning",
