@@ -114,7 +114,7 @@ def _not_finite(parts, length):
             if leaf.dtype.kind != "f":
                 continue
             with np.errstate(invalid="ignore"):
-                total = leaf.sum(dtype="float64")  # without another array as large
+                total = leaf.sum()  # without another array as large; may overflow
             if np.isfinite(total):
                 continue
             bad |= ~np.isfinite(leaf.reshape(length, -1)).all(1)
