@@ -67,6 +67,22 @@ def test_a_mask_that_ended_trivial(loss):
     assert run("KTF210", model, x, y).severity == "note"
 
 
+def test_a_few_wrong_pixels_are_no_mask():
+    x, y = segments(noise=0.1)
+    rng = np.random.default_rng(0)
+    chance = rng.random(x.shape) < 0.02
+    head = layers.Conv2D(1, 1, activation="sigmoid")
+    model = sequential(head, shape=(10, 10, 1), loss=one_minus_dice)
+    model.fit(x, y, batch_size=4, epochs=6, verbose=0)
+    head.set_weights([np.ones((1, 1, 1, 1)), np.array([-25.0])])
+    finding = run("KTF210", model, x + 50 * chance, y)
+    assert finding.severity == "error"
+    assert 0.01 < finding.evidence["predicted_share"] < 0.03
+    sees_it = 50 * y * (rng.random(x.shape) < 0.4)  # a part of the mask, no more
+    assert run("KTF210", model, sees_it.astype("float32"), y) is None
+    assert run("KTF210", model, x, 0 * y) is None
+
+
 @pytest.mark.parametrize("loss", [keras.losses.Dice(), one_minus_dice])
 def test_nets_that_learn_with_dice(loss):
     x, y = segments(noise=0.5)

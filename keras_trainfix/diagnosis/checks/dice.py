@@ -12,6 +12,7 @@ from keras_trainfix.diagnosis.variation import varies
 
 TRAINED, SOME, LONG = 20, 100, 200  # steps
 NEARLY_ALL = 0.98  # of the pixels
+HALF = 0.5  # of the foreground: a few pixels by chance are no mask
 MIXED = 0.9  # share of the foreground up to which full masks are wrong
 RARE = 0.02  # share of the foreground
 OFTEN_EMPTY = 0.25  # share of the masks
@@ -117,14 +118,17 @@ def dice_alone(probe):
             empty_share=empty,
             **evidence,
         )
+    if not share:
+        return None
+    area = float(seen.auc[1])
     is_full = predicted > NEARLY_ALL and 0 < share < MIXED
-    is_empty = predicted < (1 - NEARLY_ALL) * share
+    wrong = answers.targets[:, 0 if is_full else 1] > 0.5
+    # How sure the net is where it is wrong: there its sigmoid is flat.
+    sure = float(answers.predictions[wrong, 1 if is_full else 0].mean())
+    is_hopeless = sure > FLAT and area < TELLS_APART
+    is_empty = predicted < (HALF if is_hopeless else 1 - NEARLY_ALL) * share
     if not (is_full or is_empty) or not _features_vary(probe):
         return None
-    # How sure the net is where it is wrong: there its sigmoid is flat.
-    wrong = answers.targets[:, 1 if is_empty else 0] > 0.5
-    sure = float(answers.predictions[wrong, 0 if is_empty else 1].mean())
-    area = float(seen.auc[1])
     mask = "empty" if is_empty else "full"
     return found(
         f"After {steps} steps with {probe.loss.name} alone {predicted:.1%} of the "
