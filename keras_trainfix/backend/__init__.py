@@ -39,6 +39,7 @@ from keras_trainfix.backend.gradients import (  # noqa: E402
 )
 from keras_trainfix.backend.tensors import (  # noqa: E402
     as_index,
+    as_numpy,
     exact_tensor,
     is_concrete,
     keras_mask,
@@ -52,6 +53,7 @@ __all__ = [
     "add_at_class",
     "arg_max",
     "as_index",
+    "as_numpy",
     "at_class",
     "call_in_one_piece",
     "compiled",

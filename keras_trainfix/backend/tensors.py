@@ -1,12 +1,20 @@
 """Tensors: what they hold, where they are, what dtypes they can have."""
 
 import keras
+import numpy as np
 
 
 def to_numpy(tensor):
     """A NumPy copy of a tensor or variable, with its dtype."""
     # A variable on its own makes NumPy 2 warn about Keras' `__array__`.
     return keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(tensor))
+
+
+def as_numpy(tensor):
+    """The numbers of a tensor as a NumPy array to read: on JAX without a copy."""
+    if keras.backend.backend() == "jax" and keras.ops.is_tensor(tensor):
+        return np.asarray(tensor)
+    return to_numpy(tensor)
 
 
 def keras_mask(tensor):

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import time
 
 import keras
 import numpy as np
@@ -53,6 +54,7 @@ class Look:
         previous: The earlier `Look`, or None.
         first: The first of a row of looks, or this one.
         trial: `Trial`, or None as long as none was made.
+        seconds: How long the call took, with what had to be compiled for it.
 
     Raises:
         CallError: If the model cannot be called on the samples.
@@ -80,12 +82,14 @@ class Look:
         self.inputs = _named(sample.x, "input", getattr(model, "input_names", None))
         self.iterations = _iterations(model)
         self.trial = None
+        start = time.perf_counter()
         try:
             outputs, self.layers = layer_outputs(model, sample.x)
         except Exception as error:
             self.names, self.layers = ["output"], []
             self.predictions = [np.full((length, 1), np.nan, "float32")]
             raise CallError(self, error) from error
+        self.seconds = time.perf_counter() - start
         named = _outputs(model, outputs)
         self.names = list(named)
         self.predictions = list(named.values())

@@ -14,6 +14,7 @@ from keras_trainfix.models.optimizers import copy_of, rate_to_come
 STEPS = 32  # of each arm
 OVERFIT_STEPS = 96
 OVERFIT_SAMPLES = 8
+COMPILING = 4  # times the first call of a large model, for the first step
 FOR_COMPILING = 5.0  # and at most so many more
 SHOWN_AFTER = 2.0  # seconds
 BATCH = 32
@@ -48,6 +49,11 @@ class Runner:
         )
         layers = sum(not layer._layers for layer in self.model._flatten_layers())
         has_few = layers < MANY_LAYERS
+        to_come = COMPILING * look.seconds
+        if backend.is_faster_in_one_piece(layers) and to_come > seconds:
+            raise ValueError(
+                f"A step takes about {to_come:.0f} s to compile: too long for a trial."
+            )
         self.step = backend.training_step(self.model, self.optimizer, has_few)
         self.rate = rate_to_come(self.model.optimizer)
         # What an arm starts from: optimizers keep averages and numbers of steps.
