@@ -30,6 +30,7 @@ from keras_trainfix.messages import tell
 ACTIONS = ("warn", "stop", "raise", "rescue")
 FIRST = 4  # batches until the first glance
 GROWTH = 2.0  # from one glance of the first epoch to the next
+GROWING = 0.05  # skill from one glance to the next
 LEARNED = 0.8  # skill of a training that has not failed, whatever else there is
 RECOVERED = 128  # steps after which a rescue should have had an effect
 NO_SIGNAL, GAP = "KTF131", "KTF301"
@@ -346,10 +347,11 @@ class CollapseDetector(GuardedCallback):
         no_signal = hopeless and NO_SIGNAL in diagnosis.codes
         if not self._counted(diagnosis) or (diagnosis.ok and not no_signal):
             return
-        if not hopeless and may_pass(diagnosis, self._since):
+        gap = next((f for f in diagnosis.findings if f.code == GAP), None)
+        is_learning = self._is_growing() and gap is None and not _has_error(diagnosis)
+        if not hopeless and (is_learning or may_pass(diagnosis, self._since)):
             return
         self.diagnosis = diagnosis
-        gap = next((f for f in diagnosis.findings if f.code == GAP), None)
         is_repairable = self.action == "rescue" and gap is not None
         if is_repairable and self._rescuer.recalibrate(gap, skill, self._since):
             return
@@ -357,6 +359,11 @@ class CollapseDetector(GuardedCallback):
             raise DiagnosisError(diagnosis)
         if not is_warned and not diagnosis.ok:
             self._warn()
+
+    def _is_growing(self):
+        """Whether skill was still growing, so that what is wrong is no collapse."""
+        *_, before, last = [0.0, *self.history["skill"]]
+        return last > before + GROWING
 
     def _last(self, key):
         """The last number of the history, NaN for none."""
