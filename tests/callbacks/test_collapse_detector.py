@@ -121,6 +121,23 @@ def test_a_healthy_model_has_no_diagnosis():
     assert detector.history["skill"][-1] == history["collapse/skill"][-1]
 
 
+def test_a_net_that_still_learns_has_no_diagnosis():
+    keras.utils.set_random_seed(1)
+    hidden = layers.Dense(40, "relu")
+    model = keras.Sequential([keras.Input((4,)), hidden, layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    hidden.bias.assign(np.where(np.arange(40) < 35, -50.0, 0.0))  # most are dead
+    detector = kt.CollapseDetector((X, Y))
+    history = fit(model, detector, epochs=3)
+    assert 0.3 < history["collapse/skill"][-1] < 0.8
+    assert detector.diagnosis is None
+    model.optimizer.learning_rate = 1e-9  # now it stays where it is
+    with collected() as texts:
+        fit(model, detector, epochs=3)
+    assert "KTF403" in detector.diagnosis.codes
+    assert len(texts) == 1
+
+
 def test_it_looks_early_and_then_rarely():
     detector = kt.CollapseDetector((X, Y))
     fit(mlp(), detector, epochs=3, batch_size=4)
