@@ -348,13 +348,14 @@ class CollapseDetector(GuardedCallback):
         if not self._counted(diagnosis) or (diagnosis.ok and not no_signal):
             return
         gap = next((f for f in diagnosis.findings if f.code == GAP), None)
+        is_repairable = self.action == "rescue" and gap is not None
+        if is_repairable and self._rescuer.recalibrate(gap, skill, self._since):
+            self.diagnosis = diagnosis
+            return
         is_learning = self._is_growing() and gap is None and not _has_error(diagnosis)
         if not hopeless and (is_learning or may_pass(diagnosis, self._since)):
             return
         self.diagnosis = diagnosis
-        is_repairable = self.action == "rescue" and gap is not None
-        if is_repairable and self._rescuer.recalibrate(gap, skill, self._since):
-            return
         if self.action == "raise" and is_collapse(diagnosis):
             raise DiagnosisError(diagnosis)
         if not is_warned and not diagnosis.ok:
