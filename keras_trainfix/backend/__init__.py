@@ -39,10 +39,10 @@ from keras_trainfix.backend.gradients import (  # noqa: E402
 )
 from keras_trainfix.backend.tensors import (  # noqa: E402
     as_index,
-    as_numpy,
     exact_tensor,
     is_concrete,
     keras_mask,
+    numpy_to_read,
     on_cpu,
     slices_are_views,
     to_numpy,
@@ -53,7 +53,6 @@ __all__ = [
     "add_at_class",
     "arg_max",
     "as_index",
-    "as_numpy",
     "at_class",
     "call_in_one_piece",
     "compiled",
@@ -69,6 +68,7 @@ __all__ = [
     "is_traced",
     "keras_mask",
     "no_gradient",
+    "numpy_to_read",
     "of_class",
     "on_cpu",
     "own_compiled_loss",

@@ -10,8 +10,8 @@ def to_numpy(tensor):
     return keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(tensor))
 
 
-def as_numpy(tensor):
-    """The numbers of a tensor as a NumPy array to read: on JAX without a copy."""
+def numpy_to_read(tensor):
+    """A NumPy array of a tensor, not to be written to: on JAX without a copy."""
     if keras.backend.backend() == "jax" and keras.ops.is_tensor(tensor):
         return np.asarray(tensor)
     return to_numpy(tensor)

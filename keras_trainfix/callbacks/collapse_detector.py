@@ -246,8 +246,8 @@ class CollapseDetector(GuardedCallback):
         if self.history["step"][-1:] == [self._steps]:
             return
         glance = self._watch.glance(self._since)
-        has_skill = not glance.skill < ALIVE
-        if not has_skill and not self._is_told and self._rescuer.is_slow(self._since):
+        is_open = glance.skill < ALIVE and not self._is_told
+        if is_open and self._rescuer.is_slow(self._since):
             glance = glance._replace(is_suspicious=True, is_lost=True)
         for key, value in (
             ("step", self._steps),

@@ -31,7 +31,7 @@ class Rescuer:
 
     Args:
         watch: `Watch` over the model.
-        rescues: Whether it rescues; else it only keeps the initial weights of a model
+        is_active: Whether it rescues; else it only keeps the initial weights of a model
             that is not too large.
         lines: List, to which it adds what was done.
 
@@ -40,12 +40,13 @@ class Rescuer:
         was_slow: Whether the last remedy was a higher rate.
     """
 
-    def __init__(self, watch, rescues, lines):
+    def __init__(self, watch, is_active, lines):
         self.watch, self.model = watch, watch.model
-        self.rescues, self.lines = rescues, lines
+        self.is_active, self.lines = is_active, lines
         self.initial: Any = None
         self.was_slow = False
-        if rescues or sum(np.prod(v.shape) for v in self.model.variables) <= MOST_KEPT:
+        size = sum(np.prod(variable.shape) for variable in self.model.variables)
+        if is_active or size <= MOST_KEPT:
             self.initial = self.model.get_weights()
         self._best: tuple[float, Any] = (-np.inf, self.initial)
         self._rate: float | None = None  # what the last remedy set
@@ -53,7 +54,7 @@ class Rescuer:
 
     def keep_best(self, skill):
         """Keeps the present weights if their skill is the best so far."""
-        if self.rescues and skill > self._best[0] + BETTER:
+        if self.is_active and skill > self._best[0] + BETTER:
             self._best = (skill, self.model.get_weights())
 
     def put_best_back(self, skill):
@@ -78,7 +79,7 @@ class Rescuer:
     def repair_beginning(self, diagnosis):
         """Does what can be done before the first step; returns whether it did."""
         remedy, cause = find_remedy(diagnosis)
-        if not self.rescues or cause is None:
+        if not self.is_active or cause is None:
             return False
         new = new_weights(self.model) if self.watch.was_dead else None
         if cause.code == "KTF303":

@@ -178,5 +178,5 @@ def _part(tensor):
 
 def as_numpy(tensor):
     """A tensor as NumPy array, floats as float32."""
-    array = backend.as_numpy(tensor)
+    array = backend.numpy_to_read(tensor)
     return array if array.dtype.kind in "biu" else array.astype("float32", copy=False)

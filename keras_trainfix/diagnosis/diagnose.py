@@ -1,6 +1,7 @@
 """Looks at a model and its data, before training or after, and names what is wrong."""
 
 import importlib
+import pkgutil
 
 from keras_trainfix.diagnosis import checks
 from keras_trainfix.diagnosis.activity import unchanged
@@ -16,8 +17,8 @@ from keras_trainfix.diagnosis.variation import inputs_vary, is_finite, varies
 from keras_trainfix.messages import count
 from keras_trainfix.models.clone import cloned
 
-for _name in checks.MODULES:
-    importlib.import_module(f"{checks.__name__}.{_name}")
+for _module in pkgutil.iter_modules(checks.__path__):
+    importlib.import_module(f"{checks.__name__}.{_module.name}")
 
 # What can be said of samples that the model cannot be called on.
 OF_INPUTS = ("KTF102", "KTF103", "KTF128")

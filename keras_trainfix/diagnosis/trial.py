@@ -6,7 +6,7 @@ from keras_trainfix import backend
 from keras_trainfix.diagnosis.activity import unchanged
 from keras_trainfix.diagnosis.trial_steps import FACTORS, Runner
 
-SECONDS = 12.0  # for all,
+SECONDS = 12.0  # for all arms
 BLIND = 0.02  # standard deviation of predictions, of that of the targets
 
 

@@ -9,13 +9,14 @@ from keras_trainfix import backend
 from keras_trainfix.diagnosis.layer_kinds import worst_dead_share
 from keras_trainfix.diagnosis.sample import numbers_of
 from keras_trainfix.diagnosis.trial_result import Arm, Gradient, Trial, first_of_last
+from keras_trainfix.diagnosis.variation import root_mean_square
 from keras_trainfix.models.optimizers import copy_of, rate_to_come
 
 STEPS = 32  # of each arm
 OVERFIT_STEPS = 96
 OVERFIT_SAMPLES = 8
-COMPILING = 4  # times the first call of a large model, for the first step
-FOR_COMPILING = 5.0  # and at most so many more
+FIRST_STEP = 4  # times as long to compile as the first call of a large model
+FOR_COMPILING = 5.0  # seconds, at most, on top of those of the trial
 SHOWN_AFTER = 2.0  # seconds
 BATCH = 32
 LARGE = 2**14  # numbers of a sample: smaller batches
@@ -49,7 +50,7 @@ class Runner:
         )
         layers = sum(not layer._layers for layer in self.model._flatten_layers())
         has_few = layers < MANY_LAYERS
-        to_come = COMPILING * look.seconds
+        to_come = FIRST_STEP * look.seconds
         if backend.is_faster_in_one_piece(layers) and to_come > seconds:
             raise ValueError(
                 f"A step takes about {to_come:.0f} s to compile: too long for a trial."
@@ -194,7 +195,7 @@ class Runner:
             name = names.get(id(variable), variable.path)
             decay = _decay(variable, old)
             is_kernel = len(variable.shape) > 1
-            sizes = size, _size(old), _size(new - old), decay
+            sizes = size, root_mean_square(old), root_mean_square(new - old), decay
             result.append(Gradient(name, is_kernel, *sizes))
         return result
 
@@ -239,11 +240,7 @@ def _slope(gradient):
         return 0.0
     if type(gradient).__name__ == "IndexedSlices":  # that of an embedding: some rows
         gradient = gradient.values
-    return _size(backend.to_numpy(gradient).astype("float64"))
-
-
-def _size(values):
-    return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
+    return root_mean_square(backend.to_numpy(gradient).astype("float64"))
 
 
 def _penalty(model):
@@ -260,7 +257,7 @@ def _decay(variable, value):
     regularizer = getattr(variable, "regularizer", None)
     if regularizer is None:
         return 0.0
-    return _size(backend.gradient(regularizer, value.astype("float32")))
+    return root_mean_square(backend.gradient(regularizer, value.astype("float32")))
 
 
 def _layer_names(model):

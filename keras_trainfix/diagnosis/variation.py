@@ -35,6 +35,11 @@ def is_finite(values):
     return values.dtype.kind != "f" or bool(np.isfinite(values).all())
 
 
+def root_mean_square(values):
+    """The size of an array; 0 of an empty one."""
+    return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
+
+
 def calls_by_layer(outputs):
     """Pairs of each layer and the list of what its calls gave, in order."""
     calls: dict[int, tuple] = {}

@@ -104,7 +104,6 @@ def _value_shape(probe):
         return None
     shape = probe.predictions.shape
     if loss.kind != "sparse" and len(shape) == y.ndim + 1 and shape[-1] == 1:
-        shape = (
-            shape[:-1] if y.ndim > 1 else shape
-        )  # Keras squeezes them to the targets
+        # Keras squeezes them to the targets.
+        shape = shape[:-1] if y.ndim > 1 else shape
     return shape[:-1]

@@ -6,7 +6,7 @@ from keras_trainfix.diagnosis.checks.regularization import strongest_dropout
 from keras_trainfix.diagnosis.layer_kinds import DENSE_OR_CONV
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.trial import is_constant_after
-from keras_trainfix.diagnosis.variation import inputs_vary
+from keras_trainfix.diagnosis.variation import inputs_vary, root_mean_square
 
 VANISHED = 1e-3  # gradient of the first layer, of that of the last
 LOST = 1e-6  # of what differs between samples, of that in the first layer
@@ -294,4 +294,4 @@ def _learns_nothing(probe):
 def _size(values):
     """Root mean square; of the first samples where they are large."""
     most = max(1, MOST_NUMBERS // max(1, values[:1].size))
-    return float(np.sqrt(np.mean(np.square(values[:most].astype("float64")))))
+    return root_mean_square(values[:most].astype("float64"))

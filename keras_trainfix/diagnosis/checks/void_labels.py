@@ -63,16 +63,22 @@ def void_label_not_ignored(probe):
     fault = label_faults(probe).get("KTF122")
     if fault is None:
         return None
-    void = fault["void"]
-    ids = void[0] if len(void) == 1 else tuple(void)
+    shown = " or ".join(map(str, fault["void"]))
+    return found(
+        f"{percent(fault['share'])} of the labels are {shown}, which is no class of "
+        f"the {fault['classes']} and marks void, and {probe.loss.name} counts them.",
+        loss_that_ignores(fault["void"], probe),
+        **fault,
+    )
+
+
+def loss_that_ignores(void, probe, more=""):
+    """The code that compiles a loss of ours in the place of one that counts void."""
+    ids = void[0] if len(void) == 1 else tuple(void) or 255
     loss = "MaskedSoftDice" if probe.loss.kind == "region" else "MaskedCrossentropy"
     logits = ", from_logits=True" if probe.loss.from_logits else ""
-    return found(
-        f"{percent(fault['share'])} of the labels are "
-        f"{' or '.join(map(str, void))}, which is no class of the {fault['classes']} "
-        f"and marks void, and {probe.loss.name} counts them.",
+    return (
         "import keras_trainfix as kt\n"
-        f"loss = kt.{loss}(ignore_class={ids}{logits})\n"
-        "model.compile(optimizer, loss=loss)",
-        **fault,
+        f"loss = kt.{loss}(ignore_class={ids}{logits}{more})\n"
+        "model.compile(optimizer, loss=loss)"
     )

@@ -1,5 +1,6 @@
 """KTF124: void in one-hot targets."""
 
+from keras_trainfix.diagnosis.checks.void_labels import loss_that_ignores
 from keras_trainfix.diagnosis.label_faults import label_faults
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.messages import percent
@@ -64,15 +65,8 @@ def void_in_one_hot(probe):
         return None
     fault = dict(fault)
     case, void, share = fault.pop("case"), fault["void"], fault["share"]
-    ids = void[0] if len(void) == 1 else tuple(void) or 255
-    loss = "MaskedSoftDice" if probe.loss.kind == "region" else "MaskedCrossentropy"
-    logits = ", from_logits=True" if probe.loss.from_logits else ""
     several = ", multi_label=True" if probe.loss.kind == "binary" else ""
-    fix = (
-        "import keras_trainfix as kt\n"
-        f"loss = kt.{loss}(ignore_class={ids}{logits}{several})\n"
-        "model.compile(optimizer, loss=loss)"
-    )
+    fix = loss_that_ignores(void, probe, several)
     if case == "void":
         shown = " or ".join(map(str, void))
         return found(
