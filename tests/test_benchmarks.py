@@ -111,7 +111,7 @@ def test_collapse_detector_runs(capsys):
     out = capsys.readouterr().out
     assert "alarms, of 100: 0.0" in out
     assert "weights that differ: none" in out
-    collapse_detector.main(seeds=[1], parts="rescues", only="SGD of 5, trained")
+    collapse_detector.main(seeds=[1], parts="rescues", only="Adam of .5, a number")
     out = capsys.readouterr().out
     assert "1 faulty trainings, 1 harmed\nrescued: 100%" in out
     assert "worse than without: none" in out
