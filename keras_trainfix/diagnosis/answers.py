@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_trainfix.diagnosis.output_weights import has_weight
+
 NOTHING = (None, None)
 
 
@@ -45,7 +47,8 @@ def read_rows(probe):
         return NOTHING
     predictions = probe.predictions.astype("float64")
     if probe.task == "regression":
-        return _numbers(predictions, targets.astype("float64"))
+        counted = has_weight(probe, len(predictions))
+        return _numbers(predictions, targets.astype("float64"), counted)
     if probe.task == "unknown" or probe.labels.form == "real":
         return NOTHING
     loss = probe.loss
@@ -55,18 +58,18 @@ def read_rows(probe):
         predictions = np.moveaxis(predictions, axis, -1)
         targets = np.moveaxis(targets, axis, -1) if is_rows else targets
     scale = _scale(loss, probe.head, predictions)
-    weights = probe.look.sample.sample_weight
+    units = predictions.shape[-1] if predictions.ndim > 1 else 1
+    counted = has_weight(probe, predictions.size // units)
     many = probe.labels.form == "multi-hot"
-    counted = weights if isinstance(weights, np.ndarray) else None
     return _classes(predictions, targets, loss.ignore_class, scale, many, counted)
 
 
-def _numbers(predictions, targets):
+def _numbers(predictions, targets, counted):
     length = len(predictions)
     if targets.size != predictions.size or len(targets) != length:
         return NOTHING
     predictions, targets = predictions.reshape(length, -1), targets.reshape(length, -1)
-    rows = np.isfinite(targets).all(1)
+    rows = counted & np.isfinite(targets).all(1)
     if not rows.any():
         return NOTHING
     answers = Answers("regression", predictions[rows], targets[rows])
@@ -84,10 +87,10 @@ def _scale(loss, head, predictions):
     return "clipped"
 
 
-def _classes(predictions, targets, ignored, scale, many, weights):
-    units = predictions.shape[-1] if predictions.ndim > 1 else 1
-    count = predictions.size // units
-    predictions = predictions.reshape(count, units)
+def _classes(predictions, targets, ignored, scale, many, counted):
+    count = len(counted)
+    predictions = predictions.reshape(count, -1)
+    units = predictions.shape[-1]
     rows = targets.size == predictions.size and units > 1
     if rows:
         targets = targets.reshape(count, units).astype("float64")
@@ -102,7 +105,7 @@ def _classes(predictions, targets, ignored, scale, many, weights):
         valid = np.isfinite(targets) & ~np.isin(targets, ignored)
     else:
         return NOTHING
-    valid &= _has_weight(weights, count)
+    valid &= counted
     places = np.flatnonzero(valid)
     predictions, targets = predictions[valid], targets[valid]
     if not len(targets):
@@ -139,13 +142,6 @@ def _two_classes(targets):
         low = values[0] if len(values) == 2 else min(values[0], 0)
         targets = (targets > low).astype("float64")
     return np.stack([1 - targets, targets], 1)
-
-
-def _has_weight(weights, count):
-    """Which rows have a weight other than 0; all where weights do not fit."""
-    if weights is None or not weights.size or count % weights.size:
-        return np.ones(count, bool)
-    return np.repeat(weights.ravel() != 0, count // weights.size)
 
 
 def _sigmoid(values, scale):

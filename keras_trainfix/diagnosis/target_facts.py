@@ -1,10 +1,10 @@
-"""Targets as the checks read them: places, numbers, ids, and their weights."""
+"""Targets as the checks read them: places, numbers and ids."""
 
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
+from keras_trainfix.diagnosis.output_weights import has_weight
 from keras_trainfix.losses.masked_loss import MaskedLoss
 from keras_trainfix.losses.weighted_sum import WeightedSum
 
@@ -64,7 +64,9 @@ def read_targets(probe, drop_ignored=True):
         targets = np.moveaxis(targets, axis, -1)
     places = (*shape[:axis], *shape[axis + 1 :])
     units = shape[axis]
-    keep = _counted(probe, places)
+    # Out of range, a label is an error, or NaN, in a sparse loss, whatever its weight.
+    is_sparse = probe.loss.kind == "sparse"
+    keep = slice(None) if is_sparse else has_weight(probe, int(np.prod(places)))
     if targets.shape[: len(places)] != places or targets.ndim > len(places) + 1:
         return None
     if targets.ndim == len(places) or targets.shape[-1] == 1:
@@ -114,16 +116,6 @@ def class_ids(probe):
     return ids[~np.isin(ids, ignored)]
 
 
-def weights_of(probe):
-    """The sample weights of an output, or None."""
-    weights = probe.look.sample.sample_weight
-    if isinstance(weights, dict):
-        return weights.get(probe.name)
-    if isinstance(weights, (list, tuple)):
-        return weights[probe.index] if probe.index < len(weights) else None
-    return weights
-
-
 def _number(value):
     return int(value) if value == int(value) else float(value)
 
@@ -134,28 +126,3 @@ def _class_axis(loss, rank):
     axis = getattr(loss, "axis", -1)
     is_classwise = isinstance(loss, MaskedLoss) and isinstance(axis, int)
     return axis % rank if is_classwise else rank - 1
-
-
-def _counted(probe, places):
-    """Mask of the places, flat, whose sample weight is not 0."""
-    everything = np.ones(int(np.prod(places)), bool)
-    weight = probe.look.sample.sample_weight
-    # Out of range, a label is an error, or NaN, in a sparse loss, whatever its weight.
-    if weight is None or probe.loss.kind == "sparse":
-        return everything
-    if isinstance(weight, dict):
-        weight = weight.get(probe.name)
-    else:
-        leaves = keras.tree.flatten(weight)
-        weight = leaves[probe.index] if len(leaves) == len(probe.names) else None
-    if weight is None:
-        return everything
-    weight = np.asarray(weight)
-    if weight.ndim == len(places) + 1 and weight.shape[-1] == 1:
-        weight = weight[..., 0]
-    weight = weight.reshape(*weight.shape, *[1] * (len(places) - weight.ndim))
-    try:
-        keep = np.broadcast_to(weight != 0, places).reshape(-1)
-    except ValueError:
-        return everything
-    return keep

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from keras_trainfix.diagnosis.output_weights import weights_of
 from keras_trainfix.diagnosis.registry import check, found
-from keras_trainfix.diagnosis.target_facts import FEWEST, class_ids, weights_of
+from keras_trainfix.diagnosis.target_facts import FEWEST, class_ids
 
 
 @check("KTF125", "class-imbalance", "warning")

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from keras_trainfix.diagnosis.output_weights import weights_of
 from keras_trainfix.diagnosis.registry import check, found
-from keras_trainfix.diagnosis.target_facts import weights_of
 from keras_trainfix.losses.masked_loss import MaskedLoss
 
 
