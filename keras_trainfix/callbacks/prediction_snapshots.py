@@ -9,17 +9,9 @@ import numpy as np
 from keras_trainfix import backend
 from keras_trainfix.callbacks.guarded import GuardedCallback
 from keras_trainfix.callbacks.samples import MisfitError, check_inputs
-from keras_trainfix.callbacks.snapshot_pictures import (
-    Column,
-    pixels_of,
-    png_of,
-)
-from keras_trainfix.callbacks.snapshot_reading import (
-    NumberReader,
-    Settings,
-    find_output,
-    reader_of,
-)
+from keras_trainfix.callbacks.snapshots.outputs import Settings, find_output
+from keras_trainfix.callbacks.snapshots.pictures import Column, pixels_of, png_of
+from keras_trainfix.callbacks.snapshots.readers import NumberReader, reader_of
 from keras_trainfix.data import inputs, is_arrays
 from keras_trainfix.diagnosis.activity import unchanged
 from keras_trainfix.diagnosis.probe import MOST_NUMBERS, CallError, Look, call_named

@@ -10,13 +10,13 @@ from keras import layers
 
 import keras_trainfix as kt
 from keras_trainfix.callbacks import prediction_snapshots as module
-from keras_trainfix.callbacks import snapshot_pictures as pictures
+from keras_trainfix.callbacks.snapshots import grid, pictures, tiles
 
 pytest.importorskip("matplotlib")
 
 SIZE = 8  # pixels of an image, each a square of STEP pixels of a tile
-STEP = pictures.TILE // SIZE
-COLORS = pictures.class_colors(3)
+STEP = tiles.TILE // SIZE
+COLORS = tiles.class_colors(3)
 IDS = np.random.default_rng(1).integers(0, 3, (4, SIZE, SIZE))
 ROWS = np.eye(3, dtype="float32")[IDS]
 X = np.random.default_rng(2).normal(size=(40, 4)).astype("float32")
@@ -193,14 +193,14 @@ BYTES[0, 0, 0], BYTES[0, 0, 1] = 0, 255
     ids=["bytes", "255", "0 to 1", "-1 to 1", "half", "others"],
 )
 def test_the_range_of_images_is_told(images):
-    for tile, right in zip(pictures.image_tiles(images), BYTES, strict=True):
-        assert np.abs(colors_of(pictures.Cell(tile)) - right).max() <= 1
+    for tile, right in zip(tiles.image_tiles(images), BYTES, strict=True):
+        assert np.abs(colors_of(grid.Cell(tile)) - right).max() <= 1
 
 
 @pytest.mark.parametrize("value", [0, 1])
 def test_images_of_one_value(value):
     images = np.full((1, SIZE, SIZE, 1), value, "float32")
-    assert (pictures.image_tiles(images)[0] == 255 * value).all()
+    assert (tiles.image_tiles(images)[0] == 255 * value).all()
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_images_of_one_value(value):
 )
 def test_large_and_narrow_images(shape, size):
     images = np.linspace(0, 1, 2 * np.prod(shape)).reshape(2, *shape, 1)
-    tile = pictures.image_tiles(images)[0]
+    tile = tiles.image_tiles(images)[0]
     assert tile.shape[:2] == (size or (1, 128))
     assert tile.dtype == np.uint8
 
@@ -250,8 +250,8 @@ def test_classes_with_their_names_and_probabilities():
         [True] * 4 + [False] * 4
     )
     assert all(1 / 3 < float(share) <= 1 for _, share in said)
-    tiles = [tuple(cell.tile[0, 0].tolist()) for cell in columns["epoch 1"]]
-    assert tiles == [pictures.RIGHT] * 4 + [pictures.WRONG] * 4
+    colors = [tuple(cell.tile[0, 0].tolist()) for cell in columns["epoch 1"]]
+    assert colors == [pictures.RIGHT] * 4 + [pictures.WRONG] * 4
     snapshots.plot()
 
 
@@ -381,7 +381,7 @@ def test_the_file_grows_and_begins_anew(tmp_path):
     )
     for _ in range(2):
         model.fit(ROWS, IDS, epochs=2, verbose=0, callbacks=[snapshots, note])
-    step = pictures.TILE + pictures.GAP
+    step = tiles.TILE + grid.GAP
     assert np.diff(widths).tolist() == [step, -step, step]
     assert [file.name for file in path.parent.iterdir()] == ["snapshots.png"]
 

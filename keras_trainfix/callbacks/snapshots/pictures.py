@@ -1,39 +1,28 @@
 """The pictures of predictions, epoch by epoch."""
 
-import colorsys
 import io
-import textwrap
 from typing import Any, NamedTuple
 
 import numpy as np
 
-TILE = 128  # pixels of the longer side of an image in a picture
-GAP = 6  # pixels between tiles
-DPI = 100
+from keras_trainfix.callbacks.snapshots.grid import DPI, Cell, draw_grid
+from keras_trainfix.callbacks.snapshots.tiles import (
+    TILE,
+    class_colors,
+    finite_limits,
+    image_tiles,
+    resized,
+    shrunk,
+    striped,
+    value_limits,
+)
+
 PER_ROW = 4  # panels of a scatter plot
 MOST_COLUMNS = 8  # of regression targets, a colour each
 MOST_NAMES = 24  # in a legend
-LETTERS = 17  # that fit on a tile
-STRIPE = 4  # pixels
-INK = "#1f2328"
 RIGHT, WRONG, NEITHER = (214, 239, 221), (250, 214, 209), (230, 230, 230)
 VOID = (245, 245, 245), (150, 150, 150)
 NO_CLASS = (255, 255, 255), (220, 0, 160)  # a prediction that is NaN
-# Values that an image may have by a rounding more, such as 1.0000001.
-SLACK = 1e-3
-FEW_BITS = 16  # floats up to here are not bytes
-
-
-class Cell(NamedTuple):
-    """One place in a grid: a small image, and a text over it.
-
-    Attributes:
-        tile: Array `(H, W, 3)` of uint8.
-        text: String.
-    """
-
-    tile: np.ndarray
-    text: str = ""
 
 
 class Column(NamedTuple):
@@ -233,71 +222,6 @@ def headed(columns):
     return [(f"epoch {column.epoch}", column.content) for column in columns]
 
 
-def draw_grid(columns, keys):
-    """A grid of cells.
-
-    All tiles are put into one image first: an axes for each would take seconds.
-
-    Args:
-        columns: List of pairs: a heading, and a list of `Cell`, one a row.
-        keys: List of `(color, hatch, name)` for a legend.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
-
-    height, width = columns[0][1][0].tile.shape[:2]
-    rows = len(columns[0][1])
-    down, across = rows * (height + GAP), len(columns) * (width + GAP)
-    names = max((len(name) for *_, name in keys), default=0)
-    per_line = max(1, int(across / (38 + 7 * names)))
-    legend = 22 * -(-len(keys) // per_line) + 8 if keys else GAP
-    top = 26
-    size = max(across + GAP, 60 + 7 * names), down + top + legend
-    figure = Figure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI)
-    figure.set_layout_engine("none")  # a style of the user may ask for another
-    box = GAP / size[0], legend / size[1], across / size[0], down / size[1]
-    axes = figure.add_axes(box)
-    axes.set_axis_off()
-    picture = np.zeros((down, across, 4), "uint8")  # gaps are transparent
-    for j, (heading, cells) in enumerate(columns):
-        left = j * (width + GAP)
-        axes.text(left + width / 2, -8, heading, ha="center", fontsize=10)
-        for i, cell in enumerate(cells):
-            upper = i * (height + GAP)
-            tile = resized(cell.tile, (height, width))
-            picture[upper : upper + height, left : left + width, :3] = tile
-            picture[upper : upper + height, left : left + width, 3] = 255
-            _write(axes, left + width / 2, upper + height / 2, cell.text)
-    axes.imshow(picture, interpolation="nearest", aspect="auto")
-    if keys:
-        patches = [
-            Patch(facecolor=color, hatch=hatch, edgecolor="0.5", label=name)
-            for color, hatch, name in keys
-        ]
-        texts = figure.legend(
-            handles=patches,
-            loc="lower left",
-            ncols=per_line,
-            frameon=False,
-            fontsize=9,
-            borderpad=0,
-        ).get_texts()
-        for text in texts:
-            text.set_parse_math(False)
-    return figure
-
-
-def _write(axes, x, y, text):
-    if not text:
-        return
-    lines = textwrap.wrap(text, LETTERS, max_lines=3, placeholder=" ...")
-    style = {"ha": "center", "va": "center", "fontsize": 9, "color": INK}
-    axes.text(x, y, "\n".join(lines), parse_math=False, **style)
-
-
 def png_of(figure):
     """A figure as the bytes of a PNG file."""
     file = io.BytesIO()
@@ -312,89 +236,3 @@ def pixels_of(figure):
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def class_colors(number):
-    """Colours `(number, 3)` of uint8: dark for class 0, then hues far from the last."""
-    colors = [(0.13, 0.14, 0.18)]
-    for index in range(1, number):
-        hue = (0.5 + 0.618034 * index) % 1
-        light = 0.95 - 0.25 * (index // 3 % 2)
-        colors.append(colorsys.hsv_to_rgb(hue, 0.75, light))
-    return np.round(255 * np.array(colors[:number])).astype("uint8")
-
-
-def image_tiles(images, limits=None):
-    """Images of any range as tiles.
-
-    Args:
-        images: Array `(N, H, W, C)` or `(N, H, W)`.
-        limits: The values that are black and white, or None to tell from the images.
-
-    Returns:
-        List of arrays as `Cell.tile`.
-    """
-    low, high = value_limits(images) if limits is None else limits
-    if images.ndim == 3:
-        images = images[..., None]
-    channels = images[..., :3] if images.shape[-1] >= 3 else images[..., :1]
-    scaled = (np.nan_to_num(channels.astype("float32")) - low) / (high - low)
-    bytes_ = np.round(255 * np.clip(scaled, 0, 1)).astype("uint8")
-    return [shrunk(np.broadcast_to(one, (*one.shape[:2], 3))) for one in bytes_]
-
-
-def value_limits(images):
-    """The values that stand for black and white: [0, 1], [-1, 1] or [0, 255].
-
-    Of images that have none of these ranges their own lowest and highest value.
-    """
-    finite = images[np.isfinite(images)]
-    if not finite.size:
-        return 0.0, 1.0
-    low, high = float(finite.min()), float(finite.max())
-    if low >= -SLACK and high <= 1 + SLACK:
-        return 0.0, 1.0
-    if low >= -1 - SLACK and high <= 1 + SLACK:
-        return -1.0, 1.0
-    is_bytes = images.dtype.kind in "iu" or high > FEW_BITS
-    if low >= 0 and high <= 255 + SLACK and is_bytes:
-        return 0.0, 255.0
-    return finite_limits(finite)
-
-
-def finite_limits(*arrays):
-    """The lowest and highest finite number of arrays, a little apart at least."""
-    flat = np.concatenate([np.empty(0), *map(np.ravel, arrays)])
-    flat = flat[np.isfinite(flat)]
-    if not flat.size:
-        return 0.0, 1.0
-    low, high = float(flat.min()), float(flat.max())
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
-
-
-def shrunk(tile):
-    """A tile whose longer side has `TILE` pixels; large ones are averaged first."""
-    height, width = tile.shape[:2]
-    step = max(1, max(height, width) // TILE)
-    if step > 1 and min(height, width) >= step:
-        part = tile[: height - height % step, : width - width % step]
-        blocks = part.reshape(height // step, step, width // step, step, -1)
-        tile = np.round(blocks.mean((1, 3))).astype("uint8")
-    scale = TILE / max(height, width)
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    return resized(tile, size)
-
-
-def resized(array, size):
-    """An image with another height and width, by its nearest pixels."""
-    rows = np.arange(size[0]) * array.shape[0] // size[0]
-    columns = np.arange(size[1]) * array.shape[1] // size[1]
-    return array[rows][:, columns]
-
-
-def striped(tile, where, colors):
-    """A tile with diagonal stripes of two colours at some pixels."""
-    i, j = np.indices(where.shape)
-    is_line = (i + j) // STRIPE % 2 == 1
-    pattern = np.where(is_line[..., None], *(np.uint8(c) for c in reversed(colors)))
-    return np.where(where[..., None], pattern, tile)

@@ -1,0 +1,1 @@
+"""How `PredictionSnapshots` reads and draws predictions."""
