@@ -9,21 +9,20 @@ import functools
 import numbers
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.label_errors import invalid_labels_message, shown
-
-# Bounds of the labels after reading: beyond them they are clipped, so that no label
-# wraps around to another. Neither bound can be a class or an ignored id.
-LARGEST = 2**31 - 1
-
-WIDE_INTEGERS = ("uint32", "int64", "uint64")
-
-# Every whole number up to here is a value of its own.
-EXACT_UP_TO = {"bfloat16": 2**8, "float16": 2**11, "float32": 2**24, "float64": 2**53}
+from keras_trainfix.label_dtypes import (
+    LARGEST,
+    as_tensor,
+    check_exact,
+    is_float,
+    whole,
+    wide,
+)
+from keras_trainfix.label_errors import invalid_labels_message
+from keras_trainfix.label_shapes import label_form, static_shape
 
 # How far from 1 the sum of a row of probabilities may be, in bfloat16 for one.
 ROUNDING = 0.01
@@ -107,7 +106,7 @@ def read_labels(
         y = ops.squeeze(y, squeezed)
     if channels == 1 and is_float(y):
         is_rows, y = True, ops.expand_dims(y, axis)
-    _check_exact(y, 2 if is_rows else num_classes, ignored)
+    check_exact(y, 2 if is_rows else num_classes, ignored)
 
     values = y if is_rows and is_float(y) else whole(y)
     if is_rows:
@@ -193,46 +192,6 @@ def ignored_ids(ignore_class):
     return tuple(dict.fromkeys(map(int, ids)))
 
 
-def label_form(labels, predictions, axis):
-    """`(channels, whether y_true is rows, the axis of y_true to squeeze or None)`."""
-    received = (
-        f"Received: y_true.shape={labels}, y_pred.shape={predictions}, axis={axis}."
-    )
-    if len(predictions) == 1:
-        predictions = (*predictions, 1)
-    rank = len(predictions)
-    if not -rank <= axis < rank or axis % rank == 0:
-        raise ValueError(
-            "`axis` must be the class axis of `y_pred`, and not its first axis, the "
-            f"batch. {received}"
-        )
-    axis %= rank
-    channels = predictions[axis]
-    pixels = predictions[:axis] + predictions[axis + 1 :]
-    if channels is None or (len(labels) == rank and labels[axis] is None):
-        raise ValueError(
-            "The sizes of the class axis of `y_pred` and `y_true` must be known when "
-            "the graph is compiled: they tell sparse labels from one-hot ones. "
-            f"{received} Use `keras.ops.reshape`, or `set_shape` in a tf.data pipeline."
-        )
-    if shapes_fit(labels, pixels):
-        return channels, False, None
-    for squeezed in (axis, rank - 1):
-        rest = labels[:squeezed] + labels[squeezed + 1 :]
-        if labels[squeezed : squeezed + 1] == (1,) and shapes_fit(rest, pixels):
-            return channels, False, squeezed
-    if channels > 1 and shapes_fit(labels, predictions):
-        return channels, True, None
-    raise ValueError(
-        f"`y_true` must have shape {pixels} or {(*pixels, 1)} (sparse)"
-        + (f" or {predictions} (one-hot)" if channels > 1 else "")
-        + f" for this `y_pred`, whose classes are on axis {axis}. {received} Move the "
-        "class axis with `keras.ops.moveaxis`, add one that `y_pred` lacks with "
-        "`keras.ops.expand_dims`, or give the model as many outputs as `y_true` has "
-        "classes."
-    )
-
-
 def _read_rows(rows, ignored, channels, axis, multi_label):
     """`(void, known)` of rows of `channels` entries; a pixel may be both."""
     # Not by minimum and maximum: these may pass over NaN.
@@ -265,72 +224,3 @@ def _any_of(values, ids):
     if not ids:
         return ops.zeros_like(values, dtype="bool")
     return functools.reduce(ops.logical_or, [values == index for index in ids])
-
-
-def as_tensor(raw):
-    """Tensor of an array; what has no dtype in some backend is made int32 first."""
-    if isinstance(raw, np.ndarray) and raw.dtype in WIDE_INTEGERS:
-        raw = np.clip(raw, None if raw.dtype.kind == "u" else -LARGEST, LARGEST)
-        raw = raw.astype("int32")
-    return ops.convert_to_tensor(raw)
-
-
-def whole(y):
-    """int32 labels. What int32 cannot hold becomes +-LARGEST, never another label."""
-    dtype = keras.backend.standardize_dtype(y.dtype)
-    if is_float(y):
-        y = wide(y)
-        iswhole = ops.logical_and(y == ops.floor(y), ops.abs(y) < LARGEST)
-        held = ops.cast(ops.where(iswhole, y, 0), "int32")
-        return ops.where(iswhole, held, LARGEST)
-    if dtype in ("uint32", "uint64"):
-        y = ops.cast(y, dtype[1:])
-        y = ops.where(y < 0, LARGEST, y)
-    if dtype in WIDE_INTEGERS:
-        y = ops.clip(y, -LARGEST, LARGEST)
-    return ops.cast(y, "int32")
-
-
-def _check_exact(y, num_classes, ignored):
-    dtype = keras.backend.standardize_dtype(y.dtype)
-    limit = EXACT_UP_TO.get(dtype, 8)  # what the 8-bit floats hold
-    if is_float(y) and max(num_classes - 1, *map(abs, ignored), 0) > limit:
-        raise ValueError(
-            "`y_true` must have a dtype that holds every class and ignored id, and "
-            f"{dtype} rounds whole numbers above {limit}. Received: "
-            f"y_true.dtype={dtype}, num_classes={num_classes}, "
-            f"ignore_class={shown(ignored)}. Keep labels as integers, or as float32."
-        )
-
-
-def is_float(y):
-    """Whether the dtype is one of floats."""
-    return "float" in keras.backend.standardize_dtype(y.dtype)
-
-
-def wide(y):
-    """`y` as float32, or as it is where it is float64."""
-    is_float64 = keras.backend.standardize_dtype(y.dtype) == "float64"
-    return y if is_float64 else ops.cast(y, "float32")
-
-
-def static_shape(shape):
-    """`shape` as a tuple, in which None is a size that is not known yet."""
-    try:
-        return tuple(shape)
-    except ValueError as error:  # TensorFlow's shape of an unknown rank
-        raise ValueError(
-            "The number of axes of `y_true`, `y_pred` and `sample_weight` must be "
-            f"known when the graph is compiled. Received: shape={shape}. Use "
-            "`keras.ops.reshape`, or `set_shape` in a tf.data pipeline."
-        ) from error
-
-
-def same_size(size, other):
-    """Whether two static sizes may be equal; None is unknown."""
-    return size is None or other is None or size == other
-
-
-def shapes_fit(shape, other):
-    """Whether two static shapes may be equal."""
-    return len(shape) == len(other) and all(map(same_size, shape, other))

@@ -4,7 +4,8 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.labels import same_size, static_shape, wide
+from keras_trainfix.label_dtypes import wide
+from keras_trainfix.label_shapes import same_size, static_shape
 
 
 def pixel_weights(sample_weight, valid):

@@ -7,13 +7,8 @@ import keras
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.labels import (
-    class_ids,
-    class_rows,
-    mask_predictions,
-    read_labels,
-    wide,
-)
+from keras_trainfix.label_dtypes import wide
+from keras_trainfix.labels import class_ids, class_rows, mask_predictions, read_labels
 from keras_trainfix.losses.class_terms import class_terms
 from keras_trainfix.weights import pixel_weights
 

@@ -7,7 +7,8 @@ import numbers
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.labels import as_tensor, static_shape
+from keras_trainfix.label_dtypes import as_tensor
+from keras_trainfix.label_shapes import static_shape
 from keras_trainfix.metrics import exact
 from keras_trainfix.metrics.class_scores import iou, outcomes
 from keras_trainfix.metrics.confusion import Counts, count

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.labels import as_tensor
+from keras_trainfix.label_dtypes import as_tensor
 from keras_trainfix.metrics import exact
 from keras_trainfix.metrics.predictions import (
     Form,

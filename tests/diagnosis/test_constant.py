@@ -7,10 +7,10 @@ from keras import layers, ops
 
 import keras_trainfix as kt
 from keras_trainfix.diagnosis.constant import (
-    MOST_CALLS,
     constant_for_loss,
     loss_skill,
 )
+from keras_trainfix.diagnosis.constant_search import MOST_CALLS
 from tests.diagnosis.nets import inputs, net, probe
 
 X = inputs(64)

@@ -1,0 +1,63 @@
+"""Which form of labels a shape is, for predictions of another."""
+
+
+def label_form(labels, predictions, axis):
+    """`(channels, whether y_true is rows, the axis of y_true to squeeze or None)`."""
+    received = (
+        f"Received: y_true.shape={labels}, y_pred.shape={predictions}, axis={axis}."
+    )
+    if len(predictions) == 1:
+        predictions = (*predictions, 1)
+    rank = len(predictions)
+    if not -rank <= axis < rank or axis % rank == 0:
+        raise ValueError(
+            "`axis` must be the class axis of `y_pred`, and not its first axis, the "
+            f"batch. {received}"
+        )
+    axis %= rank
+    channels = predictions[axis]
+    pixels = predictions[:axis] + predictions[axis + 1 :]
+    if channels is None or (len(labels) == rank and labels[axis] is None):
+        raise ValueError(
+            "The sizes of the class axis of `y_pred` and `y_true` must be known when "
+            "the graph is compiled: they tell sparse labels from one-hot ones. "
+            f"{received} Use `keras.ops.reshape`, or `set_shape` in a tf.data pipeline."
+        )
+    if shapes_fit(labels, pixels):
+        return channels, False, None
+    for squeezed in (axis, rank - 1):
+        rest = labels[:squeezed] + labels[squeezed + 1 :]
+        if labels[squeezed : squeezed + 1] == (1,) and shapes_fit(rest, pixels):
+            return channels, False, squeezed
+    if channels > 1 and shapes_fit(labels, predictions):
+        return channels, True, None
+    raise ValueError(
+        f"`y_true` must have shape {pixels} or {(*pixels, 1)} (sparse)"
+        + (f" or {predictions} (one-hot)" if channels > 1 else "")
+        + f" for this `y_pred`, whose classes are on axis {axis}. {received} Move the "
+        "class axis with `keras.ops.moveaxis`, add one that `y_pred` lacks with "
+        "`keras.ops.expand_dims`, or give the model as many outputs as `y_true` has "
+        "classes."
+    )
+
+
+def static_shape(shape):
+    """`shape` as a tuple, in which None is a size that is not known yet."""
+    try:
+        return tuple(shape)
+    except ValueError as error:  # TensorFlow's shape of an unknown rank
+        raise ValueError(
+            "The number of axes of `y_true`, `y_pred` and `sample_weight` must be "
+            f"known when the graph is compiled. Received: shape={shape}. Use "
+            "`keras.ops.reshape`, or `set_shape` in a tf.data pipeline."
+        ) from error
+
+
+def same_size(size, other):
+    """Whether two static sizes may be equal; None is unknown."""
+    return size is None or other is None or size == other
+
+
+def shapes_fit(shape, other):
+    """Whether two static shapes may be equal."""
+    return len(shape) == len(other) and all(map(same_size, shape, other))
