@@ -334,7 +334,7 @@ class CollapseDetector(GuardedCallback):
         if self._watch is None:
             return
         skill = self._last("skill")
-        self._rescuer.put_best_back(skill)
+        self._rescuer.put_best_back(skill, self._since)
         if self.marks or skill >= LEARNED:
             return
         is_warned = self.diagnosis is not None

@@ -20,7 +20,7 @@ from keras_trainfix.messages import tell
 from keras_trainfix.models.optimizers import rate_of, schedule_of
 
 HEALTHY = 0.3  # skill of weights that are worth going back to
-BETTER = 0.01  # skill by which weights are better than others
+BETTER = 0.05  # of what is missing in skill, by which weights are better than others
 STILL = 2e-3  # change of the weights, of their size
 MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
 FASTER = Remedy(faster, keeps_weights=True)
@@ -54,14 +54,21 @@ class Rescuer:
 
     def keep_best(self, skill):
         """Keeps the present weights if their skill is the best so far."""
-        if self.is_active and skill > self._best[0] + BETTER:
+        if self.is_active and _is_better(skill, self._best[0]):
             self._best = (skill, self.model.get_weights())
 
-    def put_best_back(self, skill):
-        """After a rescue, puts the best weights in the place of others of a skill."""
+    def put_best_back(self, skill, steps):
+        """After a rescue, puts the best weights in the place of those trained last.
+
+        Args:
+            skill: Float, that of the weights after the last step.
+            steps: Integer, how many there were.
+        """
         best, weights = self._best
-        is_as_good = skill > best - BETTER
-        if self.lines and weights is not None and not is_as_good:
+        if not self.lines or weights is None or not _is_better(best, skill):
+            return
+        now = self.watch.glance(steps).skill
+        if np.isclose(now, skill, equal_nan=True):  # else another callback chose them
             self.model.set_weights(weights)
             tell("CollapseDetector: the best weights that were seen are put back.")
 
@@ -131,7 +138,7 @@ class Rescuer:
         """Makes moving averages that were not there in time; whether that helped."""
         model, before = self.model, self.model.get_weights()
         done = recalibrate(Case(model, None, self.watch.sample.x))
-        if not self.watch.glance(steps).skill > skill + BETTER:
+        if not _is_better(self.watch.glance(steps).skill, skill):
             model.set_weights(before)
             return False
         self._note("after the last step", finding, done)
@@ -158,3 +165,8 @@ class Rescuer:
         line = f"{when}: {finding.code} {finding.name}. {done}."
         self.lines.append(line)
         tell(f"CollapseDetector, {line}")
+
+
+def _is_better(skill, other):
+    """Whether a skill is clearly better than another, which may be NaN."""
+    return np.isfinite(skill) and not 1 - skill >= (1 - BETTER) * (1 - other)

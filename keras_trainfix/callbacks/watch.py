@@ -20,12 +20,13 @@ NUMBERS = 2**13  # of the inputs of a glance
 LITTLE = 0.1
 NOTHING = 1e-3
 TRAINED = 20  # steps after which little is suspicious
-SOON = 40  # steps in which units die of steps that are too long
+SOON = 40  # steps in which units die of steps that are too long,
+AT_ONCE = 8  # most of them in the first
 DUE = 100  # steps after which some skill is due,
 LONG = 200  # and after which there is no excuse
 NO_SKILL = 0.02
 ALIVE = 0.1  # skill with which units may die
-DYING = 0.85  # share of the units of a layer that are dead,
+DYING, DEAD = 0.85, 0.93  # share of the units of a layer that are dead, then and later,
 DIED = 0.3  # and by how much it has grown
 RISKY = 0.8  # share that leaves a higher rate out
 WORSE = 10  # times the loss of the beginning is lost
@@ -98,13 +99,14 @@ class Watch:
         seen = [probe.skill_of(named[probe.name]) for probe in probes]
         broken = not all(np.isfinite(values).all() for values in named.values())
         glance = self._glance(seen, broken, steps)
-        if steps <= SOON and glance.skill < ALIVE and self._is_dying():
+        if steps <= SOON and glance.skill < ALIVE and self._is_dying(steps):
             return glance._replace(is_suspicious=True, is_dying=True)
         return glance
 
-    def _is_dying(self):
+    def _is_dying(self, steps):
         dead = Look(self.model, *self.first.sample[:3]).dead_share
-        return dead >= DYING and dead > self.first.dead_share + DIED
+        most = DYING if steps <= AT_ONCE else DEAD
+        return dead >= most and dead > self.first.dead_share + DIED
 
     def examine_beginning(self):
         """The `Diagnosis` of what no step can change: data, head, loss, weights."""

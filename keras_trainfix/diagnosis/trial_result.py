@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-NEARLY = 0.1  # of the loss, by which a gain is not better than another
+NEARLY = 0.2  # of the loss, by which a gain is not better than another
 
 
 class Gradient(NamedTuple):

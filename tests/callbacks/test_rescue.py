@@ -181,6 +181,17 @@ def test_in_the_end_it_stops_with_the_best_weights():
     assert detector.diagnosis.codes[0] in ("KTF403", "KTF401")
 
 
+def test_weights_that_another_callback_chose_at_the_end_stay():
+    def choose(logs):
+        model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
+
+    model = net(adam(10.0))
+    other = callbacks.LambdaCallback(on_train_end=choose)
+    detector, _ = rescue(model, others=[other])
+    assert detector.rescues
+    assert not any(weight.any() for weight in model.get_weights())
+
+
 def test_weights_that_are_not_finite_are_never_the_last():
     model = net(adam(0.02))
     other = Bias(np.nan, lambda epoch, batch: True)
