@@ -9,6 +9,7 @@ from keras_trainfix.diagnosis.head import PASS_ON
 from keras_trainfix.diagnosis.input_facts import may_be_unscaled
 
 FEW = 4  # samples with which a layer is called again
+TINY = 0.01  # that no net was trained with, of what is scaled before
 # Layers that change the scale of their inputs to one of order 1.
 NORMALIZING = tuple(
     getattr(keras.layers, name)
@@ -46,7 +47,8 @@ def first_kernels(probe, array):
             layer, values = output.layer, output.values
             kernel = _kernel(layer)
             if kernel is not None:
-                gets_it = layer.trainable_weights and any(
+                is_tiny = given is not array and np.abs(given).max() < TINY
+                gets_it = (layer.trainable_weights or is_tiny) and any(
                     _gives(layer, part, values) for part in carried
                 )
                 if gets_it and not _is_normalized(probe.layers[index + 1 :]):
@@ -132,8 +134,12 @@ def _holds(values, part):
 def _is_normalized(later):
     """Whether the next layer, but for activations and the like, normalizes."""
     for output in later:
-        if isinstance(output.layer, NORMALIZING):
+        layer = output.layer
+        is_frozen = isinstance(layer, keras.layers.BatchNormalization) and not (
+            layer.trainable
+        )
+        if isinstance(layer, NORMALIZING) and not is_frozen:
             return True
-        if output.layer.weights:
+        if layer.weights:
             return False
     return False

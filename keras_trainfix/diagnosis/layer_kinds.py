@@ -42,6 +42,16 @@ def worst_dead_share(outputs):
     return max((dead_share(one) for one in outputs if is_relu(one.layer)), default=0.0)
 
 
+def spread_left(outputs):
+    """What differs between samples in the last hidden layer, of that in the first."""
+    hidden = [
+        float(output.values.astype("float64").std(0).mean())
+        for output in outputs
+        if isinstance(output.layer, DENSE_OR_CONV) and output.is_finite
+    ][:-1]
+    return hidden[-1] / hidden[0] if len(hidden) > 1 and hidden[0] else 1.0
+
+
 def kernel_columns(layer):
     """The kernel of a layer of `DENSE_OR_CONV` as `(inputs, units)`."""
     kernel = to_numpy(layer.kernel).astype("float64")

@@ -8,9 +8,11 @@ from keras_trainfix.diagnosis.finding import SEVERITIES
 # wrong head stops training whatever the data are; the scale of the data decides which
 # learning rate is too high; and that kills units.
 FAMILIES = "2134"
-OPTIMIZATION = (407, 408, 401, 402, 411, 406, 405, 403, 404, 409, 410)
+OPTIMIZATION = (407, 408, 401, 411, 402, 406, 405, 403, 404, 409, 410)
 # Of these even a warning explains the errors of optimization that follow from it.
 SCALES = ("KTF101", "KTF111")
+# As warnings: what slows training down, or spoils a split, and seldom stops anything.
+MILD = ("KTF127", "KTF206")
 STILL = 1e-4  # of the weights: with such steps statistics have nothing to fall behind
 
 
@@ -35,4 +37,5 @@ def _rank(optimization_fails, is_still, finding):
     number = int(code[3:])
     place = OPTIMIZATION.index(number) if number in OPTIMIZATION else number
     family = FAMILIES.find("4" if code == "KTF301" and is_still else code[3])
-    return is_note, is_symptom, severity, family, place
+    is_mild = code in MILD and finding.severity == "warning"
+    return is_note, is_symptom, severity, is_mild, family, place

@@ -72,6 +72,8 @@ class Trial(NamedTuple):
         start: The loss without a step, on the batches of the last steps of an arm, in
             training mode, penalties included.
         penalty: What regularizers add to it.
+        spread: What differs between samples in the last hidden layer, of what does in
+            the first, before the first step.
         gradients: List of `Gradient`, in the order of the weights.
         arms: Dict of the factor to the `Arm`.
         overfit: `Arm` on 8 samples at the best of these rates, or None.
@@ -83,6 +85,7 @@ class Trial(NamedTuple):
     steps: int
     start: float
     penalty: float
+    spread: float
     gradients: list
     arms: dict
     overfit: Any

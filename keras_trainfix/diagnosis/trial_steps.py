@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_trainfix import backend
-from keras_trainfix.diagnosis.layer_kinds import worst_dead_share
+from keras_trainfix.diagnosis.layer_kinds import spread_left, worst_dead_share
 from keras_trainfix.diagnosis.sample import numbers_of
 from keras_trainfix.diagnosis.trial_result import Arm, Gradient, Trial, first_of_last
 from keras_trainfix.diagnosis.variation import root_mean_square
@@ -69,6 +69,7 @@ class Runner:
         penalty = _penalty(self.model) + self._activity_penalty()
         steps = self._steps_in_time()
         start = self._start(steps)
+        spread = spread_left(self.look.call_in_training()[1])
         gradients: list = []
         arms: dict = {}
         for factor in (*factors, MUCH_LARGER):
@@ -88,6 +89,7 @@ class Runner:
             steps,
             start,
             penalty,
+            spread,
             gradients,
             arms,
             overfit,

@@ -1,8 +1,13 @@
 """Optimizers: the learning rate, copies, and what they have learned."""
 
+import itertools
+import math
+
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_trainfix.backend import to_numpy
+
+FEW = 16  # steps, from which on every other, and so on, is enough
 
 
 def rate_of(optimizer):
@@ -25,6 +30,21 @@ def rate_to_come(optimizer):
     now = int(to_numpy(optimizer.iterations))
     later = (float(to_numpy(schedule(now + ahead))) for ahead in (1, 10, 100, 1000))
     return max(rate, *later)
+
+
+def steps_of_schedule(optimizer):
+    """How many steps at the present rate all steps to come are worth, at most.
+
+    Infinity where the rate is a number, or where a schedule warms up.
+    """
+    schedule, rate = schedule_of(optimizer), rate_of(optimizer)
+    if schedule is None or not rate:
+        return math.inf
+    now = int(to_numpy(optimizer.iterations))
+    ahead = [*range(FEW), *(FEW * 2**n for n in range(12))]
+    rates = [float(to_numpy(schedule(now + steps))) for steps in ahead]
+    pairs = zip(itertools.pairwise(ahead), rates, strict=False)
+    return sum((b - a) * later for (a, b), later in pairs) / rate
 
 
 def inner_of(optimizer):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_trainfix.diagnosis.answers import read_rows
 from keras_trainfix.diagnosis.layer_kinds import (
     DENSE_OR_CONV,
     is_relu,
@@ -36,9 +37,10 @@ IN_PLACE = (  # they look at each place for itself
     layers.Add,
 )
 FEW_IMAGES = 16
-IS_POSITION = 0.8  # share of the variance that the centre of mass explains
-LEARNED = 0.5  # coefficient of determination
-LONG = 200  # steps
+IS_POSITION = 0.8  # share of the variance that the centre of mass explains,
+IS_PLACE = 0.65  # and of that of the centre which the class explains
+LEARNED = 0.5  # skill
+LONG, BLIND = 100, 0.05  # steps, and skill that should be there by then
 
 
 @check("KTF411", "bottleneck-discards-answer", severity="warning", per_output=False)
@@ -101,7 +103,8 @@ def bottleneck_discards_answer(probe):
     Where the signal also goes another way, as around a gate of one unit, there is no
     bottleneck, and no finding. One linear unit, as in an autoencoder, keeps what it is
     given. Behind strides, features depend on positions, and global pooling often works:
-    it is a note then, and only where 200 steps have not helped.
+    it is a note then, and only where 100 steps have not helped; a warning where they
+    have brought nothing at all.
 
     ## References
     - [Lu et al., 2019](https://arxiv.org/abs/1903.06733)
@@ -184,17 +187,19 @@ def _all_passes(probe, index):
 def _pooled_positions(probe):
     """What is found where global pooling comes before targets that are positions."""
     pooling = _only_pooling(probe.layers)
-    if probe.task != "regression" or probe.loss.kind == "none" or pooling is None:
+    if probe.loss.kind == "none" or pooling is None:
         return None
     images = list(probe.inputs.values())
-    if len(images) != 1 or images[0].ndim != 4 or probe.targets is None:
+    if len(images) != 1 or images[0].ndim != 4:
         return None
-    fits = _fits_of_positions(images[0], probe.targets)
-    positions = 0 if fits is None else int((fits > IS_POSITION).sum())
-    if not positions:
-        return None
+    answers, kept = read_rows(probe)
     seen, steps = probe.skill, probe.iterations
-    if seen is None or seen.r2 > LEARNED:
+    if answers is None or seen is None or seen.skill > LEARNED:
+        return None
+    fits = _fits_of_positions(images[0], answers, kept)
+    least = IS_PLACE if answers.kind == "classes" else IS_POSITION
+    positions = 0 if fits is None else int((fits > least).sum())
+    if not positions:
         return None
     has_strides, width = _field([output.layer for output in probe.layers])
     hides = (
@@ -202,17 +207,23 @@ def _pooled_positions(probe):
     )
     if not hides and steps < LONG:
         return None
+    is_blind = seen.skill < BLIND
+    which = (
+        "the classes tell"
+        if answers.kind == "classes"
+        else f"{positions} of {len(fits)} targets tell"
+    )
     return found(
-        f"'{pooling.name}' pools all places into one, and {positions} of {len(fits)} "
-        "targets tell where something is: the centre of mass of the image explains "
-        f"{fits.max():.0%} of their variance.",
+        f"'{pooling.name}' pools all places into one, and {which} where something is: "
+        f"{fits.max():.0%} of the variance are those of the centre of mass of the "
+        "image.",
         "x = keras.layers.MaxPooling2D()(features)  # some times\n"
         f"x = keras.layers.Flatten()(x)  # in place of '{pooling.name}'",
-        severity="warning" if hides else "note",
+        severity="warning" if hides or is_blind else "note",
         explained=float(fits.max()),
         positions=positions,
         targets=len(fits),
-        r2=seen.r2,
+        skill=seen.skill,
         iterations=steps,
     )
 
@@ -256,17 +267,19 @@ def _field(all_of):
     return has_strides, size
 
 
-def _fits_of_positions(images, targets):
+def _fits_of_positions(images, answers, kept):
     """How much of each target a linear function of the centre of mass explains.
 
+    Of classes, how much of both coordinates of it the class explains.
+
     Returns:
-        Array, one coefficient of determination a column; None where it cannot be told.
+        Array of coefficients of determination; None where they cannot be told.
     """
-    y = targets.reshape(len(targets), -1)
-    if len(y) < FEW_IMAGES or y.shape[1] > FEW_IMAGES or y.dtype.kind not in "iuf":
+    y = answers.targets
+    if len(y) < FEW_IMAGES or len(y) > len(images) or y.shape[1] > FEW_IMAGES:
         return None
-    y, images = y.astype("float64"), images.astype("float64")
-    y = y[:, y.std(0) > 0] if np.isfinite(y).all() else y[:, :0]
+    images = images[kept].astype("float64")
+    y = y[:, y.std(0) > 0]
     if not y.size or not np.isfinite(images).all():
         return None
     weights = (images - np.median(images, axis=(1, 2), keepdims=True)) ** 2
@@ -274,12 +287,12 @@ def _fits_of_positions(images, targets):
     mass = np.maximum(weights.sum((1, 2)), 1e-12)
     rows, columns = (np.arange(size) for size in weights.shape[1:])
     places = np.stack(
-        [
-            np.ones(len(y)),
-            weights.sum(2) @ rows / mass,
-            weights.sum(1) @ columns / mass,
-        ],
-        axis=1,
+        [weights.sum(2) @ rows / mass, weights.sum(1) @ columns / mass], axis=1
     )
-    rest = y - places @ np.linalg.lstsq(places, y, rcond=None)[0]
+    if answers.kind == "classes":
+        rest = places - y @ np.linalg.lstsq(y, places, rcond=None)[0]
+        whole = max(places.var(0).sum(), 1e-12)
+        return 1 - rest.var(0).sum(keepdims=True) / whole
+    known = np.column_stack([np.ones(len(y)), places])
+    rest = y - known @ np.linalg.lstsq(known, y, rcond=None)[0]
     return 1 - rest.var(0) / y.var(0)

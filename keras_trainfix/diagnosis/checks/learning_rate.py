@@ -5,6 +5,7 @@ import numpy as np
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.trial import is_constant_after
 from keras_trainfix.diagnosis.variation import inputs_vary
+from keras_trainfix.models.optimizers import steps_of_schedule
 
 DIVERGED = -0.5  # gain: the loss has grown by half
 JUMP = 10  # times the first loss, in between
@@ -12,6 +13,7 @@ LEARNS = 0.2  # gain of a few steps that shows that a rate works
 DIED, ALIVE = 0.7, 0.4  # share of dead units in the worst layer
 HARM = 0.1  # of the first loss, by which the steps of another rate were better
 HARDLY = 0.02  # gain
+FEW = 16  # steps, which are not enough whatever the rate
 NO_RATE = 1e-12
 MORE = 5  # times the gain that a rate ten times as large has to have
 MEASURABLE = 1e-3  # gain that is no rounding
@@ -165,6 +167,17 @@ def learning_rate_too_low(probe):
     ## References
     [Bengio, 2012](https://arxiv.org/abs/1206.5533)
     """
+    optimizer = getattr(probe.model, "optimizer", None)
+    steps = steps_of_schedule(optimizer) if optimizer and not probe.iterations else FEW
+    if steps < FEW:
+        return found(
+            f"The schedule lowers the learning rate so soon that all steps together "
+            f"are worth {steps:.2g} at its beginning. Schedules count steps, and not "
+            "epochs.",
+            "schedule = keras.optimizers.schedules.ExponentialDecay(\n"
+            "    1e-3, decay_steps=10 * len(x) // batch_size, decay_rate=0.5\n)",
+            steps_worth=steps,
+        )
     trial = probe.trial
     if trial is None or not _may_blame_rate(probe) or _has_no_signal(probe):
         return None

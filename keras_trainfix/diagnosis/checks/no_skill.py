@@ -12,6 +12,7 @@ from keras_trainfix.diagnosis.collapse_facts import (
     is_one_class,
     steps_and_skill,
 )
+from keras_trainfix.diagnosis.loss_value import loss_value, value_of
 from keras_trainfix.diagnosis.registry import check, found
 
 SOON = 50  # steps after which a classifier is no longer surely wrong
@@ -82,7 +83,7 @@ def no_better_than_constant(probe):
     if seen.kind != "classes" and not seen.std_ratio >= CONSTANT:
         return None  # a constant: KTF501
     informs = seen.ranks and not _is_opposite(seen)
-    if seen.skill > CONSTANT or informs:
+    if seen.skill > CONSTANT or informs or _has_other_aim(probe):
         return None
     if seen.kind == "classes":
         chance = 1 / seen.classes_present
@@ -110,6 +111,19 @@ def no_better_than_constant(probe):
         skill=float(seen.skill),
         **evidence,
     )
+
+
+def _has_other_aim(probe):
+    """Whether predictions are meant to be something else than the targets.
+
+    By the loss of the user, they are better than the targets themselves would be.
+    """
+    y, p = probe.targets, probe.predictions
+    if probe.loss.kind != "custom" or y.size != p.size:
+        return False
+    perfect = value_of(probe.loss.loss, y, y.reshape(p.shape).astype("float32"))
+    value = loss_value(probe)
+    return None not in (perfect, value) and value < perfect
 
 
 def _is_opposite(seen):

@@ -5,8 +5,8 @@ import numpy as np
 
 from keras_trainfix.diagnosis.registry import check, found
 
-MOSTLY_PENALTY = 0.9  # of the gradient
-OUTWEIGHED = 9  # times the loss of the best constant
+MOSTLY_PENALTY = 0.8  # of the gradient
+OUTWEIGHED = 2.5  # times the loss of the best constant
 CRUSHING = 30
 TRAINED, NO_SKILL = 100, 0.05  # steps, and skill of a model that has collapsed
 NO_WEIGHT = 0.01  # size of weights: a tenth of what layers of 100 inputs begin with

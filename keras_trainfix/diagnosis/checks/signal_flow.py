@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.checks.regularization import strongest_dropout
-from keras_trainfix.diagnosis.layer_kinds import DENSE_OR_CONV
+from keras_trainfix.diagnosis.layer_kinds import spread_left
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.trial import is_constant_after
 from keras_trainfix.diagnosis.variation import inputs_vary, root_mean_square
@@ -266,18 +266,12 @@ def _found_cut(cut, kernels, overfit):
 def _spread_left(probe):
     """How much varies in the last hidden layer, of what varies in the first.
 
-    After training it counts where neither dead units nor penalties can have ended it,
-    and where the trial went on from the weights that are looked at.
+    After training it counts where neither dead units nor penalties can have ended it.
     """
     trial = probe.trial
-    if probe.iterations and (probe.look.dead_share or trial.penalty or trial.is_fresh):
-        return 1.0
-    hidden = [
-        float(output.values.astype("float64").std(0).mean())
-        for output in probe.layers
-        if isinstance(output.layer, DENSE_OR_CONV) and output.is_finite
-    ][:-1]
-    return hidden[-1] / hidden[0] if len(hidden) > 1 and hidden[0] else 1.0
+    if not probe.iterations:
+        return spread_left(probe.layers)
+    return 1.0 if probe.look.dead_share or trial.penalty else trial.spread
 
 
 def _learns_nothing(probe):

@@ -1,100 +1,14 @@
-"""Checks of the value of the loss: what it cannot be, and what it must depend on."""
+"""KTF209: targets and predictions that meet in pairs that are not theirs."""
 
-import keras
 import numpy as np
 
-from keras_trainfix.diagnosis.label_faults import label_faults
 from keras_trainfix.diagnosis.loss_facts import losses_of
 from keras_trainfix.diagnosis.loss_value import loss_value, value_of
 from keras_trainfix.diagnosis.registry import check, found
 
-TOLERANCE = 1e-3  # of a loss whose scale is 1
-NEVER_NEGATIVE = ("binary", "categorical", "sparse", "masked", "sum", "divergence")
-OVERLAPS = ("dice", "jaccard", "iou", "tversky")  # in the names of losses
-SURE = 1e-3  # probability of the other class
 PAIRED = 8  # samples
 SAME = 1e-5  # relative
 COMPARED = 32  # samples
-
-
-@check("KTF208", "loss-below-minimum", severity="error")
-def loss_below_minimum(probe):
-    """The value of the loss is one that a loss of its kind cannot have.
-
-    ## What you see
-    A cross-entropy that is negative and falls without end, or a Dice loss far outside
-    0 and 1, while predictions get no better.
-
-    ## Why it happens
-    Such a loss is made for labels and predictions between 0 and 1. With masks of 0 and
-    255, labels of -1 and 1, or a head that gives any number, its formula has no least
-    value where both agree: it rewards numbers that are large, not ones that are right.
-    (With torch, a binary cross-entropy of probabilities raises an error instead.)
-
-    ## How to check
-    `y.min()` and `y.max()`, and the same of `model.predict(x)`.
-
-    ```python
-    import keras
-    import numpy as np
-
-    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    y = 3 * x[:, :1]
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
-    print(y.min(), y.max())
-    ```
-
-    ## Fix
-    Labels of 0 and 1, and a head that gives what the loss takes.
-
-    ```python
-    import keras
-    import numpy as np
-
-    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    y = 3 * x[:, :1]
-    y = (y > 0).astype("float32")
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
-    ```
-
-    ## When this is not the cause
-    A loss of your own that is written as `-dice` lies between -1 and 0, and one that
-    adds up classes below that: neither is reported. Where the labels have a finding of
-    their own, that is the cause, and this one a warning that comes after it.
-
-    ## References
-    - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)
-    """
-    bounds = _bounds(probe)
-    if bounds is None or _has_zero_weight(probe):
-        return None
-    low, high = bounds
-    value = loss_value(probe)
-    reached = _value_of_sure_answers(probe)
-    below = [v for v in (value, reached) if v is not None and v < low - TOLERANCE]
-    is_above = value is not None and value > high + TOLERANCE
-    if not below and not is_above:
-        return None
-    lowest = min(below) if below else value
-    y, p = probe.targets, probe.predictions
-    where = f"below {low:g}" if below else f"above {high:g}"
-    sure = "" if lowest == value else " for sure answers"
-    return found(
-        f"{probe.loss.name} is {lowest:.4g}{sure}, {where}, which is no value of such "
-        f"a loss: targets go from {y.min():.4g} to {y.max():.4g}, predictions from "
-        f"{p.min():.4g} to {p.max():.4g}.",
-        f'y = (y > {_middle(y):.4g}).astype("float32")  # 0 and 1\n'
-        'outputs = keras.layers.Dense(1, activation="sigmoid")(features)  # or Conv2D',
-        severity="warning" if _is_named(probe) else None,
-        value=value,
-        value_of_sure_answers=reached,
-        lowest_target=float(y.min()),
-        highest_target=float(y.max()),
-        lowest_prediction=float(p.min()),
-        highest_prediction=float(p.max()),
-    )
 
 
 @check("KTF209", "broadcasting-loss", severity="error")
@@ -207,59 +121,6 @@ def _stretched(probe):
         columns=int(columns),
         units=int(units),
     )
-
-
-def _bounds(probe):
-    """The least and the largest value of a loss of this kind; None if unknown."""
-    y, kind = probe.targets, probe.loss.kind
-    if y is None or y.dtype.kind not in "biuf" or not y.size or not probe.labels:
-        return None
-    if not np.isfinite(y).all() or not np.isfinite(probe.predictions).all():
-        return None
-    if kind in NEVER_NEGATIVE:
-        return 0.0, np.inf
-    is_sum = getattr(probe.loss.loss, "reduction", None) in ("sum", "none", None)
-    if kind == "region":
-        is_hinge = "lovasz" in probe.loss.name
-        return 0.0, np.inf if is_sum or is_hinge else 1.0
-    name = probe.loss.name.lower()
-    if kind == "custom" and any(word in name for word in OVERLAPS):
-        beyond = [part.min() < 0 or part.max() > 1 for part in (y, probe.predictions)]
-        # `-dice` is down to -1, and so is each of the classes that may be added up;
-        # above 1 a weight or a second term may lift it.
-        return (-float(max(1, probe.head.units)), np.inf) if any(beyond) else None
-    return None
-
-
-def _value_of_sure_answers(probe):
-    """The loss of predictions as close to the targets as probabilities come.
-
-    Near 0.5 it may still look right where targets are beyond 0 and 1.
-    """
-    y, p = probe.targets, probe.predictions
-    if y.size != p.size or (y.min() >= 0 and y.max() <= 1):
-        return None
-    sure = np.clip(y.reshape(p.shape).astype("float32"), SURE, 1 - SURE)
-    if probe.loss.from_logits:
-        sure = np.log(sure / (1 - sure))
-    return value_of(losses_of(probe.model, probe.names)[probe.index], y, sure)
-
-
-def _has_zero_weight(probe):
-    """Whether some places count nothing, whatever their labels."""
-    weight = probe.look.sample.sample_weight
-    leaves = [] if weight is None else keras.tree.flatten(weight)
-    return any(leaf is not None and (np.asarray(leaf) == 0).any() for leaf in leaves)
-
-
-def _is_named(probe):
-    """Whether a check of the data names what is wrong with the labels."""
-    return any(code.startswith("KTF1") for code in label_faults(probe))
-
-
-def _middle(y):
-    values = np.unique(y)
-    return float(values[0] + values[-1]) / 2 if len(values) > 1 else 0.0
 
 
 def _is_own(loss):
