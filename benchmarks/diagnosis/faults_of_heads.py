@@ -66,6 +66,18 @@ def iou_loss(y_true, y_pred):
     return -both / (ops.sum(y_true) + ops.sum(y_pred) - both + 1e-7)
 
 
+def log_likelihood(y_true, y_pred):
+    """Without the minus that would make it a loss."""
+    shares = ops.clip(y_pred, 1e-7, 1.0)
+    return ops.sum(ops.cast(y_true, shares.dtype) * ops.log(shares), axis=-1)
+
+
+def dice_coefficient(y_true, y_pred):
+    """A score, which is no loss."""
+    both = ops.sum(y_true * y_pred)
+    return 2 * (both + 1) / (ops.sum(y_true) + ops.sum(y_pred) + 2)
+
+
 def flat(y, _):
     """`(N,)` in float32."""
     return y.reshape(-1).astype("float32")
@@ -155,6 +167,10 @@ LOSSES = [
         segmenter(1, "sigmoid"), keras.losses.Dice(), adam(0.01), 10, first="208 123"),
     before("208", "IoU of masks to 255", but(masks(), y=lambda y, _: y * 255),
         unet(1, "sigmoid"), iou_loss, first="208 123"),
+    before("208", "likelihood without its minus", but(IRIS, y=one_hot),
+        mlp(3, "softmax"), log_likelihood),
+    before("208", "Dice coefficient as a loss", masks(), segmenter(1, "sigmoid"),
+        dice_coefficient),
     before("209", "columns against rows", but(linear(), y=flat), mlp(1),
         SquaredError()),
     before("209", "columns against rows, mpg",

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 from keras import initializers, layers, regularizers
+from keras.optimizers import schedules
 
 from benchmarks.diagnosis.cases import (
     BINARY,
@@ -53,6 +54,11 @@ IRIS, CANCER = table("iris"), table("breast_cancer", most=300)
 BOSTON = table("boston_housing")
 DIABETES = but(table("diabetes"), y=unit)
 MPG = but(table("auto_mpg"), y=unit)
+
+
+def quadrant(y, _):
+    """The class of a position: which quarter of the image it is in."""
+    return (2 * (y[:, 0] > 0) + (y[:, 1] > 0)).astype("int64")
 
 
 def few(data, samples):
@@ -192,6 +198,8 @@ RATES = [
         first="401 403 409"),
     before("402", "SGD of 1e-7", IRIS, mlp(3, "softmax"), SPARSE, sgd(1e-7)),
     before("402", "Adam of 1e-8", IMAGES, cnn(10, "softmax"), SPARSE, adam(1e-8)),
+    before("402", "a schedule of epochs", IRIS, mlp(3, "softmax"), SPARSE,
+        lambda: keras.optimizers.Adam(schedules.ExponentialDecay(0.01, 1, 0.5))),
     after("402", "SGD of 1e-6, trained", but(BOSTON, y=unit), mlp(1, None, 2), "mse",
         sgd(1e-6), 10),
     after("402", "Adam of 1e-7, trained", digits(), mlp(10, "softmax", 2), SPARSE,
@@ -258,6 +266,8 @@ LAYERS = [
     after("408", "l2 of 1 on convolutions", IMAGES,
         cnn(10, "softmax", kernel_regularizer=regularizers.L2(1.0)), SPARSE,
         adam(0.003), 12),
+    before("408", "l2 of .15 on all layers", digits(),
+        mlp(10, "softmax", 3, kernel_regularizer=regularizers.L2(0.15)), SPARSE),
     after("408", "l1 of .1", curved(),
         mlp(1, None, 2, kernel_regularizer=regularizers.L1(0.1)), "mse", adam(0.003),
         20),
@@ -277,6 +287,8 @@ LAYERS = [
         cnn(2, pool=layers.GlobalAveragePooling2D, halve=False), "mse"),
     before("411", "positions, the largest kept", squares(samples=128, size=24),
         cnn(2, pool=layers.GlobalMaxPooling2D, hidden=32, halve=False), "mse"),
+    before("411", "quadrants averaged away", but(squares(), y=quadrant),
+        cnn(4, "softmax", pool=layers.GlobalAveragePooling2D, halve=False), SPARSE),
     before("411", "dropout on the answers", IRIS,
         mlp(3, "softmax", after=[lambda: layers.Dropout(0.5)]), SPARSE),
     before("411", "one unit in between", digits(), mlp(10, "softmax", (64, 1)), SPARSE),

@@ -88,6 +88,26 @@ def test_global_pooling_before_positions(pooling, noise):
     assert (finding.evidence["positions"], finding.evidence["targets"]) == (2, 4)
 
 
+def test_global_pooling_before_classes_that_are_places():
+    x, y = squares()
+    apart = (np.abs(y) > 0.25).all(1)
+    x, quadrants = x[apart], (2 * (y[:, 0] > 0) + (y[:, 1] > 0))[apart]
+    model = pooled(units=4, loss="sparse_categorical_crossentropy")
+    finding = run("KTF411", model, x, quadrants)
+    assert finding.severity == "warning"
+    assert "the classes tell where something is" in finding.message
+    assert run("KTF411", model, x, np.arange(len(x)) % 4) is None
+
+
+def test_global_pooling_behind_strides_that_has_not_helped():
+    x, y = squares()
+    strides = [layers.Conv2D(8, 3, 2, activation="relu") for _ in "12"]
+    model = pooled(*strides)
+    model.compile(keras.optimizers.Adam(0.0), "mse")
+    model.fit(x, y, batch_size=1, epochs=1, verbose=0)
+    assert run("KTF411", model, x, y).severity == "warning"
+
+
 def test_global_pooling_that_is_fair():
     x, y = squares()
     brightness = np.random.default_rng(0).random((len(x), 1)).astype("float32")

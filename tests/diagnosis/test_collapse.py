@@ -246,6 +246,14 @@ def test_no_better_than_a_constant(rng):
     the_only("KTF505", answering(logits, sparse()), logits, IDS)
 
 
+def test_predictions_that_are_meant_to_be_the_opposite(rng):
+    def distance(y_true, y_pred):
+        return keras.ops.mean(keras.ops.square(y_true + y_pred))
+
+    opposite = (0.1 * rng.normal(size=Y.shape) - Y).astype("float32")
+    assert findings(answering(opposite, distance), opposite, Y) == []
+
+
 def test_scores_that_rank_with_a_wrong_scale_are_fair(rng):
     scores = (4 * Y + 4 + rng.normal(size=Y.shape)).astype("float32")
     assert findings(answering(scores, "mse"), scores, Y) == []

@@ -228,6 +228,19 @@ def test_inputs_that_the_model_scales(variant):
     assert findings(SCALED[variant](), images(0, 255), binary()) == {}
 
 
+def test_inputs_scaled_twice_before_a_frozen_body():
+    def frozen():
+        scale, conv = layers.Rescaling(1 / 255.0), layers.Conv2D(8, 3, use_bias=False)
+        model = conv_net(scale, conv, layers.BatchNormalization())
+        for layer in model.layers[:3]:
+            layer.trainable = False
+        return model
+
+    assert findings(frozen(), images(0, 255), binary()) == {}
+    finding = findings(frozen(), images(0, 1), binary())["KTF101"]
+    assert "scaled twice" in finding.message
+
+
 def test_inputs_of_a_pretrained_net():
     assert findings(pretrained(), images(-120, 140), binary()) == {}
     assert "KTF101" in findings(conv_net(), images(-120, 140), binary())

@@ -108,6 +108,51 @@ def test_losses_in_their_range():
         assert run("KTF208", model, x, np.asarray(y)) is None
 
 
+def log_likelihood(y_true, y_pred):
+    shares = ops.clip(y_pred, 1e-7, 1.0)
+    return ops.sum(ops.cast(y_true, shares.dtype) * ops.log(shares), axis=-1)
+
+
+def dice_coefficient(y_true, y_pred):
+    return -minus_dice(y_true, y_pred)
+
+
+def distance(y_true, y_pred):
+    """Low where labels are 1."""
+    return ops.mean(y_true * y_pred**2 + (1 - y_true) * (1 - y_pred) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "x", "y", "loss"),
+    [
+        (
+            lambda loss: net(2, "softmax", loss),
+            X,
+            np.hstack([1 - BINARY, BINARY]),
+            log_likelihood,
+        ),
+        (lambda loss: net(1, "sigmoid", loss), X, BINARY, log_likelihood),
+        (lambda loss: conv(1, "sigmoid", loss), IMAGES, MASKS, dice_coefficient),
+    ],
+    ids=["softmax", "sigmoid", "Dice"],
+)
+def test_a_loss_whose_sign_is_turned(make, x, y, loss):
+    finding = run("KTF208", make(loss), x, y)
+    seen = finding.evidence
+    assert seen["value_of_right_answers"] > seen["value_of_wrong_answers"]
+    assert "- " + loss.__name__ in finding.fix
+
+    def turned(y_true, y_pred):
+        return 1 - loss(y_true, y_pred)
+
+    assert run("KTF208", make(turned), x, y) is None
+
+
+def test_a_loss_with_an_aim_of_its_own():
+    for activation in ("sigmoid", None):
+        assert run("KTF208", net(1, activation, distance), X, BINARY) is None
+
+
 def test_labels_without_weight_are_not_judged():
     y = BINARY.copy()
     y[::4] = 255

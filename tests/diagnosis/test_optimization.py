@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import initializers, layers, optimizers, regularizers
+from keras.optimizers import schedules
 
 from keras_trainfix.diagnosis.diagnose import diagnose, examine
 from keras_trainfix.diagnosis.probe import Look
@@ -185,6 +186,25 @@ def test_a_rate_that_is_too_low(width, depth, rate, seed):
     assert finding.evidence["update_ratio"] < 1e-4
 
 
+@pytest.mark.parametrize(
+    ("schedule", "found"),
+    [
+        (schedules.ExponentialDecay(0.01, 1, 0.5), True),
+        (schedules.ExponentialDecay(0.01, 1, 0.9), True),
+        (schedules.ExponentialDecay(0.01, 100, 0.9), False),
+        (schedules.CosineDecay(0.01, 100), False),
+        (schedules.CosineDecay(0.0, 100, warmup_target=0.01, warmup_steps=9), False),
+    ],
+)
+def test_a_schedule_that_counts_epochs(schedule, found):
+    model = mlp(optimizers.Adam(schedule), (32,))
+    diagnosis = diagnose(model, X, Y, fit=False)
+    assert (diagnosis.codes[:1] == ["KTF402"]) == found
+    if found:
+        assert "Schedules count steps" in diagnosis.findings[0].message
+        assert diagnosis.findings[0].evidence["steps_worth"] < 16
+
+
 # --- KTF405 vanishing-signal ---
 
 
@@ -248,6 +268,16 @@ def test_penalties_that_outweigh_the_data(width, regularizer, seed):
     finding = assert_first("KTF408", model, x, y)
     assert finding.evidence["penalty_ratio"] > 9
     assert finding.evidence["gradient_share"] > 0.8
+
+
+@pytest.mark.parametrize(("strength", "found"), [(0.2, True), (0.01, False)])
+def test_a_penalty_on_every_layer_of_a_classifier(strength, found):
+    decay = regularizers.L2(strength)
+    y = np.digitize(Y[:, 0], [-1.0, 0.0, 1.0])
+    hidden = [layers.Dense(64, "relu", kernel_regularizer=decay) for _ in "123"]
+    head = layers.Dense(4, "softmax", kernel_regularizer=decay)
+    model = net(*hidden, head, loss="sparse_categorical_crossentropy")
+    assert ("KTF408" in above_note(diagnose(model, X, y))) == found
 
 
 @pytest.mark.parametrize(("strength", "found"), [(3.0, True), (0.1, False)])
