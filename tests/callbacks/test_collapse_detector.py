@@ -626,6 +626,18 @@ def test_a_probe_that_does_not_fit_is_an_error_before_the_first_step(probe, mess
     assert not steps
 
 
+def test_a_loss_of_ones_own_may_take_targets_of_another_shape():
+    def likelihood(y_true, y_pred):
+        log_variance = y_pred[:, 1]
+        error = keras.ops.square(y_true[:, 0] - y_pred[:, 0])
+        return keras.ops.mean(log_variance + error * keras.ops.exp(-log_variance))
+
+    detector = kt.CollapseDetector((X, Y))
+    history = fit(mlp(2, loss=likelihood), detector)
+    assert detector.diagnosis is None
+    assert "collapse/skill" in history
+
+
 def test_labels_that_are_no_class():
     labels = np.arange(256) % 3
     detector = kt.CollapseDetector((X, labels + 1))

@@ -104,7 +104,7 @@ def test_global_pooling_behind_strides_that_has_not_helped():
     strides = [layers.Conv2D(8, 3, 2, activation="relu") for _ in "12"]
     model = pooled(*strides)
     model.compile(keras.optimizers.Adam(0.0), "mse")
-    model.fit(x, y, batch_size=1, epochs=1, verbose=0)
+    model.fit(x, y, batch_size=1, epochs=4, verbose=0)
     assert run("KTF411", model, x, y).severity == "warning"
 
 

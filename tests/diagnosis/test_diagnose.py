@@ -131,6 +131,7 @@ def test_what_to_repair_first_comes_first():
         ("KTF125", "warning"),
         ("KTF402", "warning"),
         ("KTF206", "warning"),  # which slows training down, and does not stop it
+        ("KTF207", "warning"),
         ("KTF127", "warning"),
         ("KTF501", "error"),  # a symptom, after all that may be its cause
         ("KTF132", "note"),

@@ -18,6 +18,7 @@ LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
 X = inputs()
 REAL = 3 * X.sum(1)
 BINARY = (X[:, :1] > 0).astype("float32")
+BOTH = np.hstack([1 - BINARY, BINARY])
 IMAGES = np.random.default_rng(1).normal(size=(16, 8, 8, 3)).astype("float32")
 MASKS = (IMAGES[..., :1] > 0).astype("float32")
 
@@ -125,12 +126,7 @@ def distance(y_true, y_pred):
 @pytest.mark.parametrize(
     ("make", "x", "y", "loss"),
     [
-        (
-            lambda loss: net(2, "softmax", loss),
-            X,
-            np.hstack([1 - BINARY, BINARY]),
-            log_likelihood,
-        ),
+        (lambda loss: net(2, "softmax", loss), X, BOTH, log_likelihood),
         (lambda loss: net(1, "sigmoid", loss), X, BINARY, log_likelihood),
         (lambda loss: conv(1, "sigmoid", loss), IMAGES, MASKS, dice_coefficient),
     ],
@@ -217,6 +213,20 @@ def test_a_cross_entropy_that_broadcasts():
     model = net(1, "sigmoid", Logarithms())
     assert run("KTF209", model, X, BINARY[:, 0]).severity == "error"
     assert run("KTF209", model, X, BINARY) is None
+
+
+def test_a_likelihood_of_a_mean_and_a_variance():
+    def likelihood(y_true, y_pred):
+        mean, log_variance = y_pred[:, 0], y_pred[:, 1]
+        error = ops.square(y_true - mean) * ops.exp(-log_variance)
+        return ops.mean(log_variance + error)
+
+    def repaired(y_true, y_pred):
+        return likelihood(y_true[:, 0], y_pred)
+
+    y = REAL[:, None]
+    assert run("KTF209", net(2, loss=likelihood), X, y).severity == "error"
+    assert run("KTF209", net(2, loss=repaired), X, y) is None
 
 
 def test_a_flat_head():

@@ -79,7 +79,9 @@ def broadcasting_loss(probe):
         return _stretched(probe)
     if not _is_own(probe.loss.loss):
         return None
-    if y.dtype.kind not in "biuf" or not len(p) == p.size == y.size == len(y):
+    if y.dtype.kind not in "biuf" or not len(p) == y.size == len(y):
+        return None
+    if p.ndim > 2 and p.size != y.size:
         return None
     if not np.isfinite(y).all() or not np.isfinite(p).all():
         return None
@@ -143,13 +145,13 @@ def _compares_all_pairs(loss, y, place):
     if len(y) < 3 or not span:
         return False
     p = low + span * (0.2 + 0.6 * np.linspace(0, 1, len(y)) ** 2)
-    p = p.astype("float32").reshape(len(y), *place)
+    p = np.resize(p.astype("float32"), (*place[::-1], len(y))).T.copy()
     value = value_of(loss, y, p)
     shuffled = [value_of(loss, np.ascontiguousarray(y[::-1]), p)]
     shuffled.append(value_of(loss, np.roll(y, 1, axis=0), p))
     if value is None or not all(_same(value, other) for other in shuffled):
         return False
-    if y.shape != p.shape:
+    if y.shape != p.shape and y.size == p.size:
         matched = value_of(loss, y.reshape(p.shape), p)
         if matched is not None and not _same(value, matched):
             return True
