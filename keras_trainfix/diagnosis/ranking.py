@@ -11,7 +11,7 @@ FAMILIES = "2134"
 OPTIMIZATION = (407, 408, 401, 411, 402, 406, 405, 403, 404, 409, 410)
 # Of these even a warning explains the errors of optimization that follow from it.
 SCALES = ("KTF101", "KTF111")
-# As warnings: what slows training down, or spoils a split or a metric, and stops nothing.
+# As warnings: what makes training slower, or spoils a split or a metric.
 MILD = ("KTF127", "KTF206", "KTF207")
 STILL = 1e-4  # of the weights: with such steps statistics have nothing to fall behind
 
