@@ -33,6 +33,7 @@ KINDS = {
     "hinge": ("hinge", "squared_hinge", "categorical_hinge"),
     "similarity": ("cosine_similarity",),
 }
+OVERLAPS = ("dice", "jaccard", "iou", "tversky")  # in the names of losses
 
 
 class LossFacts(NamedTuple):
@@ -60,7 +61,8 @@ def loss_facts(loss):
     if isinstance(loss, str):
         loss = keras.losses.get(loss)
     name = _name(loss)
-    kind = next((kind for kind, names in KINDS.items() if name in names), "custom")
+    kinds = (kind for kind, names in KINDS.items() if name in names)
+    kind = "custom" if is_own(loss) else next(kinds, "custom")
     if isinstance(loss, WeightedSum):
         first = loss.losses[0]
         return LossFacts(loss, name, "sum", first.from_logits, _ignored(first))
@@ -84,6 +86,18 @@ def losses_of(model, names):
     if isinstance(compiled, (list, tuple)):
         return list(compiled)
     return [compiled] * len(names)
+
+
+def is_own(loss):
+    """Whether the code of a loss is the user's, whatever its name."""
+    loss = getattr(loss, "fn", loss)  # of a wrapped function
+    home = getattr(loss, "__module__", None) or type(loss).__module__
+    return home.partition(".")[0] not in ("keras", "keras_trainfix")
+
+
+def is_own_overlap(loss):
+    """Whether it is a Dice loss, or the like, that the user wrote, by its name."""
+    return loss.kind == "custom" and any(word in loss.name.lower() for word in OVERLAPS)
 
 
 def is_keras_region(loss):

@@ -303,6 +303,21 @@ def test_the_share_that_is_out_of_reach_is_measured():
     assert "linear" in finding.fix
 
 
+def test_an_overlap_of_ones_own_says_what_it_takes():
+    def dice(y_true, y_pred):
+        both = 2 * keras.ops.sum(y_true * y_pred)
+        return 1 - both / (keras.ops.sum(y_true) + keras.ops.sum(y_pred) + 1e-7)
+
+    def dice_of_logits(y_true, y_pred):
+        return dice(y_true, keras.ops.sigmoid(y_pred))
+
+    finding = findings(conv(1, None, dice), IMAGES, MASKS)["KTF203"]
+    assert "less than a perfect answer" in finding.message
+    assert "from_logits" not in finding.fix
+    for model in (conv(1, None, dice_of_logits), conv(1, "sigmoid", dice)):
+        assert "KTF203" not in findings(model, IMAGES, MASKS)
+
+
 def test_the_share_that_is_clipped_is_measured():
     model = net(3, "relu", SCCE)
     finding = findings(model, X, IDS)["KTF203"]

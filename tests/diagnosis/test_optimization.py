@@ -252,6 +252,13 @@ def test_inputs_on_a_large_scale_explode_nothing():
     assert CHECKS["KTF406"].run(look.probes()[0]) is None
 
 
+def test_a_bias_explodes_nothing():
+    model = mlp("adam")
+    model.layers[-1].bias.assign([1000.0])
+    look = Look(model, X, 1000 + Y)
+    assert CHECKS["KTF406"].run(look.probes()[0]) is None
+
+
 # --- KTF408 over-regularised ---
 
 

@@ -108,6 +108,13 @@ def test_targets_nearly_constant(scale, offset):
     assert finding.severity == "warning"
 
 
+def test_targets_around_the_bias_of_the_head():
+    x, y = real(0.1, 50)
+    model = nets.net(loss="mse")
+    model.layers[-1].bias.assign(y.mean(0))
+    assert findings(model, x, y) == {}
+
+
 def test_targets_of_one_value():
     x, y = real()
     y[:-2] = 0
@@ -386,6 +393,16 @@ def test_one_class_split_of_two_classes_is_a_warning():
     finding = only(model, nets.inputs(100), y)
     assert (finding.code, finding.severity) == ("KTF127", "warning")
     assert finding.evidence["only_in_first_part"] == [0]
+
+
+def test_sorted_labels_that_have_been_learned():
+    y = np.repeat(np.arange(3), 40)
+    x = (np.eye(6)[y] + 0.1 * nets.inputs(120)).astype("float32")
+    model = class_net(3, True)
+    assert only(model, x, y).code == "KTF127"
+    model.compile(keras.optimizers.Adam(0.1), model.loss)
+    model.fit(x, y, epochs=20, verbose=0)
+    assert findings(model, x, y) == {}
 
 
 def test_runs_of_labels_with_all_classes_in_both_parts():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_trainfix.diagnosis.loss_facts import losses_of
+from keras_trainfix.diagnosis.loss_facts import is_own, losses_of
 from keras_trainfix.diagnosis.loss_value import loss_value, value_of
 from keras_trainfix.diagnosis.registry import check, found
 
@@ -77,7 +77,7 @@ def broadcasting_loss(probe):
         return None
     if probe.loss.kind == "regression" and y.ndim == p.ndim > 1 and y.size != p.size:
         return _stretched(probe)
-    if not _is_own(probe.loss.loss):
+    if not is_own(probe.loss.loss):
         return None
     if y.dtype.kind not in "biuf" or not len(p) == y.size == len(y):
         return None
@@ -123,13 +123,6 @@ def _stretched(probe):
         columns=int(columns),
         units=int(units),
     )
-
-
-def _is_own(loss):
-    """Whether the code of a loss is the user's."""
-    loss = getattr(loss, "fn", loss)  # of a wrapped function
-    home = getattr(loss, "__module__", None) or type(loss).__module__
-    return home.partition(".")[0] not in ("keras", "keras_trainfix")
 
 
 def _compares_all_pairs(loss, y, place):

@@ -3,9 +3,9 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.answers import read
-from keras_trainfix.diagnosis.checks.loss_minimum import OVERLAPS, SURE
+from keras_trainfix.diagnosis.checks.loss_minimum import SURE
 from keras_trainfix.diagnosis.label_faults import label_faults
-from keras_trainfix.diagnosis.loss_facts import losses_of
+from keras_trainfix.diagnosis.loss_facts import OVERLAPS, losses_of
 from keras_trainfix.diagnosis.loss_value import value_of
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.variation import varies

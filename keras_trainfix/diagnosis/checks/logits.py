@@ -5,12 +5,15 @@ import numpy as np
 
 from keras_trainfix.diagnosis.checks.head_range import SURE
 from keras_trainfix.diagnosis.label_faults import label_faults
-from keras_trainfix.diagnosis.loss_facts import is_keras_region
+from keras_trainfix.diagnosis.loss_facts import is_keras_region, is_own_overlap
+from keras_trainfix.diagnosis.loss_value import value_of
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.softmax import ROUNDING, is_constant_softmax, sums_to_one
 from keras_trainfix.messages import percent
 
 TAKES_PROBABILITIES = ("binary", "categorical", "sparse", "masked", "region", "sum")
+NEAR = 0.1  # to 0 or -1: an overlap that is perfect
+OPEN = "numbers beyond 0 and 1 make it less than a perfect answer does."
 
 
 @check("KTF203", "logits-into-probability-loss", severity="error")
@@ -61,7 +64,8 @@ def logits_into_probability_loss(probe):
     - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)
     """
     loss, head, p = probe.loss, probe.head, probe.predictions
-    if loss.kind not in TAKES_PROBABILITIES or loss.from_logits:
+    is_known = loss.kind in TAKES_PROBABILITIES and not loss.from_logits
+    if not is_known and not _is_overlap_of_probabilities(probe):
         return None
     is_alone = head.units == 1 and loss.kind in ("categorical", "sparse")
     if head.is_probability or is_alone or "KTF206" in label_faults(probe):
@@ -77,7 +81,7 @@ def logits_into_probability_loss(probe):
     described = "no activation" if head.activation == "linear" else head.activation
     if head.activation == "unknown":
         described = "an unknown last step"
-    if is_keras_region(loss):
+    if is_keras_region(loss) or not is_known:
         fix = f'outputs = keras.layers.Activation("{activation}")(logits)'
     else:
         name = type(loss.loss).__name__
@@ -88,8 +92,8 @@ def logits_into_probability_loss(probe):
         )
     return found(
         f"{loss.name} takes probabilities, and a head with {described} gives numbers "
-        f"from {p.min():.3g} to {p.max():.3g}: {percent(share)} are clipped and "
-        "get no gradient.",
+        f"from {p.min():.3g} to {p.max():.3g}: "
+        + (f"{percent(share)} are clipped and get no gradient." if is_known else OPEN),
         fix,
         severity="error" if share > SURE else "warning",
         clipped_share=share,
@@ -162,6 +166,18 @@ def probabilities_into_logits_loss(probe):
         highest=float(p.max()),
         units=head.units,
     )
+
+
+def _is_overlap_of_probabilities(probe):
+    """Whether it is an overlap of the user's, at its best for answers of 0 and 1."""
+    loss, y, p = probe.loss, probe.targets, probe.predictions
+    if not is_own_overlap(loss) or y is None or y.size != p.size:
+        return False
+    if y.dtype.kind not in "biuf" or not np.isin(y, (0, 1)).all():
+        return False
+    right = y.reshape(p.shape).astype("float32")
+    best, worst = (value_of(loss.loss, y, shares) for shares in (right, 1 - right))
+    return None not in (best, worst) and best < worst and abs(best - round(best)) < NEAR
 
 
 def _camel(name):

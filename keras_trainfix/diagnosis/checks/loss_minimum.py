@@ -4,13 +4,12 @@ import keras
 import numpy as np
 
 from keras_trainfix.diagnosis.label_faults import label_faults
-from keras_trainfix.diagnosis.loss_facts import losses_of
+from keras_trainfix.diagnosis.loss_facts import OVERLAPS, is_own_overlap, losses_of
 from keras_trainfix.diagnosis.loss_value import loss_value, value_of
 from keras_trainfix.diagnosis.registry import check, found
 
 TOLERANCE = 1e-3  # of a loss whose scale is 1
 NEVER_NEGATIVE = ("binary", "categorical", "sparse", "masked", "sum", "divergence")
-OVERLAPS = ("dice", "jaccard", "iou", "tversky")  # in the names of losses
 SCORES = (*OVERLAPS, "coef", "score", "accuracy", "f1", "overlap")
 SURE = 1e-3  # probability of the other class
 
@@ -141,8 +140,7 @@ def _bounds(probe):
     if kind == "region":
         is_hinge = "lovasz" in probe.loss.name
         return 0.0, np.inf if is_sum or is_hinge else 1.0
-    name = probe.loss.name.lower()
-    if kind == "custom" and any(word in name for word in OVERLAPS):
+    if is_own_overlap(probe.loss):
         beyond = [part.min() < 0 or part.max() > 1 for part in (y, probe.predictions)]
         # `-dice` is down to -1, and so is each of the classes that may be added up;
         # above 1 a weight or a second term may lift it.

@@ -5,6 +5,7 @@ import numpy as np
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.target_facts import FEWEST, class_ids
 
+LEARNED = 0.8  # balanced accuracy
 PART = 0.2  # what `validation_split` is most often
 
 
@@ -68,6 +69,8 @@ def one_class_split(probe):
     if not probe.look.sample.ordered or not task.endswith("classification"):
         return None
     ids = class_ids(probe)
+    if _has_learned_all(probe):
+        return None
     if ids is None or ids.size != len(probe.targets) or ids.size < FEWEST:
         return None
     classes, counts = np.unique(ids, return_counts=True)
@@ -105,6 +108,14 @@ def one_class_split(probe):
         only_in_last_part=untrained[:10],
         only_in_first_part=untested[:10],
     )
+
+
+def _has_learned_all(probe):
+    """Whether a trained model knows every class, so that the order did no harm."""
+    seen = probe.skill
+    if seen is None or not probe.iterations or seen.balanced_accuracy is None:
+        return False
+    return seen.balanced_accuracy > LEARNED and not seen.never_predicted
 
 
 def _listed(classes):

@@ -181,7 +181,7 @@ def exploding_signal(probe):
     """
     look = probe.look
     sizes = [
-        (output.layer.name, _size(output.values))
+        (output.layer.name, _spread(output.values))
         for output in probe.layers
         if output.layer.weights and output.values.dtype.kind == "f"
     ]
@@ -287,5 +287,16 @@ def _learns_nothing(probe):
 
 def _size(values):
     """Root mean square; of the first samples where they are large."""
+    return root_mean_square(_some(values))
+
+
+def _spread(values):
+    """Root mean square, but for what is the same for all samples, as a bias is."""
+    some = _some(values)
+    with np.errstate(invalid="ignore"):
+        return root_mean_square(some - some.mean(0))
+
+
+def _some(values):
     most = max(1, MOST_NUMBERS // max(1, values[:1].size))
-    return root_mean_square(values[:most].astype("float64"))
+    return values[:most].astype("float64")
