@@ -28,6 +28,7 @@ NO_SKILL = 0.02
 ALIVE = 0.1  # skill with which units may die
 DYING, DEAD = 0.85, 0.93  # share of the units of a layer that are dead, then and later,
 DIED = 0.3  # and by how much it has grown
+MILDLY = 0.2  # of the loss, by which a rate may do worse than a lower one in a trial
 RISKY = 0.8  # share that leaves a higher rate out
 WORSE = 10  # times the loss of the beginning is lost
 ENDED_FACTORS = (1.0, 0.1, 0.01, 1e-4)  # of the rate that ended a model
@@ -174,7 +175,7 @@ class Watch:
         trial = self.trial
         if trial is None:
             return None
-        best = trial.best_lower()
+        best = trial.best_lower(MILDLY)
         if best is not None:
             is_near = not is_first and self.does_no_harm
             return trial.rate * (np.sqrt(best) if is_near else best)

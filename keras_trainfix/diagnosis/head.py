@@ -76,6 +76,8 @@ def find_head(predictions, outputs):
 
 def activation_of(layer):
     """The name of the activation that a layer ends with, `"linear"` for none."""
+    if isinstance(layer, keras.layers.TimeDistributed):
+        layer = layer.layer
     name = {
         keras.layers.Softmax: "softmax",
         keras.layers.ReLU: "relu",

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-NEARLY = 0.2  # of the loss, by which a gain is not better than another
+NEARLY = 0.1  # of the loss, by which a gain is not better than another
 
 
 class Gradient(NamedTuple):
@@ -97,13 +97,13 @@ class Trial(NamedTuple):
             return float("nan")
         return (self.start - arm.end) / (abs(self.start) or 1.0)
 
-    def best_lower(self):
+    def best_lower(self, nearly=NEARLY):
         """The highest factor below 1 that does about as well as the best; or None."""
         gains = {factor: self.gain(factor) for factor in self.arms if factor < 1}
         best = max((gain for gain in gains.values() if gain > 0), default=None)
         if best is None:
             return None
-        return max(factor for factor, gain in gains.items() if gain > best - NEARLY)
+        return max(factor for factor, gain in gains.items() if gain > best - nearly)
 
 
 def first_of_last(steps):

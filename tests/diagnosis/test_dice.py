@@ -36,12 +36,25 @@ def one_minus_dice(y_true, y_pred):
     return 1 + minus_dice(y_true, y_pred)
 
 
+def jaccard_distance(y_true, y_pred, smooth=100.0):
+    """As in `keras_contrib`: from 0 to `smooth`."""
+    both = ops.sum(y_true * y_pred)
+    either = ops.sum(y_true + y_pred) - both
+    return (1 - (both + smooth) / (either + smooth)) * smooth
+
+
 def dice_and_bce(y_true, y_pred):
     both = keras.losses.binary_crossentropy(y_true, y_pred)
     return one_minus_dice(y_true, y_pred) + ops.mean(both)
 
 
-DICES = [keras.losses.Dice(), kt.MaskedSoftDice(), one_minus_dice, minus_dice]
+DICES = [
+    keras.losses.Dice(),
+    kt.MaskedSoftDice(),
+    one_minus_dice,
+    minus_dice,
+    jaccard_distance,
+]
 
 
 def test_the_page_of_dice_alone():

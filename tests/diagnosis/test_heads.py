@@ -31,6 +31,8 @@ ONE_HOT = np.eye(3, dtype="float32")[IDS]
 IMAGES = np.random.default_rng(1).normal(size=(16, 8, 8, 3)).astype("float32")
 MASKS = (IMAGES[..., :1] > 0).astype("float32")
 CLASSES = IMAGES.argmax(-1)
+SERIES = IMAGES[:, 0]
+TAGS = np.eye(3)[SERIES.argmax(-1)]
 
 
 def findings(model, x, y, sample_weight=None, output=0):
@@ -58,6 +60,11 @@ def layered(*head, loss, shape=(6,), **settings):
 def conv(units, activation, loss, **settings):
     head = layers.Conv2D(units, 3, padding="same", activation=activation)
     return layered(head, loss=loss, shape=(8, 8, 3), **settings)
+
+
+def tagger(activation, loss):
+    head = layers.TimeDistributed(layers.Dense(3, activation=activation))
+    return layered(head, loss=loss, shape=(8, 3))
 
 
 def functional(units, activation, loss):
@@ -99,6 +106,8 @@ FAULTY = {
         lambda: (net(1, "sigmoid", lambda a, b: abs(a - b)), X, REAL),
     ],
     "KTF203 error": [
+        lambda: (tagger("relu", CCE), SERIES, TAGS),
+        lambda: (tagger(None, CCE), SERIES, TAGS),
         lambda: (net(1, None, BCE), X, BINARY),
         lambda: (net(1, "relu", BCE), X, BINARY),
         lambda: (net(1, "tanh", BCE), X, BINARY),
@@ -281,6 +290,10 @@ def test_a_fault_is_found_and_nothing_else(expected, case):
 @pytest.mark.parametrize("name", REPAIRED)
 def test_a_repaired_net_is_silent(name):
     assert codes(*REPAIRED[name]()) == []
+
+
+def test_the_head_of_every_step_is_read():
+    assert not set(findings(tagger("softmax", CCE), SERIES, TAGS)) & set(OF_HEADS)
 
 
 def test_names_of_the_checks():

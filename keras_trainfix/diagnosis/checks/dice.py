@@ -17,6 +17,7 @@ MIXED = 0.9  # share of the foreground up to which full masks are wrong
 RARE = 0.02  # share of the foreground
 OFTEN_EMPTY = 0.25  # share of the masks
 TELLS_APART = 0.75  # area under the curve
+SURER, SAME = 1e-6, 0.1  # probability of the right class, and change of the loss
 FLAT = 0.9  # probability beyond which a sigmoid has little slope
 
 DICE_AND_CROSS_ENTROPY = (
@@ -158,14 +159,19 @@ def _is_dice_alone(probe):
         return False
     if loss.kind == "region":
         return True
-    # Of an overlap right and wrong masks are 1 apart; a cross-entropy adds far more.
+    # An overlap has bounds; a cross-entropy is the larger the surer a wrong answer is.
     y, shape = probe.targets, probe.predictions.shape
     if loss.kind != "custom" or y.size != probe.predictions.size:
         return False
-    sure = np.clip(y.reshape(shape).astype("float32"), SURE, 1 - SURE)
     compiled = losses_of(probe.model, probe.names)[probe.index]
-    right, wrong = (value_of(compiled, y, p) for p in (sure, 1 - sure))
-    return None not in (right, wrong) and 0.2 < wrong - right < 1.1
+    on = y.reshape(shape).astype("float32")
+    right, wrong, surely = (
+        value_of(compiled, y, np.abs(on - wrongness))
+        for wrongness in (SURE, 1 - SURE, 1 - SURER)
+    )
+    if None in (right, wrong, surely) or not wrong > right + 0.2:
+        return False
+    return surely - wrong < SAME * (wrong - right)
 
 
 def _severity_of_mask(steps, sure, area):

@@ -10,7 +10,7 @@ from keras_trainfix.models.optimizers import steps_of_schedule
 DIVERGED = -0.5  # gain: the loss has grown by half
 JUMP = 10  # times the first loss, in between
 LEARNS = 0.2  # gain of a few steps that shows that a rate works
-DIED, ALIVE = 0.7, 0.4  # share of dead units in the worst layer
+DIED, ALIVE = 0.7, 0.5  # share of dead units in the worst layer
 HARM = 0.1  # of the first loss, by which the steps of another rate were better
 HARDLY = 0.02  # gain
 FEW = 16  # steps, which are not enough whatever the rate
@@ -85,20 +85,23 @@ def learning_rate_too_high(probe):
     # The end alone is luck: one unit that has survived may find its way.
     harm = _mean_difference(trial.arms[1.0], better) / (abs(trial.start) or 1.0)
     is_blinded = is_constant_after(probe, trial.arms[1.0])
-    is_spared = better.dead < ALIVE and harm > HARM
-    is_spared |= is_blinded and not is_constant_after(probe, better)
+    blinds = is_blinded and not is_constant_after(probe, better)
+    is_spared = blinds or (better.dead < ALIVE and harm > HARM)
+    blinds &= gain < HARDLY and trial.gain(factor) > HARM
     dies = dead >= DIED and is_spared
     diverges = gain < DIVERGED
     learns = trial.gain(factor) > LEARNS
     losses = trial.arms[1.0].losses
     highest = np.max(losses, initial=0.0, where=np.isfinite(losses))
     jumps = highest > JUMP * abs(trial.start) and trial.gain(factor) > gain + LEARNS
-    if not (diverges or dies or jumps or (gain < 0 and learns)):
+    if not (diverges or dies or jumps or blinds or (gain < 0 and learns)):
         return None
     ends = dies and (is_blinded or probe.look.dead_share >= DIED)
-    what = f"the loss goes from {trial.start:.4g} to {trial.arms[1.0].end:.4g}" + (
-        f", and {dead:.0%} of the ReLU units of a layer die" if dies else ""
-    )
+    what = f"the loss goes from {trial.start:.4g} to {trial.arms[1.0].end:.4g}"
+    if dies:
+        what += f", and {dead:.0%} of the ReLU units of a layer die"
+    elif blinds:
+        what += ", and the answers become the same for all samples"
     return found(
         f"In {len(trial.arms[1.0].losses)} steps at the learning rate "
         f"{trial.rate:.3g} {what}; at {trial.rate * factor:.3g} it ends at "
