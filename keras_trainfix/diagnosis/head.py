@@ -71,13 +71,25 @@ def find_head(predictions, outputs):
         part = flat[: values.size]
         if values.size and np.array_equal(values.ravel(), part, equal_nan=True):
             return _head(outputs, index, units)
+    if _is_called_for_each_step(predictions, outputs):
+        return _head(outputs, len(outputs) - 1, units)
     return Head("unknown", units, None)
+
+
+def _is_called_for_each_step(predictions, outputs):
+    """Whether the calls of the last layer are the steps, as in `TimeDistributed`."""
+    last = outputs[-1].layer if outputs else None
+    calls = [output.values for output in outputs if output.layer is last]
+    if predictions.ndim < 3 or len(calls) != predictions.shape[1]:
+        return False
+    steps = np.stack(calls, 1) if len({call.shape for call in calls}) == 1 else None
+    return steps is not None and np.array_equal(
+        steps, predictions[: len(steps)], equal_nan=True
+    )
 
 
 def activation_of(layer):
     """The name of the activation that a layer ends with, `"linear"` for none."""
-    if isinstance(layer, keras.layers.TimeDistributed):
-        layer = layer.layer
     name = {
         keras.layers.Softmax: "softmax",
         keras.layers.ReLU: "relu",
