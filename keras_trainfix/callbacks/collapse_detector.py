@@ -20,7 +20,9 @@ from keras_trainfix.callbacks.watch import (
     is_irreversible,
     is_named,
     may_pass,
+    names_cause,
 )
+from keras_trainfix.diagnosis.diagnose import has_ended
 from keras_trainfix.diagnosis.finding import DiagnosisError
 from keras_trainfix.diagnosis.probe import CallError
 from keras_trainfix.diagnosis.registry import find_check
@@ -288,7 +290,9 @@ class CollapseDetector(GuardedCallback):
         elif self._counted(diagnosis) and (
             has_collapsed or is_named(diagnosis, self._since)
         ):
-            self.diagnosis = diagnosis
+            is_open = not names_cause(diagnosis) and not has_ended(look)
+            # From the weights it started with a rate may do well that no longer does.
+            self.diagnosis = watch.examine(look, trial=True) if is_open else diagnosis
             self._act()
         elif rescuer.was_slow and self._may_rescue and watch.higher_rate():
             self.marks.append(self._steps)
@@ -340,7 +344,8 @@ class CollapseDetector(GuardedCallback):
         is_warned = self.diagnosis is not None
         look = self._watch.look()
         hopeless = not skill >= HEALTHY
-        diagnosis = self._watch.examine(look, self._rescuer.initial, trial=hopeless)
+        start = self._rescuer.initial if has_ended(look) else None
+        diagnosis = self._watch.examine(look, start, trial=hopeless)
         if self._has_one_class() and not _has_error(diagnosis):
             return  # it says nothing of the training
         # That there is nothing to learn is a note, and the reason all the same.

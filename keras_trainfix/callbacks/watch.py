@@ -260,6 +260,12 @@ def is_named(diagnosis, steps):
     return any(f.severity == "error" or f.code in HOPELESS for f in bad)
 
 
+def names_cause(diagnosis):
+    """Whether there is more than symptoms."""
+    codes = [f.code for f in diagnosis.findings if f.severity != "note"]
+    return any(not code.startswith("KTF5") for code in codes)
+
+
 def may_pass(diagnosis, steps):
     """Whether more steps may do: a symptom without a cause, or lagging statistics."""
     codes = [f.code for f in diagnosis.findings if f.severity != "note"]

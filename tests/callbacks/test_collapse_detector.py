@@ -638,6 +638,27 @@ def test_a_loss_of_ones_own_may_take_targets_of_another_shape():
     assert "collapse/skill" in history
 
 
+def test_a_rate_that_did_well_at_first():
+    """What a first trial would not tell: steps help, until there is a plateau."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, (256, 2)).astype("float32")
+    y = (x[:, :1] != x[:, 1:]).astype("float32")
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((2,)),
+            layers.Dense(2, "tanh"),
+            layers.Dense(1, "sigmoid", bias_initializer="ones"),
+        ]
+    )
+    model.compile(keras.optimizers.SGD(0.01), "binary_crossentropy")
+    detector = kt.CollapseDetector((x, y))
+    with collected() as texts:
+        fit(model, detector, x, y, epochs=30)
+    assert detector.diagnosis.codes[0] == "KTF402"
+    assert "learning-rate-too-low" in texts[0]
+
+
 def test_labels_that_are_no_class():
     labels = np.arange(256) % 3
     detector = kt.CollapseDetector((X, labels + 1))
