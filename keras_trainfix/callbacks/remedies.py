@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
+from keras.optimizers import schedules
 
 from keras_trainfix.backend import to_numpy
+from keras_trainfix.diagnosis.checks.learning_rate import FEW
 from keras_trainfix.messages import count
 from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.compiled import forget_compiled_functions
@@ -16,6 +18,7 @@ from keras_trainfix.models.optimizers import (
     rate_of,
     schedule_of,
     state_of,
+    steps_of_schedule,
 )
 from keras_trainfix.models.recalibrate import recalibrate_batch_norm
 
@@ -92,8 +95,13 @@ def slower(case):
 
 
 def faster(case):
-    """A learning rate that is higher."""
-    rate = rate_of(case.model.optimizer)
+    """A learning rate that is higher, or that stays."""
+    optimizer = inner_of(case.model.optimizer)
+    rate = rate_of(optimizer)
+    if steps_of_schedule(optimizer) < FEW:
+        optimizer.learning_rate = schedules.PiecewiseConstantDecay([1], [rate, rate])
+        forget_compiled_functions([case.model])
+        return f"learning rate kept at {rate:.3g}, without a schedule"
     is_higher = case.rate and case.rate > rate
     return set_rate(case.model, case.rate if is_higher else rate * FASTER)
 
@@ -113,7 +121,7 @@ def set_rate(model, new):
 
 
 @keras.saving.register_keras_serializable("keras_trainfix")
-class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
+class ScaledSchedule(schedules.LearningRateSchedule):
     """Another schedule times a factor.
 
     Args:

@@ -89,7 +89,7 @@ class Rescuer:
         if not self.is_active or cause is None:
             return False
         new = new_weights(self.model) if self.watch.was_dead else None
-        if cause.code == "KTF303":
+        if cause.code in ("KTF303", "KTF402"):
             done = remedy.apply(Case(self.model, None, self.watch.sample.x))
         elif new is not None:
             self.model.set_weights(new)

@@ -116,6 +116,15 @@ def test_a_rate_that_is_too_low():
     assert skill(model) > 0.6
 
 
+def test_a_schedule_that_ends_at_once():
+    model = net(adam(schedules.ExponentialDecay(0.02, 1, 0.5)))
+    detector, _ = rescue(model, epochs=20)
+    assert "KTF402" in detector.rescues[0]
+    assert "kept at 0.02, without a schedule" in detector.rescues[0]
+    assert rate_of(model.optimizer) == pytest.approx(0.02)
+    assert skill(model) > 0.9
+
+
 def test_nothing_trainable():
     model = net(adam(0.01))
     model.trainable = False

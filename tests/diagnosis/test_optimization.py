@@ -203,6 +203,9 @@ def test_a_schedule_that_counts_epochs(schedule, found):
     if found:
         assert "Schedules count steps" in diagnosis.findings[0].message
         assert diagnosis.findings[0].evidence["steps_worth"] < 16
+        repaired = diagnosis.fixed(model)
+        assert diagnose(repaired, X, Y, fit=False).ok
+        assert float(repaired.optimizer.learning_rate) == pytest.approx(0.01)
 
 
 # --- KTF405 vanishing-signal ---

@@ -5,7 +5,7 @@ import numpy as np
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.trial import is_constant_after
 from keras_trainfix.diagnosis.variation import inputs_vary
-from keras_trainfix.models.optimizers import steps_of_schedule
+from keras_trainfix.models.optimizers import rate_of, steps_of_schedule
 
 DIVERGED = -0.5  # gain: the loss has grown by half
 JUMP = 10  # times the first loss, in between
@@ -179,7 +179,9 @@ def learning_rate_too_low(probe):
             "epochs.",
             "schedule = keras.optimizers.schedules.ExponentialDecay(\n"
             "    1e-3, decay_steps=10 * len(x) // batch_size, decay_rate=0.5\n)",
+            severity="error",
             steps_worth=steps,
+            better_rate=rate_of(optimizer),  # kept
         )
     trial = probe.trial
     if trial is None or not _may_blame_rate(probe) or _has_no_signal(probe):
