@@ -352,6 +352,8 @@ class CollapseDetector(GuardedCallback):
         no_signal = hopeless and NO_SIGNAL in diagnosis.codes
         if not self._counted(diagnosis) or (diagnosis.ok and not no_signal):
             return
+        if not (names_cause(diagnosis) or is_collapse(diagnosis) or no_signal):
+            return  # a class is missing, as of many that still learn
         gap = next((f for f in diagnosis.findings if f.code == GAP), None)
         is_repairable = self.action == "rescue" and gap is not None
         if is_repairable and self._rescuer.recalibrate(gap, skill, self._since):
