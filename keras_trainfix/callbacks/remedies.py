@@ -7,7 +7,7 @@ import keras
 from keras.optimizers import schedules
 
 from keras_trainfix.backend import to_numpy
-from keras_trainfix.diagnosis.checks.learning_rate import FEW
+from keras_trainfix.diagnosis.checks.rate_too_low import FEW
 from keras_trainfix.messages import count
 from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.compiled import forget_compiled_functions

@@ -1,0 +1,21 @@
+"""When the length of steps may be to blame."""
+
+from keras_trainfix.diagnosis.variation import inputs_vary
+
+HARDLY = 0.02  # gain
+UNTRAINED = 0.3  # skill below which a trained model has not learned
+
+
+def has_no_signal(probe):
+    """Whether nothing in the inputs tells of the targets of some output."""
+    signals = [other.signal for other in probe.look.probes()]
+    return any(seen is not None and seen.is_absent for seen in signals)
+
+
+def may_blame_rate(probe):
+    """Whether a model has to learn yet: what is trained gets worse by most steps."""
+    if not inputs_vary(probe.look):
+        return False
+    if probe.trial.is_fresh:
+        return True
+    return probe.look.least_skill < UNTRAINED
