@@ -178,6 +178,8 @@ class CollapseDetector(GuardedCallback):
     def on_epoch_end(self, epoch, logs=None):
         self._done = self._steps
         self._safely(self._glance)
+        if self.rescues and self._since:
+            self._safely(self._end_warm_up)
         if logs is not None:
             logs.update(self._numbers())
 
@@ -266,6 +268,9 @@ class CollapseDetector(GuardedCallback):
             self._streak = 0
         elif self._since >= self._quiet and not self._is_told:
             self._look(glance)
+
+    def _end_warm_up(self):
+        self._rescuer.end_warm_up(self._last("skill"), f"epoch {self._epoch + 1}")
 
     @property
     def _is_told(self):

@@ -21,6 +21,8 @@ from keras_trainfix.models.optimizers import rate_of, schedule_of
 
 HEALTHY = 0.3  # skill of weights that are worth going back to
 BETTER = 0.05  # of what is missing in skill, by which weights are better than others
+LEARNED = 0.95  # skill beyond which there is little to gain by longer steps
+WARM, FALLEN = 3.0, 0.1  # a rate after a warm-up, and skill that is lost if it harms
 STILL = 2e-3  # change of the weights, of their size
 MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
 FASTER = Remedy(faster, keeps_weights=True)
@@ -51,6 +53,8 @@ class Rescuer:
         self._best: tuple[float, Any] = (-np.inf, self.initial)
         self._rate: float | None = None  # what the last remedy set
         self._factor = 1.0  # of the rate that the user compiled
+        self._can_raise = False
+        self._raised: float | None = None  # best skill since the rate was raised
 
     def keep_best(self, skill):
         """Keeps the present weights if their skill is the best so far."""
@@ -121,6 +125,38 @@ class Rescuer:
         self._note(when, finding, f"{whose} weights, {done}")
         self._rate = rate_of(model.optimizer)
         self._factor *= self._rate / before if before else 1.0
+        # A second time it is the raised rate that did harm.
+        self._can_raise = is_first and whose == "Initial" and remedy.apply is slower
+        self._raised = None
+
+    def end_warm_up(self, skill, when):
+        """Raises a lowered rate once new weights learn, or takes that back.
+
+        No trial tells in time: its batches are smaller than those of `fit`.
+
+        Args:
+            skill: Float, that of the weights after an epoch.
+            when: String, for the line that tells what was done.
+        """
+        rate = rate_of(self.model.optimizer)
+        if self._rate is None or not np.isclose(rate, self._rate):
+            return  # another callback sets it
+        if self._raised is not None and not skill > self._raised - FALLEN:
+            restart(self.model, self._best[1])
+            self._change_rate(1 / WARM, f"{when}: best weights")
+            self._raised = None
+        elif self._raised is not None:
+            self._raised = max(self._raised, skill)
+        elif self._can_raise and HEALTHY < skill < LEARNED:
+            self._change_rate(WARM, when)
+            self._raised, self._can_raise = skill, False
+
+    def _change_rate(self, factor, words):
+        done = set_rate(self.model, self._rate * factor)
+        self._rate = rate_of(self.model.optimizer)
+        self._factor *= factor
+        self.lines[-1] += f" {words}, {done}."
+        tell(f"CollapseDetector, {words}, {done}.")
 
     def hold_rate(self):
         """Lowers, by the same factor, what a scheduler sets without knowing of us."""

@@ -1,6 +1,7 @@
 """What `CollapseDetector` does to a training with `action="rescue"`."""
 
 import warnings
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ import keras_trainfix as kt
 from keras_trainfix.callbacks import remedies
 from keras_trainfix.callbacks.collapse_detector import CollapseWarning
 from keras_trainfix.callbacks.remedies import ScaledSchedule
+from keras_trainfix.callbacks.rescuer import Rescuer
 from keras_trainfix.models.optimizers import rate_of
 
 RNG = np.random.default_rng(0)
@@ -174,6 +176,52 @@ def test_what_needs_another_model_is_told_and_not_tried():
         history = model.fit(X, Y - 20, epochs=20, verbose=0, callbacks=[detector])
     assert not detector.rescues
     assert len(history.history["loss"]) < 20
+
+
+def rescuer_of(model, rate):
+    """What has set a rate in `rescue`."""
+    model.optimizer.build(model.trainable_variables)
+    rescuer = Rescuer(SimpleNamespace(model=model), True, ["rescued."])
+    remedies.set_rate(model, rate)
+    rescuer._rate, rescuer._can_raise = rate, True
+    return rescuer
+
+
+def test_a_lowered_rate_rises_once_the_model_learns():
+    model = net(adam(1.0))
+    rescuer = rescuer_of(model, 0.01)
+    seen = []
+    for epoch, value in enumerate([0.1, 0.5, 0.7, 0.65, 0.98]):
+        rescuer.end_warm_up(value, f"epoch {epoch + 1}")
+        seen.append(rate_of(model.optimizer))
+    assert seen == pytest.approx([0.01, 0.03, 0.03, 0.03, 0.03])
+    assert rescuer.lines == ["rescued. epoch 2, learning rate 0.01 -> 0.03."]
+
+
+def test_a_rate_that_rose_too_far_falls_again():
+    model = net(adam(1.0))
+    rescuer = rescuer_of(model, 0.01)
+    rescuer.end_warm_up(0.5, "epoch 1")
+    best = model.get_weights()
+    rescuer.keep_best(0.7)
+    rescuer.end_warm_up(0.7, "epoch 2")
+    model.set_weights([weight + 1 for weight in best])
+    rescuer.end_warm_up(float("nan"), "epoch 3")
+    assert rate_of(model.optimizer) == pytest.approx(0.01)
+    assert all(map(np.array_equal, model.get_weights(), best))
+    rescuer.end_warm_up(0.7, "epoch 4")  # not again
+    assert rate_of(model.optimizer) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("other", ["rate", "skill"])
+def test_a_rate_that_is_not_raised(other):
+    model = net(adam(1.0))
+    rescuer = rescuer_of(model, 0.01)
+    if other == "rate":
+        model.optimizer.learning_rate = 0.005  # by another callback
+    before = rate_of(model.optimizer)
+    rescuer.end_warm_up(0.97 if other == "skill" else 0.5, "epoch 1")
+    assert rate_of(model.optimizer) == before
 
 
 def test_in_the_end_it_stops_with_the_best_weights():
