@@ -65,7 +65,7 @@ class CollapseDetector(GuardedCallback):
         action: What to do about a collapse: `"warn"` and go on; `"stop"` training;
             `"raise"` a `DiagnosisError`; or `"rescue"`: go back to the last healthy
             or to the initial weights, apply the mildest remedy that fits the cause
-            (a lower learning rate, mostly), and go on.
+            (a lower learning rate, mostly, until the model learns), and go on.
         patience: Integer, how many looks in a row must see a collapse, unless it is one
             that no step can undo, as dead units and NaN.
         check_every: `"auto"`, or an integer: glance every so many batches.
