@@ -21,8 +21,8 @@ from keras_trainfix.models.optimizers import rate_of, schedule_of
 
 HEALTHY = 0.3  # skill of weights that are worth going back to
 BETTER = 0.05  # of what is missing in skill, by which weights are better than others
-LEARNED = 0.95  # skill beyond which there is little to gain by longer steps
-WARM, FALLEN = 3.0, 0.1  # a rate after a warm-up, and skill that is lost if it harms
+LEARNING, LEARNED = 0.9, 0.98  # skill between which longer steps save time
+WARM, FALLEN = 2.0, 0.1  # a rate after a warm-up, and skill that is lost if it harms
 STILL = 2e-3  # change of the weights, of their size
 MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
 FASTER = Remedy(faster, keeps_weights=True)
@@ -142,12 +142,15 @@ class Rescuer:
         if self._rate is None or not np.isclose(rate, self._rate):
             return  # another callback sets it
         if self._raised is not None and not skill > self._raised - FALLEN:
-            restart(self.model, self._best[1])
+            if np.isfinite(skill):  # what Adam knows of the slopes makes steps short
+                self.model.set_weights(self._best[1])
+            else:
+                restart(self.model, self._best[1])
             self._change_rate(1 / WARM, f"{when}: best weights")
             self._raised = None
         elif self._raised is not None:
             self._raised = max(self._raised, skill)
-        elif self._can_raise and HEALTHY < skill < LEARNED:
+        elif self._can_raise and LEARNING < skill < LEARNED:
             self._change_rate(WARM, when)
             self._raised, self._can_raise = skill, False
 
