@@ -13,7 +13,7 @@ import keras_trainfix as kt
 from keras_trainfix.callbacks import remedies
 from keras_trainfix.callbacks.collapse_detector import CollapseWarning
 from keras_trainfix.callbacks.remedies import ScaledSchedule
-from keras_trainfix.callbacks.rescuer import Rescuer
+from keras_trainfix.callbacks.rescuer import WARM, Rescuer
 from keras_trainfix.models.optimizers import rate_of
 
 RNG = np.random.default_rng(0)
@@ -191,25 +191,27 @@ def test_a_lowered_rate_rises_once_the_model_learns():
     model = net(adam(1.0))
     rescuer = rescuer_of(model, 0.01)
     seen = []
-    for epoch, value in enumerate([0.1, 0.5, 0.7, 0.65, 0.98]):
+    for epoch, value in enumerate([0.5, 0.92, 0.97, 0.93, 0.99]):
         rescuer.end_warm_up(value, f"epoch {epoch + 1}")
         seen.append(rate_of(model.optimizer))
-    assert seen == pytest.approx([0.01, 0.03, 0.03, 0.03, 0.03])
-    assert rescuer.lines == ["rescued. epoch 2, learning rate 0.01 -> 0.03."]
+    high = 0.01 * WARM
+    assert seen == pytest.approx([0.01, high, high, high, high])
+    assert rescuer.lines == [f"rescued. epoch 2, learning rate 0.01 -> {high:g}."]
 
 
-def test_a_rate_that_rose_too_far_falls_again():
+@pytest.mark.parametrize("fallen", [0.8, float("nan")])
+def test_a_rate_that_rose_too_far_falls_again(fallen):
     model = net(adam(1.0))
     rescuer = rescuer_of(model, 0.01)
-    rescuer.end_warm_up(0.5, "epoch 1")
+    rescuer.end_warm_up(0.92, "epoch 1")
     best = model.get_weights()
-    rescuer.keep_best(0.7)
-    rescuer.end_warm_up(0.7, "epoch 2")
+    rescuer.keep_best(0.95)
+    rescuer.end_warm_up(0.95, "epoch 2")
     model.set_weights([weight + 1 for weight in best])
-    rescuer.end_warm_up(float("nan"), "epoch 3")
+    rescuer.end_warm_up(fallen, "epoch 3")
     assert rate_of(model.optimizer) == pytest.approx(0.01)
     assert all(map(np.array_equal, model.get_weights(), best))
-    rescuer.end_warm_up(0.7, "epoch 4")  # not again
+    rescuer.end_warm_up(0.95, "epoch 4")  # not again
     assert rate_of(model.optimizer) == pytest.approx(0.01)
 
 
@@ -220,7 +222,7 @@ def test_a_rate_that_is_not_raised(other):
     if other == "rate":
         model.optimizer.learning_rate = 0.005  # by another callback
     before = rate_of(model.optimizer)
-    rescuer.end_warm_up(0.97 if other == "skill" else 0.5, "epoch 1")
+    rescuer.end_warm_up(0.99 if other == "skill" else 0.95, "epoch 1")
     assert rate_of(model.optimizer) == before
 
 
