@@ -22,7 +22,8 @@ from keras_trainfix.models.optimizers import rate_of, schedule_of
 HEALTHY = 0.3  # skill of weights that are worth going back to
 BETTER = 0.05  # of what is missing in skill, by which weights are better than others
 LEARNING, LEARNED = 0.9, 0.98  # skill between which longer steps save time
-WARM, FALLEN = 2.0, 0.1  # a rate after a warm-up, and skill that is lost if it harms
+WARM = 3.0  # times the rate, after a warm-up
+FALLEN, PATIENCE = 0.1, 2  # skill that is lost for epochs, if that harms
 STILL = 2e-3  # change of the weights, of their size
 MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
 FASTER = Remedy(faster, keeps_weights=True)
@@ -55,6 +56,7 @@ class Rescuer:
         self._factor = 1.0  # of the rate that the user compiled
         self._can_raise = False
         self._raised: float | None = None  # best skill since the rate was raised
+        self._worse = 0  # epochs in a row that are worse
 
     def keep_best(self, skill):
         """Keeps the present weights if their skill is the best so far."""
@@ -141,15 +143,16 @@ class Rescuer:
         rate = rate_of(self.model.optimizer)
         if self._rate is None or not np.isclose(rate, self._rate):
             return  # another callback sets it
-        if self._raised is not None and not skill > self._raised - FALLEN:
-            if np.isfinite(skill):  # what Adam knows of the slopes makes steps short
-                self.model.set_weights(self._best[1])
-            else:
-                restart(self.model, self._best[1])
-            self._change_rate(1 / WARM, f"{when}: best weights")
-            self._raised = None
-        elif self._raised is not None:
+        if self._raised is not None:
+            self._worse = 0 if skill > self._raised - FALLEN else self._worse + 1
             self._raised = max(self._raised, skill)
+            if self._worse == PATIENCE:
+                if np.isfinite(skill):  # what Adam knows of slopes makes steps short
+                    self.model.set_weights(self._best[1])
+                else:
+                    restart(self.model, self._best[1])
+                self._change_rate(1 / WARM, f"{when}: best weights")
+                self._raised = None
         elif self._can_raise and LEARNING < skill < LEARNED:
             self._change_rate(WARM, when)
             self._raised, self._can_raise = skill, False

@@ -209,9 +209,11 @@ def test_a_rate_that_rose_too_far_falls_again(fallen):
     rescuer.end_warm_up(0.95, "epoch 2")
     model.set_weights([weight + 1 for weight in best])
     rescuer.end_warm_up(fallen, "epoch 3")
+    assert rate_of(model.optimizer) == pytest.approx(0.01 * WARM)
+    rescuer.end_warm_up(fallen, "epoch 4")
     assert rate_of(model.optimizer) == pytest.approx(0.01)
     assert all(map(np.array_equal, model.get_weights(), best))
-    rescuer.end_warm_up(0.95, "epoch 4")  # not again
+    rescuer.end_warm_up(0.95, "epoch 5")  # not again
     assert rate_of(model.optimizer) == pytest.approx(0.01)
 
 
