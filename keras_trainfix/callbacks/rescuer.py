@@ -22,7 +22,7 @@ from keras_trainfix.models.optimizers import rate_of, schedule_of
 HEALTHY = 0.3  # skill of weights that are worth going back to
 BETTER = 0.05  # of what is missing in skill, by which weights are better than others
 LEARNING, LEARNED = 0.9, 0.98  # skill between which longer steps save time
-WARM = 3.0  # times the rate, after a warm-up
+WARM = 2.0  # times the rate, after a warm-up
 FALLEN, PATIENCE = 0.1, 2  # skill that is lost for epochs, if that harms
 STILL = 2e-3  # change of the weights, of their size
 MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
