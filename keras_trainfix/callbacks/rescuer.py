@@ -161,7 +161,7 @@ class Rescuer:
         done = set_rate(self.model, self._rate * factor)
         self._rate = rate_of(self.model.optimizer)
         self._factor *= factor
-        self.lines[-1] += f" {words}, {done}."
+        self.lines[-1] = f"{self.lines[-1][:-1]}; {words}, {done}."
         tell(f"CollapseDetector, {words}, {done}.")
 
     def hold_rate(self):

@@ -196,7 +196,7 @@ def test_a_lowered_rate_rises_once_the_model_learns():
         seen.append(rate_of(model.optimizer))
     high = 0.01 * WARM
     assert seen == pytest.approx([0.01, high, high, high, high])
-    assert rescuer.lines == [f"rescued. epoch 2, learning rate 0.01 -> {high:g}."]
+    assert rescuer.lines == [f"rescued; epoch 2, learning rate 0.01 -> {high:g}."]
 
 
 @pytest.mark.parametrize("fallen", [0.8, float("nan")])
