@@ -54,10 +54,15 @@ class OwnCrossentropy(keras.Loss):
         return -ops.mean(terms)
 
 
+def dice_coefficient(y_true, y_pred):
+    """Dice over the batch: a score, which is no loss."""
+    both = ops.sum(y_true * y_pred)
+    return 2 * (both + 1) / (ops.sum(y_true) + ops.sum(y_pred) + 2)
+
+
 def dice_loss(y_true, y_pred):
     """One minus Dice over the batch, as in many programs."""
-    both = ops.sum(y_true * y_pred)
-    return 1 - 2 * (both + 1) / (ops.sum(y_true) + ops.sum(y_pred) + 2)
+    return 1 - dice_coefficient(y_true, y_pred)
 
 
 def iou_loss(y_true, y_pred):
@@ -70,12 +75,6 @@ def log_likelihood(y_true, y_pred):
     """Without the minus that would make it a loss."""
     shares = ops.clip(y_pred, 1e-7, 1.0)
     return ops.sum(ops.cast(y_true, shares.dtype) * ops.log(shares), axis=-1)
-
-
-def dice_coefficient(y_true, y_pred):
-    """A score, which is no loss."""
-    both = ops.sum(y_true * y_pred)
-    return 2 * (both + 1) / (ops.sum(y_true) + ops.sum(y_pred) + 2)
 
 
 def flat(y, _):

@@ -7,12 +7,12 @@ import keras
 from keras.optimizers import schedules
 
 from keras_trainfix.backend import to_numpy
-from keras_trainfix.diagnosis.checks.rate_too_low import FEW
 from keras_trainfix.messages import count
 from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.compiled import forget_compiled_functions
 from keras_trainfix.models.freeze import freeze_batch_norm
 from keras_trainfix.models.optimizers import (
+    FEW,
     copy_of,
     inner_of,
     rate_of,

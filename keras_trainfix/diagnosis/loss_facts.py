@@ -95,9 +95,14 @@ def is_own(loss):
     return home.partition(".")[0] not in ("keras", "keras_trainfix")
 
 
+def is_overlap(loss):
+    """Whether it is a Dice loss, or the like, by its name."""
+    return any(word in loss.name.lower() for word in OVERLAPS)
+
+
 def is_own_overlap(loss):
-    """Whether it is a Dice loss, or the like, that the user wrote, by its name."""
-    return loss.kind == "custom" and any(word in loss.name.lower() for word in OVERLAPS)
+    """Whether it is an overlap that the user wrote."""
+    return loss.kind == "custom" and is_overlap(loss)
 
 
 def is_keras_region(loss):

@@ -46,6 +46,24 @@ def value_of(loss, targets, predictions):
     return value if np.isfinite(value) else None
 
 
+def value_of_answers(probe, wrongness=0.0):
+    """The value of the compiled loss of an output for its targets as predictions.
+
+    Args:
+        probe: `Probe`.
+        wrongness: Float, how far to go from targets of 0 and 1 to their opposites.
+
+    Returns:
+        Float, or None where targets are no predictions, as from `value_of`.
+    """
+    y, p = probe.targets, probe.predictions
+    if y is None or y.dtype.kind not in "biuf" or y.size != p.size:
+        return None
+    answers = y.reshape(p.shape).astype("float32")
+    answers += wrongness * (1 - 2 * answers)
+    return value_of(losses_of(probe.model, probe.names)[probe.index], y, answers)
+
+
 def _as_in_fit(loss, targets, predictions):
     # Functions get a wrapper that matches ranks, and instances do not: only Keras
     # knows. The name keeps the numbering of the user's models.

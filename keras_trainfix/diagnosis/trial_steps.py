@@ -69,7 +69,10 @@ class Runner:
         penalty = _penalty(self.model) + self._activity_penalty()
         steps = self._steps_in_time()
         start = self._start(steps)
-        spread = spread_left(self.look.call_in_training()[1])
+        is_new = not self.look.iterations
+        spread = spread_left(
+            self.look.layers if is_new else self.look.call_in_training()[1]
+        )
         gradients: list = []
         arms: dict = {}
         for factor in (*factors, MUCH_LARGER):

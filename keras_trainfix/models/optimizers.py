@@ -7,7 +7,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_trainfix.backend import to_numpy
 
-FEW = 16  # steps, from which on every other, and so on, is enough
+FEW = 16  # steps: fewer are not enough, whatever the rate
 
 
 def rate_of(optimizer):
@@ -41,6 +41,7 @@ def steps_of_schedule(optimizer):
     if schedule is None or not rate:
         return math.inf
     now = int(to_numpy(optimizer.iterations))
+    # Later ones matter less: every 16th, then every 32nd, and so on.
     ahead = [*range(FEW), *(FEW * 2**n for n in range(12))]
     rates = [float(to_numpy(schedule(now + steps))) for steps in ahead]
     pairs = zip(itertools.pairwise(ahead), rates, strict=False)

@@ -5,8 +5,8 @@ import numpy as np
 from keras_trainfix.diagnosis.answers import read
 from keras_trainfix.diagnosis.checks.loss_minimum import SURE
 from keras_trainfix.diagnosis.label_faults import label_faults
-from keras_trainfix.diagnosis.loss_facts import OVERLAPS, losses_of
-from keras_trainfix.diagnosis.loss_value import value_of
+from keras_trainfix.diagnosis.loss_facts import is_overlap
+from keras_trainfix.diagnosis.loss_value import value_of_answers
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.variation import varies
 
@@ -148,8 +148,7 @@ def dice_alone(probe):
 def _is_dice_alone(probe):
     """Whether the loss is an overlap and nothing else, with a head that suits it."""
     loss, head = probe.loss, probe.head
-    name = loss.name.lower()
-    if not any(word in name for word in OVERLAPS):
+    if not is_overlap(loss):
         return False
     takes_logits = loss.from_logits and not head.is_probability
     takes_probabilities = head.is_probability and not loss.from_logits
@@ -160,14 +159,10 @@ def _is_dice_alone(probe):
     if loss.kind == "region":
         return True
     # An overlap has bounds; a cross-entropy is the larger the surer a wrong answer is.
-    y, shape = probe.targets, probe.predictions.shape
-    if loss.kind != "custom" or y.size != probe.predictions.size:
+    if loss.kind != "custom":
         return False
-    compiled = losses_of(probe.model, probe.names)[probe.index]
-    on = y.reshape(shape).astype("float32")
     right, wrong, surely = (
-        value_of(compiled, y, np.abs(on - wrongness))
-        for wrongness in (SURE, 1 - SURE, 1 - SURER)
+        value_of_answers(probe, wrongness) for wrongness in (SURE, 1 - SURE, 1 - SURER)
     )
     if None in (right, wrong, surely) or not wrong > right + 0.2:
         return False

@@ -6,7 +6,7 @@ import numpy as np
 from keras_trainfix.diagnosis.checks.head_range import SURE
 from keras_trainfix.diagnosis.label_faults import label_faults
 from keras_trainfix.diagnosis.loss_facts import is_keras_region, is_own_overlap
-from keras_trainfix.diagnosis.loss_value import value_of
+from keras_trainfix.diagnosis.loss_value import value_of_answers
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.softmax import ROUNDING, is_constant_softmax, sums_to_one
 from keras_trainfix.messages import percent
@@ -170,13 +170,9 @@ def probabilities_into_logits_loss(probe):
 
 def _is_overlap_of_probabilities(probe):
     """Whether it is an overlap of the user's, at its best for answers of 0 and 1."""
-    loss, y, p = probe.loss, probe.targets, probe.predictions
-    if not is_own_overlap(loss) or y is None or y.size != p.size:
+    if not is_own_overlap(probe.loss) or not np.isin(probe.targets, (0, 1)).all():
         return False
-    if y.dtype.kind not in "biuf" or not np.isin(y, (0, 1)).all():
-        return False
-    right = y.reshape(p.shape).astype("float32")
-    best, worst = (value_of(loss.loss, y, shares) for shares in (right, 1 - right))
+    best, worst = (value_of_answers(probe, wrongness) for wrongness in (0, 1))
     return None not in (best, worst) and best < worst and abs(best - round(best)) < NEAR
 
 

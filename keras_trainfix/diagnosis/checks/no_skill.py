@@ -12,7 +12,7 @@ from keras_trainfix.diagnosis.collapse_facts import (
     is_one_class,
     steps_and_skill,
 )
-from keras_trainfix.diagnosis.loss_value import loss_value, value_of
+from keras_trainfix.diagnosis.loss_value import loss_value, value_of_answers
 from keras_trainfix.diagnosis.registry import check, found
 
 SOON = 50  # steps after which a classifier is no longer surely wrong
@@ -118,11 +118,9 @@ def _has_other_aim(probe):
 
     By the loss of the user, they are better than the targets themselves would be.
     """
-    y, p = probe.targets, probe.predictions
-    if probe.loss.kind != "custom" or y.size != p.size:
+    if probe.loss.kind != "custom":
         return False
-    perfect = value_of(probe.loss.loss, y, y.reshape(p.shape).astype("float32"))
-    value = loss_value(probe)
+    perfect, value = value_of_answers(probe), loss_value(probe)
     return None not in (perfect, value) and value < perfect
 
 

@@ -4,9 +4,8 @@ import numpy as np
 
 from keras_trainfix.diagnosis.rate_facts import HARDLY, has_no_signal, may_blame_rate
 from keras_trainfix.diagnosis.registry import check, found
-from keras_trainfix.models.optimizers import rate_of, steps_of_schedule
+from keras_trainfix.models.optimizers import FEW, rate_of, steps_of_schedule
 
-FEW = 16  # steps, which are not enough whatever the rate
 NO_RATE = 1e-12
 MORE = 5  # times the gain that a rate ten times as large has to have
 MEASURABLE = 1e-3  # gain that is no rounding

@@ -3,7 +3,6 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.checks.regularization import strongest_dropout
-from keras_trainfix.diagnosis.layer_kinds import spread_left
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.trial import is_constant_after
 from keras_trainfix.diagnosis.variation import inputs_vary, root_mean_square
@@ -269,9 +268,9 @@ def _spread_left(probe):
     After training it counts where neither dead units nor penalties can have ended it.
     """
     trial = probe.trial
-    if not probe.iterations:
-        return spread_left(probe.layers)
-    return 1.0 if probe.look.dead_share or trial.penalty else trial.spread
+    if probe.iterations and (probe.look.dead_share or trial.penalty):
+        return 1.0
+    return trial.spread
 
 
 def _learns_nothing(probe):
