@@ -5,9 +5,9 @@ import warnings
 
 import numpy as np
 
-from keras_trainfix.label_errors import shown
 from keras_trainfix.labels import ignored_ids
-from keras_trainfix.losses.class_counts import count_classes
+from keras_trainfix.labels.counting import count_classes
+from keras_trainfix.labels.messages import shown
 
 METHODS = ("inverse_frequency", "median_frequency", "effective_number")
 

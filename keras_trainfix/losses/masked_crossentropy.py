@@ -5,9 +5,9 @@ import numbers
 import keras
 from keras import ops
 
+from keras_trainfix.labels.weights import class_weight_vector
 from keras_trainfix.losses.masked_loss import MaskedLoss, reduce_loss
 from keras_trainfix.losses.pixels import Pixels
-from keras_trainfix.weights import class_weight_vector
 
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")

@@ -7,8 +7,8 @@ from keras import ops
 
 from keras_trainfix import backend
 from keras_trainfix.labels import ignored_ids
+from keras_trainfix.labels.weights import standard_class_weight
 from keras_trainfix.losses.pixels import Pixels
-from keras_trainfix.weights import standard_class_weight
 
 MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 

@@ -7,10 +7,10 @@ import keras
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.label_dtypes import wide
 from keras_trainfix.labels import class_ids, class_rows, mask_predictions, read_labels
+from keras_trainfix.labels.dtypes import wide
+from keras_trainfix.labels.weights import pixel_weights
 from keras_trainfix.losses.class_terms import class_terms
-from keras_trainfix.weights import pixel_weights
 
 # The slope of the logarithm stops growing below a probability whose inverse the dtype
 # can hold in which the prediction arrived, and its gradient leaves.

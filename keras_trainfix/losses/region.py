@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_trainfix.weights import class_weight_vector
+from keras_trainfix.labels.weights import class_weight_vector
 
 SCOPES = ("image", "batch")
 

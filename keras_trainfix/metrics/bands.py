@@ -7,15 +7,15 @@ import numbers
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.label_dtypes import as_tensor
-from keras_trainfix.label_shapes import static_shape
+from keras_trainfix.labels.dtypes import as_tensor
+from keras_trainfix.labels.shapes import static_shape
+from keras_trainfix.labels.weights import pixel_weights
 from keras_trainfix.metrics import exact
 from keras_trainfix.metrics.class_scores import iou, outcomes
 from keras_trainfix.metrics.confusion import Counts, count
 from keras_trainfix.metrics.predictions import prediction_form
 from keras_trainfix.metrics.reading import as_array, read_pixels
 from keras_trainfix.metrics.rejected import raise_if_rejected
-from keras_trainfix.weights import pixel_weights
 
 
 def checked_distance(distance):

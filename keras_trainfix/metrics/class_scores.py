@@ -3,8 +3,8 @@
 import numpy as np
 from keras import ops
 
-from keras_trainfix.label_dtypes import wide
 from keras_trainfix.labels import ignored_ids
+from keras_trainfix.labels.dtypes import wide
 
 
 def iou_from_confusion(matrix, ignore_class=None):

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.label_dtypes import as_tensor
+from keras_trainfix.labels.dtypes import as_tensor
+from keras_trainfix.labels.weights import pixel_weights
 from keras_trainfix.metrics import exact
 from keras_trainfix.metrics.predictions import (
     Form,
@@ -21,7 +22,6 @@ from keras_trainfix.metrics.reading import (
     read_pixels,
 )
 from keras_trainfix.metrics.rejected import raise_if_rejected
-from keras_trainfix.weights import pixel_weights
 
 # Pixels that are counted at a time, for the memory it takes. Of more, torch would cut
 # each operation in threads, which takes longer than the operation.

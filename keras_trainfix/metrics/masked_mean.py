@@ -4,10 +4,10 @@ import keras
 from keras import ops
 
 from keras_trainfix import backend
+from keras_trainfix.labels.weights import pixel_weights
 from keras_trainfix.losses.masked_loss import MaskedLoss
 from keras_trainfix.losses.weighted_sum import WeightedSum
 from keras_trainfix.metrics import exact
-from keras_trainfix.weights import pixel_weights
 
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")

@@ -7,8 +7,8 @@ import keras
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.label_dtypes import wide
-from keras_trainfix.label_shapes import shapes_fit, static_shape
+from keras_trainfix.labels.dtypes import wide
+from keras_trainfix.labels.shapes import shapes_fit, static_shape
 
 TOLERANCE = 1e-3  # of probabilities that left [0, 1] by rounding
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_trainfix.label_dtypes import is_float, whole
-from keras_trainfix.label_errors import shown
-from keras_trainfix.label_shapes import label_form, static_shape
 from keras_trainfix.labels import class_ids, ignored_ids, read_labels
+from keras_trainfix.labels.dtypes import is_float, whole
+from keras_trainfix.labels.messages import shown
+from keras_trainfix.labels.shapes import label_form, static_shape
 from keras_trainfix.metrics.predictions import predicted_classes
 
 MOST_ROWS = 2**12  # of a table, for ids of void far from the classes

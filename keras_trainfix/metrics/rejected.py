@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.label_dtypes import as_tensor
+from keras_trainfix.labels.dtypes import as_tensor
 from keras_trainfix.metrics.predictions import TOLERANCE
 from keras_trainfix.metrics.reading import labels_of
 

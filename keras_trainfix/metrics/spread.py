@@ -8,10 +8,10 @@ import keras
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.label_dtypes import as_tensor, wide
-from keras_trainfix.label_shapes import shapes_fit
 from keras_trainfix.labels import class_rows, mask_predictions, read_labels
-from keras_trainfix.weights import pixel_weights
+from keras_trainfix.labels.dtypes import as_tensor, wide
+from keras_trainfix.labels.shapes import shapes_fit
+from keras_trainfix.labels.weights import pixel_weights
 
 
 def prediction_spread(

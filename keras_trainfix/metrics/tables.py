@@ -4,8 +4,8 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix.backend import to_numpy
-from keras_trainfix.label_errors import shown
 from keras_trainfix.labels import ignored_ids
+from keras_trainfix.labels.messages import shown
 from keras_trainfix.metrics.class_scores import (
     accuracy_from_confusion,
     dice_from_confusion,

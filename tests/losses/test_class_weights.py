@@ -11,8 +11,7 @@ from keras import ops
 
 from keras_trainfix import MaskedCrossentropy, class_weights_from_labels
 from keras_trainfix.backend import to_numpy
-from keras_trainfix.labels import class_ids, read_labels
-from keras_trainfix.losses import class_counts
+from keras_trainfix.labels import class_ids, counting, read_labels
 
 METHODS = ["inverse_frequency", "median_frequency", "effective_number"]
 
@@ -80,10 +79,10 @@ def test_agrees_with_a_loop_over_pixels(method, case):
 @given(case=cases(), piece=st.sampled_from([1, 7, 64]))
 def test_pieces_add_up(case, piece):
     _, y, num_classes, ignored = case
-    at_once = class_counts.count_classes(y, num_classes, ignored, by_image=True)
+    at_once = counting.count_classes(y, num_classes, ignored, by_image=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(class_counts, "PIECE", piece)
-        pieces = class_counts.count_classes(y, num_classes, ignored, by_image=True)
+        patch.setattr(counting, "PIECE", piece)
+        pieces = counting.count_classes(y, num_classes, ignored, by_image=True)
     np.testing.assert_array_equal(at_once, pieces)
     assert pieces[0].dtype == pieces[1].dtype == "int64"
 
@@ -118,11 +117,11 @@ def test_each_row_means_what_it_means_to_the_losses(ignored):
 def check_same(y, labels, num_classes, ignored):
     valid, invalid = to_numpy(labels.valid)[0], to_numpy(labels.invalid)[0]
     expected = np.where(valid, to_numpy(class_ids(labels))[0], num_classes)
-    got = class_counts._classes(y[:, ~invalid], num_classes, ignored)
+    got = counting._classes(y[:, ~invalid], num_classes, ignored)
     np.testing.assert_array_equal(got[0], expected[~invalid])
     for wrong in np.flatnonzero(invalid):
         with pytest.raises(ValueError, match=r"(`y_true` must be|must sum).*Received"):
-            class_counts._classes(y[:, wrong : wrong + 1], num_classes, ignored)
+            counting._classes(y[:, wrong : wrong + 1], num_classes, ignored)
 
 
 def test_bfloat16_labels():
@@ -166,7 +165,7 @@ def test_effective_number_of_any_size(monkeypatch, counts, beta, expected):
 def test_counts_past_float32_are_exact():
     """Which stops at 2**24. The array takes no memory."""
     y = np.broadcast_to(np.uint8(1), (17, 2**20))
-    counts, _ = class_counts.count_classes([y, np.zeros((1, 3, 1), int)], 2, ())
+    counts, _ = counting.count_classes([y, np.zeros((1, 3, 1), int)], 2, ())
     assert counts.tolist() == [3, 17 * 2**20]
 
 
@@ -297,7 +296,7 @@ def test_absent_classes_weigh_0_and_are_named():
 def test_shows_progress_of_what_takes_long(monkeypatch, capsys):
     class_weights_from_labels(Batches(), 3)
     assert capsys.readouterr().out == ""
-    monkeypatch.setattr(class_counts, "PATIENCE", -1)
+    monkeypatch.setattr(counting, "PATIENCE", -1)
     class_weights_from_labels(Batches(), 3)
     out = capsys.readouterr().out
     assert "3/3" in out

@@ -17,7 +17,7 @@ from keras_trainfix.labels import (
     mask_predictions,
     read_labels,
 )
-from keras_trainfix.weights import class_weight_vector, pixel_weights
+from keras_trainfix.labels.weights import class_weight_vector, pixel_weights
 
 BACKEND = keras.backend.backend()
 INTEGERS = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"]

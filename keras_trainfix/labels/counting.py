@@ -10,8 +10,8 @@ from keras import ops
 
 from keras_trainfix import backend
 from keras_trainfix.data import is_arrays, label_batches, labels, number_of_batches
-from keras_trainfix.label_dtypes import EXACT_UP_TO
 from keras_trainfix.labels import ROUNDING, class_ids, read_labels
+from keras_trainfix.labels.dtypes import EXACT_UP_TO
 
 PIECE = 2**20  # entries that are counted at a time
 PATIENCE = 2.0  # seconds after which progress is shown

@@ -4,8 +4,8 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.label_dtypes import wide
-from keras_trainfix.label_shapes import same_size, static_shape
+from keras_trainfix.labels.dtypes import wide
+from keras_trainfix.labels.shapes import same_size, static_shape
 
 
 def pixel_weights(sample_weight, valid):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_trainfix.label_errors import shown
+from keras_trainfix.labels.messages import shown
 
 # Bounds of the labels after reading: beyond them they are clipped, so that no label
 # wraps around to another. Neither bound can be a class or an ignored id.

@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.label_dtypes import (
+from keras_trainfix.labels.dtypes import (
     LARGEST,
     as_tensor,
     check_exact,
@@ -21,8 +21,8 @@ from keras_trainfix.label_dtypes import (
     whole,
     wide,
 )
-from keras_trainfix.label_errors import invalid_labels_message
-from keras_trainfix.label_shapes import label_form, static_shape
+from keras_trainfix.labels.messages import invalid_labels_message
+from keras_trainfix.labels.shapes import label_form, static_shape
 
 # How far from 1 the sum of a row of probabilities may be, in bfloat16 for one.
 ROUNDING = 0.01

@@ -1,0 +1,23 @@
+"""What a label is: one reader of `y_true` for losses, metrics and diagnosis."""
+
+from keras_trainfix.labels.reading import (
+    ROUNDING,
+    Labels,
+    class_ids,
+    class_rows,
+    count_invalid,
+    ignored_ids,
+    mask_predictions,
+    read_labels,
+)
+
+__all__ = [
+    "ROUNDING",
+    "Labels",
+    "class_ids",
+    "class_rows",
+    "count_invalid",
+    "ignored_ids",
+    "mask_predictions",
+    "read_labels",
+]
