@@ -25,10 +25,8 @@ from keras_trainfix.backend.execution import (  # noqa: E402
 )
 from keras_trainfix.backend.fitting import (  # noqa: E402
     effect_of_trainable,
-    global_seeds,
     has_lost_weights,
     is_traced,
-    own_compiled_loss,
     same_random_state,
 )
 from keras_trainfix.backend.gradients import (  # noqa: E402
@@ -41,12 +39,16 @@ from keras_trainfix.backend.tensors import (  # noqa: E402
     as_index,
     exact_tensor,
     is_concrete,
-    keras_mask,
     numpy_to_read,
     on_cpu,
     slices_are_views,
     to_numpy,
     widest,
+)
+from keras_trainfix.keras_internals import (  # noqa: E402
+    global_seeds,
+    keras_mask,
+    own_compiled_loss,
 )
 
 __all__ = [

@@ -4,6 +4,8 @@ import contextlib
 
 import keras
 
+from keras_trainfix.keras_internals import stored_value
+
 
 def effect_of_trainable(is_made, is_traced, has_more):
     """What `fit` does after `trainable` changed without `compile`.
@@ -44,40 +46,9 @@ def same_random_state():
         yield
 
 
-def global_seeds():
-    """The states of the seed generators that belong to no layer."""
-    # No public name: `keras.random` functions without a seed draw from it.
-    from keras.src.backend.common import global_state
-
-    generator = global_state.get_global_attribute("global_seed_generator")
-    return [] if generator is None else [generator.state]
-
-
-@contextlib.contextmanager
-def own_compiled_loss(model):
-    """Lends a model a copy of its compiled loss, which builds itself on its first call.
-
-    Where it is built already `fit` leaves out a step that draws random numbers, and
-    with several outputs it counts what it sees as metrics.
-    """
-    # No public name: `compile` makes it, `compute_loss` calls it.
-    loss = getattr(model, "_compile_loss", None)
-    if loss is None:
-        yield
-        return
-    model.__dict__["_compile_loss"] = type(loss)(
-        loss._user_loss, loss._user_loss_weights, output_names=loss.output_names
-    )
-    try:
-        yield
-    finally:
-        model.__dict__["_compile_loss"] = loss
-
-
 def has_lost_weights(model):
     """Whether the variables are gone, as after a `fit` that was ended on JAX."""
     if keras.backend.backend() != "jax":
         return False
-    # No public name: reading `value` raises an error that says nothing.
-    values = [variable._value for variable in model.variables]
+    values = [stored_value(variable) for variable in model.variables]
     return any(v is None or getattr(v, "is_deleted", bool)() for v in values)

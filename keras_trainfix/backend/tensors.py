@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_trainfix.keras_internals import is_symbolic_scope
+
 
 def to_numpy(tensor):
     """A NumPy copy of a tensor or variable, with its dtype."""
@@ -15,14 +17,6 @@ def numpy_to_read(tensor):
     if keras.backend.backend() == "jax" and keras.ops.is_tensor(tensor):
         return np.asarray(tensor)
     return to_numpy(tensor)
-
-
-def keras_mask(tensor):
-    """The mask that Keras attached to the output of a layer, or None."""
-    # No public name: where the mask is kept differs between backends.
-    from keras.src.backend.common.masking import get_keras_mask
-
-    return get_keras_mask(tensor)
 
 
 def is_concrete(tensor):
@@ -47,10 +41,7 @@ def is_concrete(tensor):
         return getattr(tensor, "is_fully_addressable", True)
     import torch
 
-    # Where it looks for shapes alone, Keras calls eager code on made-up numbers.
-    from keras.src.backend.common.symbolic_scope import in_symbolic_scope
-
-    is_symbolic = in_symbolic_scope() or tensor.device.type == "meta"
+    is_symbolic = is_symbolic_scope() or tensor.device.type == "meta"
     return not (is_symbolic or torch.compiler.is_compiling())
 
 

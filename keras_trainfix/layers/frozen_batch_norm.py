@@ -4,6 +4,8 @@ import sys
 
 import keras
 
+from keras_trainfix.keras_internals import is_weights_io
+
 
 class _SharesCheckpoints(type(keras.layers.BatchNormalization)):  # type: ignore[misc]
     """Lets weights files fit both `FrozenBatchNorm` and `BatchNormalization`.
@@ -19,8 +21,7 @@ class _SharesCheckpoints(type(keras.layers.BatchNormalization)):  # type: ignore
     def __name__(cls):
         name = type.__dict__["__name__"].__get__(cls)
         caller = sys._getframe(1).f_globals.get("__name__")
-        is_weights_io = caller == "keras.src.saving.saving_lib"
-        return "BatchNormalization" if is_weights_io else name
+        return "BatchNormalization" if is_weights_io(caller) else name
 
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")

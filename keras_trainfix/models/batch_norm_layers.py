@@ -5,6 +5,7 @@ import warnings
 import keras
 from keras.layers import BatchNormalization
 
+from keras_trainfix.keras_internals import child_layers
 from keras_trainfix.layers.frozen_batch_norm import FrozenBatchNorm
 from keras_trainfix.messages import listed
 
@@ -15,7 +16,7 @@ def all_layers(model):
 
     def visit(parent):
         # `Model.layers` does not look into wrappers, cells and custom layers.
-        for layer in parent._layers:
+        for layer in child_layers(parent):
             if id(layer) not in found:
                 found[id(layer)] = layer
                 visit(layer)

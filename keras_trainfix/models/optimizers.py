@@ -6,6 +6,7 @@ import math
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_trainfix.backend import to_numpy
+from keras_trainfix.keras_internals import rate_or_schedule
 
 FEW = 16  # steps: fewer are not enough, whatever the rate
 
@@ -17,8 +18,7 @@ def rate_of(optimizer):
 
 def schedule_of(optimizer):
     """The `LearningRateSchedule` of an optimizer, or None."""
-    # No public name: `learning_rate` is the present value.
-    rate = getattr(inner_of(optimizer), "_learning_rate", None)
+    rate = rate_or_schedule(inner_of(optimizer))
     return rate if isinstance(rate, LearningRateSchedule) else None
 
 
