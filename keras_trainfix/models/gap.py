@@ -61,8 +61,10 @@ class BatchNormGap:
     output_gap: float
     changed_answers: float | None
 
-    def __str__(self):
-        width = max(len("layer"), *(len(layer.name) for layer in self.layers))
+    def __str__(self) -> str:
+        if not self.layers:
+            return "No batch normalization layer to measure."
+        width = max(len(name) for name in ("layer", *(gap.name for gap in self.layers)))
         lines = [
             f"{'layer':<{width}}  channels  training uses  mean shift (max)  std ratio"
         ]

@@ -145,6 +145,8 @@ def test_a_model_without_batch_norm_warns(x):
         gap = batch_norm_gap(model, x)
     assert gap.layers == []
     assert gap.output_gap == 0
+    assert str(gap) == "No batch normalization layer to measure."
+    assert repr(gap) == str(gap)
 
 
 def test_it_names_what_fit_reports(rng):
