@@ -1,6 +1,7 @@
 """One process tests one backend: the one that KERAS_BACKEND names."""
 
 import os
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -26,6 +27,10 @@ if BACKEND is None:
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
+from tests import scope  # noqa: E402
+
+TESTS = Path(__file__).parent
+
 hypothesis.settings.register_profile(
     "ci", max_examples=25, deadline=None, derandomize=True
 )
@@ -33,18 +38,39 @@ hypothesis.settings.register_profile("deep", max_examples=1000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
-def pytest_report_header():
-    return f"keras {keras.__version__}, backend {keras.backend.backend()}"
+def pytest_addoption(parser):
+    parser.addoption(
+        "--scope",
+        choices=("auto", "framework", "all"),
+        default="auto",
+        help="which tests to ask this backend; see tests/scope.py",
+    )
 
 
-def pytest_collection_modifyitems(items):
+def pytest_report_header(config):
+    backend = keras.backend.backend()
+    asked = config.getoption("scope")
+    return f"keras {keras.__version__}, backend {backend}, scope {asked}"
+
+
+def pytest_collection_modifyitems(config, items):
+    asked = config.getoption("scope")
+    others = [item for item in items if not is_asked(item, asked)]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in set(others)]
     for item in items:
-        for marker in item.iter_markers("backend_only"):
-            if BACKEND not in marker.args:
-                reason = f"{' and '.join(marker.args)} only: {marker.kwargs['reason']}"
-                item.add_marker(pytest.mark.skip(reason=reason))
         if item.get_closest_marker("gpu") and not sees_gpu():
             item.add_marker(pytest.mark.skip(reason="the backend sees no GPU"))
+
+
+def is_asked(item, asked):
+    backends = [marker.args for marker in item.iter_markers("backend_only")]
+    if backends:
+        return all(BACKEND in names for names in backends)
+    path = item.path.relative_to(TESTS).as_posix()
+    markers = [marker.name for marker in item.iter_markers()]
+    return scope.is_asked(asked, BACKEND, scope.on_every_backend(path, markers))
 
 
 def sees_gpu():

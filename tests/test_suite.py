@@ -8,9 +8,10 @@ from pathlib import Path
 import keras
 import pytest
 
-from tests import run
+from tests import run, scope
 
 ROOT = Path(__file__).parent.parent
+TESTS = ROOT / "tests"
 
 
 def test_the_backend_asked_for_is_the_one_running():
@@ -28,6 +29,61 @@ def test_without_a_backend_the_suite_refuses_to_run():
     )
     assert result.returncode != 0
     assert "KERAS_BACKEND must be set" in result.stdout + result.stderr
+
+
+def test_each_file_is_in_one_group():
+    for path in TESTS.rglob("test_*.py"):
+        assert scope.area(path.relative_to(TESTS)), f"{path} is in no area of scope.py"
+    listed = [path for paths in scope.AREAS.values() for path in paths]
+    assert len(listed) == len(set(listed))
+    gone = [path for path in listed if not (TESTS / path).exists()]
+    assert not gone, f"{gone} of scope.py: there are no such files"
+
+
+@pytest.mark.parametrize(
+    ("path", "markers", "everywhere"),
+    [
+        ("losses/test_keras.py", [], True),
+        ("losses/test_keras.py", ["one_backend"], False),
+        ("losses/test_keras.py", ["every_backend", "one_backend"], True),
+        ("diagnosis/checks/data/test_no_signal.py", ["slow"], False),
+        ("diagnosis/checks/data/test_no_signal.py", ["every_backend"], True),
+        ("test_a_new_file_at_the_top.py", [], True),
+    ],
+)
+def test_the_nearest_name_decides_where_a_test_runs(path, markers, everywhere):
+    assert scope.on_every_backend(path, markers) == everywhere
+
+
+def test_the_longest_path_decides(monkeypatch):
+    areas = {"one_backend": ["a"], "every_backend": ["a/b", "a/test_c.py"]}
+    monkeypatch.setattr(scope, "AREAS", areas)
+    paths = ["a/test_a.py", "a/d/test_a.py", "a/b/d/test_a.py", "a/test_c.py", "ab/a"]
+    groups = [scope.area(path) for path in paths]
+    assert groups == ["one_backend"] * 2 + ["every_backend"] * 2 + [None]
+
+
+@pytest.mark.parametrize("asked", ["auto", "framework", "all"])
+@pytest.mark.parametrize("backend", run.BACKENDS)
+def test_one_backend_is_asked_everything(asked, backend):
+    assert scope.is_asked(asked, backend, everywhere=True)
+    once = asked == "all" or (asked == "auto" and backend == "torch")
+    assert scope.is_asked(asked, backend, everywhere=False) == once
+
+
+def test_what_a_backend_is_not_asked_is_deselected():
+    files = ["tests/test_suite.py", "tests/test_real_data.py"]
+    options = ["--collect-only", "--quiet", "--scope", "framework"]
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", *files, *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "tests/test_suite.py::test_the_longest_path_decides" in result.stdout
+    assert "tests/test_real_data.py" not in result.stdout
+    assert "deselected" in result.stdout
 
 
 @pytest.mark.parametrize(

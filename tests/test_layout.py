@@ -1,0 +1,78 @@
+"""The tests mirror the package, file for file."""
+
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "keras_trainfix"
+
+# Modules, or folders of them, that files of other names test. It only ever shrinks.
+WITHOUT_A_FILE = {
+    "backend/arithmetic.py",
+    "backend/execution.py",
+    "backend/fitting.py",
+    "backend/gradients.py",
+    "backend/requirement.py",
+    "backend/tensors.py",
+    "callbacks",
+    "diagnosis",
+    "labels/counting.py",
+    "labels/dtypes.py",
+    "labels/messages.py",
+    "labels/shapes.py",
+    "labels/types.py",
+    "labels/weights.py",
+    "losses/class_terms.py",
+    "losses/masked_crossentropy.py",
+    "losses/masked_loss.py",
+    "losses/masked_lovasz.py",
+    "losses/masked_soft_dice.py",
+    "losses/masked_tversky.py",
+    "losses/pixels.py",
+    "losses/region.py",
+    "losses/weighted_sum.py",
+    "messages.py",
+    "metrics/bands.py",
+    "metrics/class_scores.py",
+    "metrics/confusion_matrix.py",
+    "metrics/confusion_metric.py",
+    "metrics/confusion_plot.py",
+    "metrics/count_metric.py",
+    "metrics/dice_score.py",
+    "metrics/exact.py",
+    "metrics/mean_iou.py",
+    "metrics/pixel_accuracy.py",
+    "metrics/predictions.py",
+    "metrics/reading.py",
+    "metrics/rejected.py",
+    "metrics/setting.py",
+    "metrics/tables.py",
+    "model_file.py",
+    "models/batch_norm_layers.py",
+    "models/batch_statistics.py",
+    "models/compiled.py",
+    "models/optimizers.py",
+}
+
+
+def modules_without_a_test_file():
+    for module in PACKAGE.rglob("*.py"):
+        path = module.relative_to(PACKAGE)
+        is_tested = (TESTS / path.parent / f"test_{path.name}").exists()
+        if not is_tested and not path.name.startswith("__"):
+            yield path
+
+
+def excuse(path):
+    """The entry of the list that names a module, or a folder it is in."""
+    names = [part.as_posix() for part in (path, *path.parents)]
+    return next((name for name in names if name in WITHOUT_A_FILE), None)
+
+
+def test_each_module_has_a_test_file_at_its_path():
+    missing = [path for path in modules_without_a_test_file() if not excuse(path)]
+    assert missing == []
+
+
+def test_the_list_of_those_without_shrinks():
+    needed = {excuse(path) for path in modules_without_a_test_file()}
+    assert WITHOUT_A_FILE - needed == set()
