@@ -25,8 +25,8 @@ from keras import layers
 from benchmarks.diagnosis import cases, runs, zoo
 from benchmarks.measure import asked_for, in_turns, print_table
 from keras_trainfix import CollapseDetector
-from keras_trainfix.callbacks.watch import Watch
-from keras_trainfix.diagnosis.sample import take
+from keras_trainfix.callbacks.collapse.watch import Watch
+from keras_trainfix.diagnosis.observe.sample import take
 
 SEEDS = (101,)
 PARTS = "cost box rescues faults zoo"
@@ -115,7 +115,7 @@ def _print_milliseconds(case):
     cases.train(case, model, data, 1)
     watch = Watch(model, take(data.x, data.y))
     calls = {
-        f"{case.name}: a glance": lambda: watch.glance(100),
+        f"{case.name}: a glance": lambda: watch.quick_check(100),
         f"{case.name}: a look at symptoms": lambda: watch.symptoms(watch.look()),
         f"{case.name}: a whole look": lambda: watch.examine(watch.look()),
     }
@@ -214,10 +214,10 @@ def _epochs_lost(detector):
     """Epochs until the last rescue; all of them where there is none."""
     if not detector.rescues:
         return 0
-    if not detector.marks:
+    if not detector.alarms:
         return 0  # repaired before the first step
     steps = detector.history["step"]
-    return detector.history["epoch"][steps.index(detector.marks[-1])] + 1
+    return detector.history["epoch"][steps.index(detector.alarms[-1])] + 1
 
 
 def _probe_of(data):

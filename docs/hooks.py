@@ -40,7 +40,7 @@ METHODS = {
 }
 # ... and what has no public name of its own.
 RELATED = {
-    "Diagnosis": ["diagnosis.finding.DiagnosisError"],
+    "Diagnosis": ["diagnosis.findings.DiagnosisError"],
     "batch_norm_gap": ["models.gap.BatchNormGap", "models.gap.LayerGap"],
 }
 NAMES = {

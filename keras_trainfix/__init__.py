@@ -38,10 +38,10 @@ from keras_trainfix.models.gap import batch_norm_gap
 from keras_trainfix.models.recalibrate import recalibrate_batch_norm
 
 if TYPE_CHECKING:
-    from keras_trainfix.callbacks.collapse_detector import CollapseDetector
-    from keras_trainfix.callbacks.prediction_snapshots import PredictionSnapshots
+    from keras_trainfix.callbacks.collapse.detector import CollapseDetector
+    from keras_trainfix.callbacks.snapshots.prediction_snapshots import PredictionSnapshots
     from keras_trainfix.diagnosis.diagnose import diagnose
-    from keras_trainfix.diagnosis.finding import Diagnosis, Finding
+    from keras_trainfix.diagnosis.findings import Diagnosis, Finding
 
 __version__ = "0.1.0"
 

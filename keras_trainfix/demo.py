@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_trainfix.callbacks.collapse_detector import CollapseDetector, CollapseWarning
-from keras_trainfix.diagnosis.plots import HEIGHT, WIDTH, OutputSummary, draw
+from keras_trainfix.callbacks.collapse.detector import CollapseDetector, CollapseWarning
+from keras_trainfix.diagnosis.report.plots import HEIGHT, WIDTH, OutputSummary, draw
 
 SIZE, SIDE = 32, 6  # pixels of an image and of the square in it
 SCALE, STEP = 1.6, 56  # of an image in the picture, and from one to the next
@@ -145,7 +145,7 @@ def _snapshots(x, y, folder):
     """A picture of each epoch as well, where there is something to draw it with."""
     if importlib.util.find_spec("matplotlib") is None:
         return []
-    from keras_trainfix.callbacks.prediction_snapshots import PredictionSnapshots
+    from keras_trainfix.callbacks.snapshots.prediction_snapshots import PredictionSnapshots
 
     return [PredictionSnapshots(x, y, folder=folder)]
 

@@ -1,12 +1,15 @@
 """The one table of all public classes: how to build each, an input and a target.
 
 A new class is one more row; `tests/test_contracts.py` holds every row to the same
-promises. Run as a program, `python tests/contracts.py FOLDER` saves a model of each
+promises. Run as a program, `python -m tests.contracts FOLDER` saves a model of each
 row: how one backend writes what another reads, and how golden files are made.
 """
 
 import json
+import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -221,6 +224,27 @@ def save_all(folder):
                 "value": value(measure, contract.y, y),
             }
             (folder / f"{contract.name}.json").write_text(json.dumps(saved))
+
+
+def written_by(backend, folder):
+    """Returns the folder below `folder` with what `save_all` saves under `backend`.
+
+    It starts the framework, which takes long, and so does it once for all processes
+    that share `folder`.
+    """
+    target = Path(folder) / backend
+    if not target.exists():
+        unfinished = Path(tempfile.mkdtemp(dir=folder))
+        subprocess.run(
+            [sys.executable, "-m", "tests.contracts", str(unfinished)],
+            cwd=Path(__file__).parent.parent,
+            env={**os.environ, "KERAS_BACKEND": backend},
+            check=True,
+            capture_output=True,
+        )
+        if not target.exists():  # no other process was faster
+            unfinished.rename(target)
+    return target
 
 
 def value(measure, y_true, y_pred):

@@ -11,8 +11,8 @@ import pytest
 from keras import layers
 
 import keras_trainfix as kt
-from keras_trainfix.callbacks.collapse_detector import CollapseWarning
-from keras_trainfix.diagnosis.finding import DiagnosisError
+from keras_trainfix.callbacks.collapse.detector import CollapseWarning
+from keras_trainfix.diagnosis.findings import DiagnosisError
 
 ROOT = Path(__file__).parent.parent
 PAGES = {page.stem: page for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")]}

@@ -13,7 +13,7 @@ import pytest
 
 import keras_trainfix
 import keras_trainfix.diagnosis.diagnose  # fills `CHECKS`
-from keras_trainfix.diagnosis.finding import DOCUMENTATION
+from keras_trainfix.diagnosis.findings import DOCUMENTATION
 from keras_trainfix.diagnosis.registry import CHECKS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -34,7 +34,7 @@ MODULES = [
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name, monkeypatch):
     # A progress bar on a slow machine is no part of what an example prints.
-    shown_after = "keras_trainfix.diagnosis.trial_steps.SHOWN_AFTER"
+    shown_after = "keras_trainfix.diagnosis.trial.runner.SHOWN_AFTER"
     monkeypatch.setattr(shown_after, float("inf"))
     names = {"keras": keras, "np": np}
     result = doctest.testmod(importlib.import_module(name), extraglobs=names)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import keras
@@ -99,16 +100,37 @@ def test_the_runner_fails_on_a_failure_and_on_an_empty_backend(
 ):
     healthy = {"passed": 5, "failed": 0, "skipped": 0}
     results = {"jax": healthy, "torch": counts}
-    monkeypatch.setattr(run, "run_backend", lambda name, *_: dict(results[name]))
+    files = {"jax": Counter(a=3, b=1), "torch": Counter(b=7)}
+    monkeypatch.setattr(
+        run, "run_backend", lambda name, *_: (dict(results[name]), files[name])
+    )
     assert run.main(["--backends", "jax", "torch"]) == code
     expected = {key: healthy[key] + counts[key] for key in run.OUTCOMES}
-    last = capsys.readouterr().out.strip().splitlines()[-1]
-    assert last == ", ".join(f"{expected[key]} {key}" for key in run.OUTCOMES)
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert lines[-1] == ", ".join(f"{expected[key]} {key}" for key in run.OUTCOMES)
+    slowest = [line.split() for line in lines[3:6]]
+    assert slowest[0][-2:] == ["jax", "torch"]
+    assert slowest[1:] == [["b", "1", "7"], ["a", "3", "0"]]
 
 
 def test_the_runner_counts_a_pytest_that_died_as_failed(monkeypatch):
     monkeypatch.setattr(run.subprocess, "call", lambda *_, **__: -11)
-    assert run.run_backend("jax", [])["failed"] == 1
+    counts, files = run.run_backend("jax", [])
+    assert (counts["failed"], files) == (1, Counter())
+
+
+def test_the_runner_adds_up_the_report(tmp_path):
+    report = tmp_path / "report.xml"
+    report.write_text(
+        """<testsuites><testsuite tests="4" failures="1" errors="0" skipped="1">
+        <testcase classname="tests.losses.test_a" name="x" time="1.5" />
+        <testcase classname="tests.losses.test_a" name="y" time="2" />
+        <testcase classname="tests.test_b" name="x" time="0.25" />
+        </testsuite></testsuites>"""
+    )
+    counts, files = run.read_report(report)
+    assert counts == {"passed": 2, "failed": 1, "skipped": 1}
+    assert files == {"tests/losses/test_a.py": 3.5, "tests/test_b.py": 0.25}
 
 
 @pytest.mark.gpu

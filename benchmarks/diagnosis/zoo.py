@@ -61,8 +61,8 @@ from benchmarks.diagnosis.nets import (
     unet,
     words,
 )
-from keras_trainfix.diagnosis.baselines import skill
-from keras_trainfix.diagnosis.probe import Look
+from keras_trainfix.diagnosis.measure.skill import skill
+from keras_trainfix.diagnosis.snapshot import Snapshot
 
 LEAST_SKILL = 0.2
 SPARSE_LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -330,8 +330,8 @@ CASES = [*TABLES, *MADE_UP, *DIGITS, *SERIES, *PICTURES]
 
 def verified(model, data):
     """The least skill of all outputs, and whether it is that of a healthy training."""
-    looked = Look(model, data.x, data.y, data.sample_weight)
-    skills = [skill(probe) for probe in looked.probes()]
+    looked = Snapshot(model, data.x, data.y, data.sample_weight)
+    skills = [skill(probe) for probe in looked.views()]
     known = [seen.skill for seen in skills if seen is not None]
     least = min(known, default=float("nan"))
     return least, bool(known) and least > LEAST_SKILL

@@ -4,21 +4,21 @@ import importlib
 import pkgutil
 
 from keras_trainfix.diagnosis import checks
-from keras_trainfix.diagnosis.activity import unchanged
-from keras_trainfix.diagnosis.finding import Diagnosis
-from keras_trainfix.diagnosis.layer_kinds import worst_dead_share
-from keras_trainfix.diagnosis.plots import dead_shares, output_summary
-from keras_trainfix.diagnosis.probe import CallError, Look
+from keras_trainfix.diagnosis.findings import Diagnosis
+from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
+from keras_trainfix.diagnosis.observe.layers import worst_dead_share
+from keras_trainfix.diagnosis.observe.variation import inputs_vary, is_finite, varies
 from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS
-from keras_trainfix.diagnosis.trial import try_steps
-from keras_trainfix.diagnosis.trial_steps import ARMS
-from keras_trainfix.diagnosis.variation import inputs_vary, is_finite, varies
+from keras_trainfix.diagnosis.report.plots import dead_shares, output_summary
+from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
+from keras_trainfix.diagnosis.trial.runner import FEWEST_RUNS
+from keras_trainfix.diagnosis.trial.trial import try_steps
 from keras_trainfix.messages import count
 from keras_trainfix.models.clone import cloned
 
-for _module in pkgutil.iter_modules(checks.__path__):
-    importlib.import_module(f"{checks.__name__}.{_module.name}")
+for _module in pkgutil.walk_packages(checks.__path__, f"{checks.__name__}."):
+    importlib.import_module(_module.name)
 
 # What can be said of samples that the model cannot be called on.
 OF_INPUTS = ("KTF102", "KTF103", "KTF128")
@@ -69,55 +69,56 @@ def diagnose(model, x, y=None, *, sample_weight=None, fit=True):
     - [Schoop et al., 2021](https://doi.org/10.1145/3411764.3445538)
     """
     try:
-        look = Look(model, x, y, sample_weight)
+        snapshot = Snapshot(model, x, y, sample_weight)
     except CallError as error:
-        diagnosis = examine(error.look, OF_INPUTS)
+        diagnosis = examine(error.snapshot, OF_INPUTS)
         if diagnosis.ok:
             raise
         return diagnosis
-    reason = _try(look) if fit else None
-    diagnosis = examine(look)
+    reason = _try(snapshot) if fit else None
+    diagnosis = examine(snapshot)
     if reason is not None:
         diagnosis.skipped["trial"] = reason
     return diagnosis
 
 
-def examine(look, codes=None):
+def examine(snapshot, codes=None):
     """Runs the checks.
 
     Args:
-        look: `Look`.
+        snapshot: `Snapshot`.
         codes: The codes of the checks; None for all.
 
     Returns:
         `Diagnosis`.
     """
-    probes = look.probes()
+    views = snapshot.views()
     findings, skipped = [], {}
     for check in CHECKS.values():
         if codes is not None and check.code not in codes:
             continue
-        for probe in probes if check.per_output else probes[:1]:
+        for view in views if check.per_output else views[:1]:
             try:
-                finding = check.run(probe)
+                finding = check.run(view)
             except Exception as error:  # a check that fails must not hide the others
                 skipped[check.code] = in_one_line(error)
                 continue
             if finding is not None:
                 findings.append(finding)
-    tasks = {probe.name: probe.task for probe in probes} if look.layers else {}
-    outputs = tuple(filter(None, map(output_summary, probes)))
-    dead = dead_shares(look.layers)
+    tasks = {view.name: view.task for view in views} if snapshot.layers else {}
+    outputs = tuple(filter(None, map(output_summary, views)))
+    dead = dead_shares(snapshot.layers)
     return Diagnosis(ranked(findings), tasks, skipped, outputs, dead)
 
 
-def _try(look):
+def _try(snapshot):
     """Makes the trial; returns why it could not be made, or not in full, or None."""
     try:
-        weights = new_weights(look.model) if has_ended(look) else None
-        look.trial = try_steps(look, weights)
-        if len(look.trial.arms) < ARMS:
-            return f"There was time for {count(len(look.trial.arms), 'learning rate')}."
+        weights = new_weights(snapshot.model) if has_ended(snapshot) else None
+        snapshot.trial = try_steps(snapshot, weights)
+        runs = len(snapshot.trial.runs)
+        if runs < FEWEST_RUNS:
+            return f"There was time for {count(runs, 'learning rate')}."
     except Exception as error:  # the model's own code: the other checks still count
         return in_one_line(error)
     return None
@@ -129,18 +130,19 @@ def in_one_line(error):
     return f"{type(error).__name__}: {text}"
 
 
-def has_ended(look):
+def has_ended(snapshot):
     """Whether training has left a model that no step gets any further.
 
     Units are dead, numbers not finite, answers all the same, or surely wrong.
     """
-    if not look.iterations or not inputs_vary(look):
+    if not snapshot.iterations or not inputs_vary(snapshot):
         return False
-    skills = [probe.skill for probe in look.probes() if probe.skill is not None]
-    if any(skill.is_lost for skill in skills) or worst_dead_share(look.layers) == 1:
+    skills = [view.skill for view in snapshot.views() if view.skill is not None]
+    if any(skill.is_lost for skill in skills) or worst_dead_share(snapshot.layers) == 1:
         return True
     return not any(
-        is_finite(prediction) and varies(prediction) for prediction in look.predictions
+        is_finite(prediction) and varies(prediction)
+        for prediction in snapshot.predictions
     )
 
 

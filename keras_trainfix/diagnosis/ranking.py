@@ -2,7 +2,7 @@
 
 import functools
 
-from keras_trainfix.diagnosis.finding import SEVERITIES
+from keras_trainfix.diagnosis.findings import SEVERITIES
 
 # Errors of a kind, by how surely what is wrong follows from what stands before it: a
 # wrong head stops training whatever the data are; the scale of the data decides which

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import NamedTuple
 
-from keras_trainfix.diagnosis.finding import DOCUMENTATION, SEVERITIES, Finding
+from keras_trainfix.diagnosis.findings import DOCUMENTATION, SEVERITIES, Finding
 
 CHECKS: dict[str, "Check"] = {}
 
@@ -16,7 +16,7 @@ class Check(NamedTuple):
         code: Its code.
         name: The stable name of what it finds.
         severity: What its findings have unless they say otherwise.
-        function: Function of a `Probe` that returns `found(...)` or None.
+        function: Function of a `OutputView` that returns `found(...)` or None.
         per_output: Whether it looks at each output, and not at the model once.
     """
 
@@ -36,12 +36,12 @@ class Check(NamedTuple):
         """The first line of the documentation."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
-    def run(self, probe):
+    def run(self, view):
         """The `Finding` of this check, or None."""
-        found = self.function(probe)
+        found = self.function(view)
         if found is None:
             return None
-        several = self.per_output and len(probe.names) > 1
+        several = self.per_output and len(view.names) > 1
         return Finding(
             self.code,
             self.name,
@@ -50,7 +50,7 @@ class Check(NamedTuple):
             found.message or self.summary,
             found.fix,
             f"{DOCUMENTATION}{self.code}/",
-            probe.name if several else None,
+            view.name if several else None,
         )
 
 
@@ -86,7 +86,7 @@ def found(message="", fix="", severity=None, **evidence):
 
 
 def check(code, name, severity, per_output=True):
-    """Registers a function of a `Probe` as a check; its docstring is its page."""
+    """Registers a function of a `OutputView` as a check; its docstring is its page."""
     if severity not in SEVERITIES or code in CHECKS:
         raise ValueError(
             f"A check needs a new code and a severity of {SEVERITIES}. Received: "

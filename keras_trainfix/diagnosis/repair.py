@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_trainfix.diagnosis.head import PASS_ON, activation_of
-from keras_trainfix.diagnosis.loss_facts import loss_facts, losses_of
+from keras_trainfix.diagnosis.observe.head import PASS_ON, activation_of
+from keras_trainfix.diagnosis.observe.loss import loss_facts, losses_of
 from keras_trainfix.messages import tell
 from keras_trainfix.models.clone import cloned
 from keras_trainfix.models.freeze import freeze_batch_norm

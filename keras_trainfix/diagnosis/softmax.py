@@ -5,17 +5,17 @@ import numpy as np
 ROUNDING = 1e-3
 
 
-def is_constant_softmax(probe):
+def is_constant_softmax(view):
     """Whether all predictions are the 1.0 of a softmax over a single unit."""
-    p = probe.predictions
-    is_one = probe.head.activation == "softmax" and probe.head.units == 1
+    p = view.predictions
+    is_one = view.head.activation == "softmax" and view.head.units == 1
     return is_one and bool((np.abs(p - 1) < ROUNDING).all())
 
 
-def sums_to_one(probe):
+def sums_to_one(view):
     """Whether predictions from no known layer are those of a softmax all the same."""
-    p = probe.predictions
-    if probe.head.activation != "unknown" or probe.head.units == 1:
+    p = view.predictions
+    if view.head.activation != "unknown" or view.head.units == 1:
         return False
     return bool(p.min() >= 0 and (np.abs(p.sum(-1) - 1) < ROUNDING).all())
 

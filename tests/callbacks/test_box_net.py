@@ -8,7 +8,7 @@ import pytest
 
 import keras_trainfix as kt
 from benchmarks.collapse_detector import box_data, box_net
-from keras_trainfix.callbacks.collapse_detector import CollapseWarning
+from keras_trainfix.callbacks.collapse.detector import CollapseWarning
 
 
 def fit(action, seed, noise, epochs, images=1536):
@@ -32,7 +32,7 @@ def test_the_collapse_is_named_in_the_first_epoch(noise):
     assert len(history["loss"]) == 1
     first = detector.diagnosis.findings[0]
     assert first.code in ("KTF401", "KTF403")
-    assert detector.marks[0] <= 24
+    assert detector.alarms[0] <= 24
     assert detector.history["epoch"][-1] == 0
 
 

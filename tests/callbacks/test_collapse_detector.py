@@ -9,8 +9,8 @@ import pytest
 from keras import callbacks, layers
 
 import keras_trainfix as kt
-from keras_trainfix.callbacks.collapse_detector import CollapseWarning
-from keras_trainfix.diagnosis.finding import DiagnosisError
+from keras_trainfix.callbacks.collapse.detector import CollapseWarning
+from keras_trainfix.diagnosis.findings import DiagnosisError
 
 BACKEND = keras.backend.backend()
 RNG = np.random.default_rng(0)
@@ -20,7 +20,7 @@ Y = 2 * X[:, :1] + 1
 
 @pytest.fixture(autouse=True)
 def short_trials(monkeypatch):
-    monkeypatch.setattr("keras_trainfix.callbacks.watch.TRIAL_SECONDS", 5.0)
+    monkeypatch.setattr("keras_trainfix.callbacks.collapse.watch.TRIAL_SECONDS", 5.0)
 
 
 def mlp(units=1, head=None, loss="mse", rate=0.01, **settings):
@@ -115,7 +115,7 @@ def test_a_healthy_model_has_no_diagnosis():
     detector = kt.CollapseDetector((X, Y))
     history = fit(mlp(), detector, epochs=12)
     assert detector.diagnosis is None
-    assert not detector.marks
+    assert not detector.alarms
     assert history["collapse/skill"][-1] > 0.8
     assert 0.5 < history["collapse/std_ratio"][-1] < 1.5
     assert detector.history["skill"][-1] == history["collapse/skill"][-1]
@@ -180,7 +180,7 @@ def test_a_dead_net_is_named_at_once_and_once():
         history = fit(dead_net(), detector, epochs=5)
     assert len(history["loss"]) == 5  # "warn" goes on
     assert detector.diagnosis.findings[0].code == "KTF403"
-    assert detector.marks[0] <= 8
+    assert detector.alarms[0] <= 8
     assert all("KTF403 dead-relu" in text for text in texts)
     assert 1 <= len(texts) <= 2  # before the first step, and when it shows
     assert history["collapse/std_ratio"][-1] < 1e-3
@@ -215,13 +215,13 @@ def test_raise_raises_the_diagnosis():
 
 
 def test_patience_is_the_number_of_looks_in_a_row():
-    marks = []
+    alarms = []
     for patience in (1, 3):
         detector = kt.CollapseDetector((X, Y), patience=patience)
         with collected():
             fit(mlp(1, "softmax"), detector, epochs=10)
-        marks += detector.marks
-    assert marks[0] < marks[1]
+        alarms += detector.alarms
+    assert alarms[0] < alarms[1]
 
 
 @pytest.mark.parametrize(("rate", "code"), [(10.0, "KTF401"), (1e-7, "KTF402")])
@@ -324,7 +324,7 @@ def test_all_foreground_under_dice_is_caught_before_half_of_the_epochs():
         history = fit(model, detector, noise, y, epochs=12, batch_size=8)
     assert history["loss"][-1] < history["loss"][0]  # as if it learned
     assert model.predict(noise, verbose=0).min() > 0.5
-    assert detector.marks[0] <= 6 * 12
+    assert detector.alarms[0] <= 6 * 12
     assert "KTF503" in detector.diagnosis.codes
 
 
@@ -336,7 +336,7 @@ def test_all_background_is_caught_before_half_of_the_epochs():
     with collected():
         history = fit(model, detector, x, y, epochs=12, batch_size=16)
     assert history["loss"][-1] < history["loss"][0]
-    assert detector.marks[0] <= 6 * 6
+    assert detector.alarms[0] <= 6 * 6
     assert detector.diagnosis.codes[0] == "KTF403"
 
 
@@ -516,7 +516,8 @@ def test_a_probe_that_cannot_be_read_any_more(kind):
 def test_an_error_within_ends_the_watch_alone(monkeypatch):
     detector = kt.CollapseDetector((X, Y))
     monkeypatch.setattr(
-        "keras_trainfix.callbacks.watch.Watch.glance", lambda self, steps: 1 / 0
+        "keras_trainfix.callbacks.collapse.watch.Watch.glance",
+        lambda self, steps: 1 / 0,
     )
     with collected() as texts:
         history = fit(mlp(), detector, epochs=3)

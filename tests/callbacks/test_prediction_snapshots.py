@@ -9,8 +9,8 @@ import pytest
 from keras import layers
 
 import keras_trainfix as kt
-from keras_trainfix.callbacks import prediction_snapshots as module
 from keras_trainfix.callbacks.snapshots import grid, pictures, tiles
+from keras_trainfix.callbacks.snapshots import prediction_snapshots as module
 
 pytest.importorskip("matplotlib")
 

@@ -10,10 +10,10 @@ from keras import callbacks, layers, regularizers
 from keras.optimizers import schedules
 
 import keras_trainfix as kt
-from keras_trainfix.callbacks import remedies
-from keras_trainfix.callbacks.collapse_detector import CollapseWarning
-from keras_trainfix.callbacks.remedies import ScaledSchedule
-from keras_trainfix.callbacks.rescuer import WARM, Rescuer
+from keras_trainfix.callbacks.collapse import remedies
+from keras_trainfix.callbacks.collapse.detector import CollapseWarning
+from keras_trainfix.callbacks.collapse.remedies import ScaledSchedule
+from keras_trainfix.callbacks.collapse.rescue import WARM, Rescuer
 from keras_trainfix.models.optimizers import rate_of
 
 RNG = np.random.default_rng(0)
@@ -23,7 +23,7 @@ Y = 2 * X[:, :1] + 1
 
 @pytest.fixture(autouse=True)
 def short_trials(monkeypatch):
-    monkeypatch.setattr("keras_trainfix.callbacks.watch.TRIAL_SECONDS", 5.0)
+    monkeypatch.setattr("keras_trainfix.callbacks.collapse.watch.TRIAL_SECONDS", 5.0)
 
 
 def net(optimizer, *hidden, regularizer=None, **settings):
@@ -235,7 +235,7 @@ def test_in_the_end_it_stops_with_the_best_weights():
     other = Bias(-50.0, lambda epoch, batch: batch == 6)
     detector, history = rescue(model, epochs=50, others=[other], max_rescues=2)
     assert len(detector.rescues) == 2
-    assert len(detector.marks) == 3
+    assert len(detector.alarms) == 3
     assert len(history["loss"]) < 50
     best = max(value for value in detector.history["skill"])
     assert skill(model) > best - 0.05

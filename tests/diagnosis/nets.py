@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_trainfix.diagnosis.probe import Look
+from keras_trainfix.diagnosis.snapshot import Snapshot
 
 
 def inputs(samples=64, features=6, seed=1):
@@ -27,6 +27,6 @@ def net(units=1, activation=None, loss=None, hidden=16, shape=(6,), **settings):
     return model
 
 
-def probe(model, x, y=None, sample_weight=None, output=0):
-    """A `Probe` of one output."""
-    return Look(model, x, y, sample_weight).probes()[output]
+def view(model, x, y=None, sample_weight=None, output=0):
+    """A `OutputView` of one output."""
+    return Snapshot(model, x, y, sample_weight).views()[output]

@@ -6,8 +6,8 @@ import pytest
 from keras import layers
 
 import keras_trainfix as kt
-from keras_trainfix.diagnosis.answers import Answers, read
-from keras_trainfix.diagnosis.baselines import (
+from keras_trainfix.diagnosis.measure.eval_pairs import EvalPairs, read
+from keras_trainfix.diagnosis.measure.skill import (
     area_under_curve,
     best_constant,
     constant_masks,
@@ -15,7 +15,7 @@ from keras_trainfix.diagnosis.baselines import (
     skill,
     skill_of,
 )
-from tests.diagnosis.nets import inputs, net, probe
+from tests.diagnosis.nets import inputs, net, view
 
 X = inputs(48)
 IDS = np.digitize(X[:, 0], [-0.5, 0.5])
@@ -35,7 +35,7 @@ def entropy(shares):
 
 def test_the_best_constant_of_numbers(rng):
     y = rng.exponential(size=(50, 2))
-    best = best_constant(Answers("regression", y, y))
+    best = best_constant(EvalPairs("regression", y, y))
     np.testing.assert_allclose(best.answer, y.mean(0))
     np.testing.assert_allclose(best.median, np.median(y, 0))
     shifts = [((y - y.mean(0) - d) ** 2).mean() for d in (-0.1, 0.1)]
@@ -46,7 +46,7 @@ def test_the_best_constant_of_numbers(rng):
 def test_the_best_constant_of_classes(rng):
     ids = rng.choice(3, 200, p=[0.6, 0.3, 0.1])
     rows = np.eye(3)[ids]
-    best = best_constant(Answers("classes", rows, rows))
+    best = best_constant(EvalPairs("classes", rows, rows))
     shares = np.bincount(ids) / 200
     np.testing.assert_allclose(best.answer, shares)
     assert best.majority == 0
@@ -65,7 +65,7 @@ def test_every_constant_mask():
 def test_skill_of_a_regression(rng):
     y = rng.normal(3, 2, (48, 2))
     p = (0.5 * y + rng.normal(size=y.shape)).astype("float32")
-    seen = skill(probe(passing(2, loss="mse"), p, y))
+    seen = skill(view(passing(2, loss="mse"), p, y))
     ratio = np.sqrt(np.mean((p.astype("float64").std(0) / y.std(0)) ** 2))
     assert seen.kind == "regression"
     assert seen.std_ratio == pytest.approx(ratio)
@@ -79,14 +79,14 @@ def test_skill_of_a_regression(rng):
 
 def test_targets_without_the_last_axis():
     y = X[:, 0]
-    seen = skill(probe(passing(1, loss="mse"), X[:, :1], y))
+    seen = skill(view(passing(1, loss="mse"), X[:, :1], y))
     assert (seen.loss, seen.skill, seen.std_ratio) == (0, 1, 1)
     assert seen.correlation == pytest.approx(1)
 
 
 def test_a_column_that_does_not_vary_is_left_out_of_the_ratio():
     y = np.stack([X[:, 0], np.ones(48)], 1)
-    seen = skill(probe(passing(2, loss="mse"), X[:, :2], y))
+    seen = skill(view(passing(2, loss="mse"), X[:, :2], y))
     assert seen.std_ratio == pytest.approx(1)
 
 
@@ -118,7 +118,7 @@ def test_skill_of_classes(form, scale):
     logits = scale == "logits"
     loss = getattr(keras.losses, f"{name}Crossentropy")(from_logits=logits)
     model = passing(3, activation=None if logits else "softmax", loss=loss)
-    seen = skill(probe(model, X[:, :3], y))
+    seen = skill(view(model, X[:, :3], y))
     p = np.exp(X[:, :3].astype("float64"))
     p /= p.sum(1, keepdims=True)
     prior = ROWS.mean(0)
@@ -140,7 +140,7 @@ def test_skill_of_one_unit(scale, labels):
     y = np.where(X[:, :1] + X[:, 1:2] > 0, labels[1], labels[0])
     loss = keras.losses.BinaryCrossentropy(from_logits=scale == "logits")
     model = passing(1, activation=None if scale == "logits" else scale, loss=loss)
-    seen = skill(probe(model, X[:, :1], y))
+    seen = skill(view(model, X[:, :1], y))
     p = 1 / (1 + np.exp(-X[:, :1].astype("float64")))
     on = (y == 1).astype("float64")
     expected = -(on * np.log(p) + (1 - on) * np.log(1 - p)).mean()
@@ -154,13 +154,13 @@ def test_skill_of_one_unit(scale, labels):
 def test_hinge_has_its_threshold_at_0():
     y = np.where(X[:, :1] > 0, 1, -1)
     model = passing(1, activation="tanh", loss="hinge")
-    assert skill(probe(model, X[:, :1], y)).accuracy == 1
+    assert skill(view(model, X[:, :1], y)).accuracy == 1
 
 
 def test_multi_label_columns_are_questions_of_their_own():
     y = (X[:, :3] > [0, 0.5, 1]).astype("float32")
     model = passing(3, activation="sigmoid", loss="binary_crossentropy")
-    seen = skill(probe(model, X[:, :3], y))
+    seen = skill(view(model, X[:, :3], y))
     assert seen.kind == "labels"
     prior = y.mean(0)
     expected = np.mean([entropy([p, 1 - p]) for p in prior])
@@ -172,7 +172,7 @@ def test_multi_label_columns_are_questions_of_their_own():
 def test_a_class_that_is_never_predicted():
     scores = np.where([True, True, False], X[:, :3], -9).astype("float32")
     model = passing(3, activation="softmax", loss="sparse_categorical_crossentropy")
-    seen = skill(probe(model, scores, IDS))
+    seen = skill(view(model, scores, IDS))
     assert seen.never_predicted == [2]
     assert seen.classes_present == 3
 
@@ -187,7 +187,7 @@ def test_void_pixels_are_left_out(rng, form):
     if form == "one-hot":
         y = np.where(void[..., None], 0, np.eye(3)[ids])
     loss = kt.MaskedCrossentropy(from_logits=True, ignore_class=255)
-    answers = read(probe(passing(4, 4, 3, loss=loss), logits, y))
+    answers = read(view(passing(4, 4, 3, loss=loss), logits, y))
     assert len(answers.targets) == (~void).sum()
     np.testing.assert_array_equal(answers.targets, np.eye(3)[ids[~void]])
     seen = skill_of(answers)
@@ -201,14 +201,14 @@ def test_an_ignored_class_in_range():
     loss = kt.MaskedCrossentropy(from_logits=True, ignore_class=0)
     model = passing(3, loss=loss)
     for y in (IDS, ROWS):
-        assert skill(probe(model, X[:, :3], y)).samples == (IDS != 0).sum()
+        assert skill(view(model, X[:, :3], y)).samples == (IDS != 0).sum()
 
 
 def test_classes_on_the_first_axis(rng):
     logits = rng.normal(size=(8, 3, 4, 5)).astype("float32")
     ids = logits.argmax(1)
     loss = kt.MaskedCrossentropy(from_logits=True, axis=1)
-    assert skill(probe(passing(3, 4, 5, loss=loss), logits, ids)).accuracy == 1
+    assert skill(view(passing(3, 4, 5, loss=loss), logits, ids)).accuracy == 1
 
 
 def test_sequences_and_samples_without_weight(rng):
@@ -218,33 +218,33 @@ def test_sequences_and_samples_without_weight(rng):
     weights[:, 4:] = 0
     y[:, 4:] = 0
     model = passing(6, 1, activation="sigmoid", loss="binary_crossentropy")
-    seen = skill(probe(model, scores, y, weights))
+    seen = skill(view(model, scores, y, weights))
     assert (seen.samples, seen.accuracy) == (64, 1)
 
 
 def test_what_cannot_be_compared_is_none():
     model = net(1, None, "mse")
-    assert skill(probe(model, X)) is None
-    assert skill(probe(model, X, np.full((48, 1), np.nan))) is None
-    assert skill(probe(model, X, np.zeros((48, 7)))) is None
+    assert skill(view(model, X)) is None
+    assert skill(view(model, X, np.full((48, 1), np.nan))) is None
+    assert skill(view(model, X, np.zeros((48, 7)))) is None
     model.layers[-1].bias.assign([np.nan])
-    assert skill(probe(model, X, X[:, :1])) is None
+    assert skill(view(model, X, X[:, :1])) is None
     words = np.array(["a", "b"] * 24)
-    assert skill(probe(net(1, "sigmoid", "binary_crossentropy"), X, words)) is None
+    assert skill(view(net(1, "sigmoid", "binary_crossentropy"), X, words)) is None
 
 
 def test_noise_does_not_rank(rng):
     for _ in range(20):
         y, p = rng.normal(size=(2, 100, 1))
-        assert not skill_of(Answers("regression", p, y)).ranks
+        assert not skill_of(EvalPairs("regression", p, y)).ranks
         rows, p = np.eye(4)[rng.integers(0, 4, 200)], rng.dirichlet(np.ones(4), 200)
-        assert not skill_of(Answers("classes", p, rows)).ranks
+        assert not skill_of(EvalPairs("classes", p, rows)).ranks
 
 
 def test_large_images_are_quick_and_exact(rng):
     on = rng.random(2**19) < 0.01
     rows = np.stack([~on, on], 1).astype("float64")
     p = np.clip(on * 0.1 + 0.3 * rng.random(2**19), 0, 1)
-    seen = skill_of(Answers("classes", np.stack([1 - p, p], 1), rows))
+    seen = skill_of(EvalPairs("classes", np.stack([1 - p, p], 1), rows))
     assert seen.ranks
     assert seen.present[1] == pytest.approx(on.mean())

@@ -21,7 +21,7 @@ from keras_trainfix.diagnosis.checks import (
     weights,
 )
 from keras_trainfix.diagnosis.registry import CHECKS
-from tests.diagnosis.nets import inputs, net, probe
+from tests.diagnosis.nets import inputs, net, view
 
 SYMPTOMS = (constant_answers, one_class_answers, missing_classes, no_skill)
 MODULES = (activations, bottlenecks, *SYMPTOMS, freezing, normalization, weights)
@@ -38,7 +38,7 @@ MASKS = (IMAGES > 0.3).astype("int32")
 
 
 def findings(model, x, y, codes=OURS):
-    result = [CHECKS[code].run(probe(model, x, y)) for code in codes]
+    result = [CHECKS[code].run(view(model, x, y)) for code in codes]
     for finding in filter(None, result):
         json.dumps(finding.to_dict())
         assert re.search(r"\d", finding.message)

@@ -6,12 +6,12 @@ import pytest
 from keras import layers, ops
 
 import keras_trainfix as kt
-from keras_trainfix.diagnosis.constant import (
+from keras_trainfix.diagnosis.measure.constant import (
     constant_for_loss,
     loss_skill,
 )
-from keras_trainfix.diagnosis.constant_search import MOST_CALLS
-from tests.diagnosis.nets import inputs, net, probe
+from keras_trainfix.diagnosis.measure.constant_search import MOST_CALLS
+from tests.diagnosis.nets import inputs, net, view
 
 X = inputs(64)
 SKEWED = np.exp(X[:, :1] + X[:, 1:2]).astype("float32")
@@ -62,7 +62,7 @@ NUMBERS = {
 @pytest.mark.parametrize("name", NUMBERS)
 def test_the_constant_of_numbers(name):
     loss, expected = NUMBERS[name]
-    best = constant_for_loss(probe(net(1, None, loss), X, SKEWED))
+    best = constant_for_loss(view(net(1, None, loss), X, SKEWED))
     y = SKEWED.astype("float64")
     least = min(expected(y, c) for c in between(y))
     assert best.calls <= MOST_CALLS
@@ -72,14 +72,14 @@ def test_the_constant_of_numbers(name):
 
 def test_known_losses_are_called_once():
     for loss in ("mse", "mae"):
-        best = constant_for_loss(probe(net(1, None, loss), X, SKEWED))
+        best = constant_for_loss(view(net(1, None, loss), X, SKEWED))
         assert best.calls == 1
     assert best.answer[0] == pytest.approx(np.median(SKEWED))
 
 
 def test_the_constant_of_counts(rng):
     y = rng.poisson(3, (64, 1)).astype("float32")
-    best = constant_for_loss(probe(net(1, "softplus", "poisson"), X, y))
+    best = constant_for_loss(view(net(1, "softplus", "poisson"), X, y))
     assert best.answer[0] == pytest.approx(y.mean())
     assert best.loss == pytest.approx(np.mean(y.mean() - y * np.log(y.mean())), 1e-5)
 
@@ -92,7 +92,7 @@ def entropy(shares):
 def test_the_constant_of_classes(logits):
     head, share = (None if logits else "sigmoid"), ON.mean()
     loss = keras.losses.BinaryCrossentropy(from_logits=logits)
-    best = constant_for_loss(probe(net(1, head, loss), X, ON))
+    best = constant_for_loss(view(net(1, head, loss), X, ON))
     expected = np.log(share / (1 - share)) if logits else share
     assert best.answer[0] == pytest.approx(expected, rel=1e-5)
     assert best.loss == pytest.approx(entropy([share, 1 - share]), rel=1e-5)
@@ -100,7 +100,7 @@ def test_the_constant_of_classes(logits):
     head, shares = (None if logits else "softmax"), ROWS.mean(0)
     for name, y in (("SparseCategorical", IDS), ("Categorical", ROWS)):
         loss = getattr(keras.losses, f"{name}Crossentropy")(from_logits=logits)
-        best = constant_for_loss(probe(net(3, head, loss), X, y))
+        best = constant_for_loss(view(net(3, head, loss), X, y))
         assert best.loss == pytest.approx(entropy(shares), rel=1e-5)
         answer = np.exp(best.answer) if logits else best.answer
         np.testing.assert_allclose(answer, shares, rtol=1e-5)
@@ -108,7 +108,7 @@ def test_the_constant_of_classes(logits):
 
 def test_the_constant_of_smoothed_labels():
     loss = keras.losses.BinaryCrossentropy(label_smoothing=0.2)
-    best = constant_for_loss(probe(net(1, "sigmoid", loss), X, ON))
+    best = constant_for_loss(view(net(1, "sigmoid", loss), X, ON))
     share = ON.mean() * 0.8 + 0.1
     assert best.answer[0] == pytest.approx(share, rel=1e-2)
     assert best.loss == pytest.approx(entropy([share, 1 - share]), rel=1e-4)
@@ -129,7 +129,7 @@ def segmenter(loss, units=1):
 
 def test_the_constant_of_dice_is_all_foreground(rng):
     y = masks(rng)
-    best = constant_for_loss(probe(segmenter(keras.losses.Dice()), y, y))
+    best = constant_for_loss(view(segmenter(keras.losses.Dice()), y, y))
     assert best.answer[0] == pytest.approx(1, abs=1e-3)
     share = y.mean(dtype="float64")
     assert best.loss == pytest.approx(1 - 2 * share / (share + 1), rel=1e-4)
@@ -140,14 +140,14 @@ def test_the_constant_with_void(rng):
     y[:, :2] = 255
     loss = kt.MaskedCrossentropy(ignore_class=255)
     x = np.where(y == 2, 1.0, 0.0)[..., None].astype("float32")
-    best = constant_for_loss(probe(segmenter(loss, 3), x, y))
+    best = constant_for_loss(view(segmenter(loss, 3), x, y))
     share = (y == 2).sum() / (y != 255).sum()
     assert best.loss == pytest.approx(entropy([share, 1 - share]), rel=1e-2)
 
 
 def test_columns_are_searched_one_by_one():
     y = np.concatenate([SKEWED, 3 - 2 * SKEWED], 1)
-    best = constant_for_loss(probe(net(2, None, quantile_loss(0.9)), X, y))
+    best = constant_for_loss(view(net(2, None, quantile_loss(0.9)), X, y))
     expected = np.mean(
         [min(quantile(0.9, y[:, i], c) for c in np.unique(y[:, i])) for i in (0, 1)]
     )
@@ -157,26 +157,26 @@ def test_columns_are_searched_one_by_one():
 
 def test_many_columns(rng):
     y = rng.exponential(size=(64, 12)).astype("float32")
-    best = constant_for_loss(probe(net(12, None, "huber"), X, y))
+    best = constant_for_loss(view(net(12, None, "huber"), X, y))
     assert best.calls <= MOST_CALLS
     each = [min(huber(column, c) for c in between(column)[::20]) for column in y.T]
     assert np.mean(each) <= best.loss * 1.0001 < 1.05 * np.mean(each)
 
 
 def test_the_head_sets_the_limits():
-    best = constant_for_loss(probe(net(1, "tanh", "mse"), X, SKEWED + 5))
+    best = constant_for_loss(view(net(1, "tanh", "mse"), X, SKEWED + 5))
     assert best.answer[0] == 1
-    best = constant_for_loss(probe(net(1, "relu", "mae"), X, -SKEWED))
+    best = constant_for_loss(view(net(1, "relu", "mae"), X, -SKEWED))
     assert best.answer[0] == 0
 
 
 def test_what_has_no_constant():
-    assert constant_for_loss(probe(net(1), X, SKEWED)) is None
-    assert constant_for_loss(probe(net(1, None, "mse"), X)) is None
+    assert constant_for_loss(view(net(1), X, SKEWED)) is None
+    assert constant_for_loss(view(net(1, None, "mse"), X)) is None
     words = np.array(["a", "b"] * 32)
-    assert constant_for_loss(probe(net(1, None, "mse"), X, words)) is None
+    assert constant_for_loss(view(net(1, None, "mse"), X, words)) is None
     nans = np.full((64, 1), np.nan)
-    assert constant_for_loss(probe(net(1, None, "mse"), X, nans)) is None
+    assert constant_for_loss(view(net(1, None, "mse"), X, nans)) is None
 
 
 # --- Skill by the loss ---
@@ -188,14 +188,14 @@ def skill_of(values, y, loss):
     model = keras.Sequential([keras.Input((units,)), layers.Dense(units)])
     model.layers[0].kernel.assign(np.eye(units))
     model.compile("sgd", loss)
-    return loss_skill(probe(model, values.astype("float32"), y))
+    return loss_skill(view(model, values.astype("float32"), y))
 
 
 @pytest.mark.parametrize("name", ["mse", "mae", "huber", "quantile .9"])
 def test_skill_is_1_for_perfect_and_0_for_constant_answers(name):
     loss, _ = NUMBERS[name]
     assert skill_of(SKEWED, SKEWED, loss).skill == pytest.approx(1, abs=1e-5)
-    answer = constant_for_loss(probe(net(1, None, loss), X, SKEWED)).answer[0]
+    answer = constant_for_loss(view(net(1, None, loss), X, SKEWED)).answer[0]
     constant = np.full_like(SKEWED, answer)
     assert skill_of(constant, SKEWED, loss).skill == pytest.approx(0, abs=1e-3)
     half = skill_of((constant + SKEWED) / 2, SKEWED, loss).skill
@@ -225,7 +225,7 @@ def test_a_negative_dice_has_a_skill(rng):
     model = segmenter(negative_dice)
     model.layers[0].kernel.assign([[[[40.0]]]])
     model.layers[0].bias.assign([-20.0])
-    seen = loss_skill(probe(model, y, y))
+    seen = loss_skill(view(model, y, y))
     assert seen.perfect_loss == pytest.approx(-1, abs=1e-5)
     assert seen.constant_loss > -0.6
     assert seen.skill == pytest.approx(1, abs=1e-3)
@@ -247,6 +247,6 @@ def test_hinge_is_perfect_at_both_ends():
 
 
 def test_what_has_no_skill():
-    assert loss_skill(probe(net(1), X, SKEWED)) is None
-    assert loss_skill(probe(net(1, None, "mse"), X, np.ones((64, 1)))) is None
-    assert loss_skill(probe(net(1, None, "mse"), X)) is None
+    assert loss_skill(view(net(1), X, SKEWED)) is None
+    assert loss_skill(view(net(1, None, "mse"), X, np.ones((64, 1)))) is None
+    assert loss_skill(view(net(1, None, "mse"), X)) is None

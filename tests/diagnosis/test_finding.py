@@ -9,18 +9,18 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainfix.diagnosis.activity import LayerOutput
-from keras_trainfix.diagnosis.finding import Diagnosis, Finding
-from keras_trainfix.diagnosis.plots import (
+from keras_trainfix.diagnosis.findings import Diagnosis, Finding
+from keras_trainfix.diagnosis.observe.layer_outputs import LayerOutput
+from keras_trainfix.diagnosis.registry import CHECKS
+from keras_trainfix.diagnosis.report.plots import (
     OutputSummary,
     dead_shares,
     draw,
     output_summary,
 )
-from keras_trainfix.diagnosis.probe import Look
-from keras_trainfix.diagnosis.registry import CHECKS
-from keras_trainfix.diagnosis.report import CAUSES, explanations
-from tests.diagnosis.nets import inputs, net, probe
+from keras_trainfix.diagnosis.report.text import CAUSES, explanations
+from keras_trainfix.diagnosis.snapshot import Snapshot
+from tests.diagnosis.nets import inputs, net, view
 
 X = inputs()
 Y = X[:, :1] + 1
@@ -170,9 +170,9 @@ def parsed(markup):
 
 
 def full(findings=(CAUSE, SYMPTOM)):
-    look = Look(net(), X, Y)
-    outputs = tuple(map(output_summary, look.probes()))
-    return Diagnosis(list(findings), {}, {}, outputs, dead_shares(look.layers))
+    snapshot = Snapshot(net(), X, Y)
+    outputs = tuple(map(output_summary, snapshot.views()))
+    return Diagnosis(list(findings), {}, {}, outputs, dead_shares(snapshot.layers))
 
 
 def test_the_html():
@@ -328,7 +328,7 @@ def test_dead_units():
 
 def test_the_summary_of_a_regression():
     y = np.concatenate([0 * Y, Y], axis=1)
-    summary = output_summary(probe(net(2, None, "mse"), X, y))
+    summary = output_summary(view(net(2, None, "mse"), X, y))
     assert summary.kind == "regression"
     assert summary.targets == pytest.approx(Y[:, 0])  # the column that varies
     assert summary.constant == pytest.approx(Y.mean())
@@ -352,7 +352,7 @@ def test_the_summary_of_a_regression():
     ],
 )
 def test_the_summary_of_classes(model, y, shares):
-    summary = output_summary(probe(model, X, np.asarray(y, "float32")))
+    summary = output_summary(view(model, X, np.asarray(y, "float32")))
     assert summary.kind == "classes"
     assert summary.targets == pytest.approx(shares)
     assert summary.constant == np.argmax(shares)
@@ -360,7 +360,7 @@ def test_the_summary_of_classes(model, y, shares):
 
 
 def test_no_summary_without_targets():
-    assert output_summary(probe(net(1, None, "mse"), X)) is None
+    assert output_summary(view(net(1, None, "mse"), X)) is None
     assert output_summary(None) is None
 
 

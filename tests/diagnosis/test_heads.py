@@ -8,7 +8,7 @@ from keras import layers
 import keras_trainfix as kt
 from keras_trainfix.diagnosis import diagnose as _registers  # noqa: F401
 from keras_trainfix.diagnosis.registry import CHECKS
-from tests.diagnosis.nets import inputs, net, probe
+from tests.diagnosis.nets import inputs, net, view
 from tests.diagnosis.snippets import faulty_and_fixed
 
 pytestmark = [
@@ -37,7 +37,7 @@ TAGS = np.eye(3)[SERIES.argmax(-1)]
 
 def findings(model, x, y, sample_weight=None, output=0):
     """What the checks of heads and of labels find."""
-    one = probe(model, x, y, sample_weight, output)
+    one = view(model, x, y, sample_weight, output)
     found = [check.run(one) for check in OWN.values()]
     found = [finding for finding in found if finding]
     for finding in found:

@@ -19,11 +19,11 @@ OWN = {code: CHECKS[code] for code in (*OF_INPUTS, *OF_TARGETS)}
 
 
 def findings(model, x, y=None, sample_weight=None):
-    return all_findings(nets.probe(model, x, y, sample_weight))
+    return all_findings(nets.view(model, x, y, sample_weight))
 
 
-def all_findings(probe):
-    found = [check.run(probe) for check in OWN.values()]
+def all_findings(view):
+    found = [check.run(view) for check in OWN.values()]
     return {finding.code: finding for finding in found if finding}
 
 
@@ -381,9 +381,9 @@ def test_ids_layer_on_real_values(variant):
 @pytest.mark.parametrize("shift", [1, 30])
 def test_ids_beyond_the_table(shift):
     """TensorFlow and torch refuse to run such a model, so it is looked at before."""
-    probe = nets.probe(word_net(), ids(), binary())
-    probe.inputs["input"] = np.where(ids() == 49, 49 + shift, ids())
-    finding = all_findings(probe)["KTF128"]
+    view = nets.view(word_net(), ids(), binary())
+    view.inputs["input"] = np.where(ids() == 49, 49 + shift, ids())
+    finding = all_findings(view)["KTF128"]
     assert finding.evidence["beyond"] == (ids() == 49).sum()
     assert f"Embedding({50 + shift}, 4)" in finding.fix
 

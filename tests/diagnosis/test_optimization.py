@@ -12,9 +12,9 @@ from keras import initializers, layers, optimizers, regularizers
 from keras.optimizers import schedules
 
 from keras_trainfix.diagnosis.diagnose import diagnose, examine
-from keras_trainfix.diagnosis.probe import Look
 from keras_trainfix.diagnosis.registry import CHECKS
-from keras_trainfix.diagnosis.trial import FACTORS, try_steps
+from keras_trainfix.diagnosis.snapshot import Snapshot
+from keras_trainfix.diagnosis.trial.trial import FACTORS, try_steps
 from tests.diagnosis.single import HEADINGS
 from tests.diagnosis.snippets import faulty_and_fixed
 
@@ -58,9 +58,9 @@ def above_note(diagnosis):
 
 def diagnosis_of(model, x=X, y=Y, factors=FACTORS):
     """As `diagnose` makes it, on a machine as slow as may be."""
-    look = Look(model, x, y)
-    look.trial = try_steps(look, factors=factors, seconds=120)
-    return examine(look)
+    snapshot = Snapshot(model, x, y)
+    snapshot.trial = try_steps(snapshot, factors=factors, seconds=120)
+    return examine(snapshot)
 
 
 def first(diagnosis):
@@ -99,8 +99,8 @@ def test_the_page(code):
 
 def test_nothing_is_said_without_a_trial():
     model = mlp(optimizers.SGD(1e3))
-    probe = Look(model, X, Y).probes()[0]
-    assert [c for c in CODES if c != "KTF406" and CHECKS[c].run(probe)] == []
+    view = Snapshot(model, X, Y).views()[0]
+    assert [c for c in CODES if c != "KTF406" and CHECKS[c].run(view)] == []
 
 
 # --- KTF401 learning-rate-too-high ---
@@ -244,25 +244,25 @@ def test_numbers_that_explode(width, depth, seed):
         settings = {"activation": "relu", "kernel_initializer": initializer}
         hidden = [layers.Dense(width, **settings) for _ in range(depth)]
         head = layers.Dense(1, kernel_initializer=initializer)
-        look = Look(net(*hidden, head, seed=seed), x, y)
-        found[name] = CHECKS["KTF406"].run(look.probes()[0])
+        snapshot = Snapshot(net(*hidden, head, seed=seed), x, y)
+        found[name] = CHECKS["KTF406"].run(snapshot.views()[0])
     assert found["large"].evidence["overshoot"] > 30
     assert found["he"] is None
 
 
 def test_inputs_on_a_large_scale_explode_nothing():
-    look = Look(mlp("adam"), 1e5 * X, Y)
-    assert CHECKS["KTF406"].run(look.probes()[0]) is None
+    snapshot = Snapshot(mlp("adam"), 1e5 * X, Y)
+    assert CHECKS["KTF406"].run(snapshot.views()[0]) is None
 
 
 def test_a_bias_explodes_nothing():
     model = mlp("adam")
     model.layers[-1].bias.assign([1000.0])
-    look = Look(model, X, 1000 + Y)
-    assert CHECKS["KTF406"].run(look.probes()[0]) is None
+    snapshot = Snapshot(model, X, 1000 + Y)
+    assert CHECKS["KTF406"].run(snapshot.views()[0]) is None
 
 
-# --- KTF408 over-regularised ---
+# --- KTF408 over-regularized ---
 
 
 @few_examples
@@ -303,7 +303,7 @@ def test_a_model_that_its_penalties_have_shrunk(strength, found):
 @pytest.mark.parametrize(("rate", "found"), [(0.5, False), (0.9, True), (1.0, True)])
 def test_dropout(rate, found):
     model = net(layers.Dense(64, "relu"), layers.Dropout(rate), layers.Dense(1))
-    finding = CHECKS["KTF408"].run(Look(model, X, Y).probes()[0])
+    finding = CHECKS["KTF408"].run(Snapshot(model, X, Y).views()[0])
     assert bool(finding) == found
     assert not found or finding.evidence["rate"] == rate
 

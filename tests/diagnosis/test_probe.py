@@ -10,12 +10,12 @@ from keras import layers
 import keras_trainfix as kt
 from keras_trainfix import backend
 from keras_trainfix.backend import to_numpy
-from keras_trainfix.diagnosis.activity import layer_outputs
-from keras_trainfix.diagnosis.loss_facts import loss_facts
-from keras_trainfix.diagnosis.probe import Look
-from keras_trainfix.diagnosis.sample import take
-from keras_trainfix.diagnosis.task import label_form
-from tests.diagnosis.nets import inputs, net, probe
+from keras_trainfix.diagnosis.observe.layer_outputs import layer_outputs
+from keras_trainfix.diagnosis.observe.loss import loss_facts
+from keras_trainfix.diagnosis.observe.sample import take
+from keras_trainfix.diagnosis.observe.task import label_form
+from keras_trainfix.diagnosis.snapshot import Snapshot
+from tests.diagnosis.nets import inputs, net, view
 
 X = inputs()
 Y = (X[:, :1] > 0).astype("int32")
@@ -116,13 +116,13 @@ def test_a_look_changes_nothing():
         return [to_numpy(v) for v in variables]
 
     before, function = state(), model.train_function
-    look = Look(model, x, Y[:16])
+    snapshot = Snapshot(model, x, Y[:16])
     for old, new in zip(before, state(), strict=True):
         np.testing.assert_array_equal(old, new)
     assert model.train_function is function
     assert not any("call" in layer.__dict__ for layer in model.layers)
     np.testing.assert_allclose(
-        look.predictions[0], model.predict(x, verbose=0), rtol=1e-5, atol=1e-6
+        snapshot.predictions[0], model.predict(x, verbose=0), rtol=1e-5, atol=1e-6
     )
 
 
@@ -140,12 +140,12 @@ def test_what_a_call_adds_as_loss_goes_again():
             return x
 
     model = keras.Sequential([keras.Input((6,)), Adding()])
-    Look(model, X)
+    Snapshot(model, X)
     assert model.losses == []
     model(X)
     before = [id(loss) for loss in model.losses]
     assert len(before) == 1
-    Look(model, X)
+    Snapshot(model, X)
     assert [id(loss) for loss in model.losses] == before
 
 
@@ -242,16 +242,16 @@ class Subclassed(keras.Model):
     ],
 )
 def test_the_activation_of_the_head(model, activation):
-    assert probe(model(), X).head.activation == activation
+    assert view(model(), X).head.activation == activation
 
 
 def test_heads_of_images_and_of_operations():
     x = np.ones((4, 8, 8, 2), "float32")
-    head = probe(conv_net("softmax"), x).head
+    head = view(conv_net("softmax"), x).head
     assert (head.activation, head.units) == ("softmax", 3)
     entry = keras.Input((6,))
     model = keras.Model(entry, keras.ops.softmax(layers.Dense(3)(entry)))
-    assert probe(model, X).head.activation == "unknown"
+    assert view(model, X).head.activation == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ def test_the_form_of_targets(targets, shape, form, classes):
     ],
 )
 def test_what_an_output_is_for(units, activation, loss, y, task):
-    assert probe(net(units, activation, loss), X, np.asarray(y, "float32")).task == task
+    assert view(net(units, activation, loss), X, np.asarray(y, "float32")).task == task
 
 
 def test_outputs_of_a_model_with_several():
@@ -367,8 +367,8 @@ def test_outputs_of_a_model_with_several():
         },
     )
     model.compile("adam", {"a": "binary_crossentropy", "b": "mse"})
-    probes = Look(model, X, {"a": Y, "b": X[:, :2]}).probes()
-    assert [p.name for p in probes] == ["a", "b"]
-    assert [p.task for p in probes] == ["binary classification", "regression"]
-    assert [p.head.activation for p in probes] == ["sigmoid", "linear"]
-    assert [p.loss.kind for p in probes] == ["binary", "regression"]
+    views = Snapshot(model, X, {"a": Y, "b": X[:, :2]}).views()
+    assert [p.name for p in views] == ["a", "b"]
+    assert [p.task for p in views] == ["binary classification", "regression"]
+    assert [p.head.activation for p in views] == ["sigmoid", "linear"]
+    assert [p.loss.kind for p in views] == ["binary", "regression"]

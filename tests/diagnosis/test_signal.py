@@ -12,10 +12,10 @@ from keras import layers
 
 import keras_trainfix as kt
 from keras_trainfix.diagnosis.checks import signal as checks
+from keras_trainfix.diagnosis.measure.kernels import rows_of_samples
+from keras_trainfix.diagnosis.measure.learnability import signal, signal_of
 from keras_trainfix.diagnosis.registry import CHECKS
-from keras_trainfix.diagnosis.signal import signal, signal_of
-from keras_trainfix.diagnosis.similarity import rows_of_samples
-from tests.diagnosis.nets import inputs, net, probe
+from tests.diagnosis.nets import inputs, net, view
 from tests.diagnosis.snippets import faulty_and_fixed
 
 OURS = [
@@ -30,7 +30,7 @@ IDS = np.digitize(Y[:, 0], [-0.6, 0.6])
 
 
 def findings(model, x, y):
-    looked = probe(model, x, y)
+    looked = view(model, x, y)
     found = [finding for code in OURS if (finding := CHECKS[code].run(looked))]
     for finding in found:
         json.dumps(finding.to_dict())
@@ -78,11 +78,11 @@ def classifier(shape, classes, loss=SPARSE):
 def seen(x, y):
     """The `Signal` of a table, an image or a series."""
     if np.issubdtype(y.dtype, np.integer):
-        return signal(probe(classifier(x.shape[1:], int(y.max()) + 1), x, y))
+        return signal(view(classifier(x.shape[1:], int(y.max()) + 1), x, y))
     parts = [keras.Input(x.shape[1:]), layers.Flatten(), layers.Dense(y.shape[1])]
     model = keras.Sequential(parts)
     model.compile("adam", "mse")
-    return signal(probe(model, x, y))
+    return signal(view(model, x, y))
 
 
 # --- What is a signal ---
@@ -263,14 +263,14 @@ def test_few_samples_many_features_and_many_classes_are_not_judged(rng):
 
 def test_what_cannot_be_judged_is_none(rng):
     model = net(1, None, "mse")
-    assert signal(probe(model, X)) is None
-    assert signal(probe(model, X, np.full((256, 1), np.nan))) is None
-    assert signal(probe(model, X, np.ones((256, 1)))) is None
+    assert signal(view(model, X)) is None
+    assert signal(view(model, X, np.full((256, 1), np.nan))) is None
+    assert signal(view(model, X, np.ones((256, 1)))) is None
     constant = np.ones_like(X)
-    assert signal(probe(model, constant, Y)) is None
+    assert signal(view(model, constant, Y)) is None
     broken = X.copy()
     broken[3, 3] = np.nan
-    assert signal(probe(model, broken, Y)) is None
+    assert signal(view(model, broken, Y)) is None
 
 
 # --- Ids, several inputs, images and sequences with an answer at each place ---
@@ -289,18 +289,18 @@ def test_texts_are_bags_of_ids(rng):
     ids, y = rng.integers(0, 50, (200, 20)), np.arange(200) % 2
     ids[:, :4] = rng.integers(0, 5, (200, 4)) + 5 * y[:, None]
     ids = rng.permuted(ids, axis=1)
-    assert signal(probe(of_ids(20, 2), ids, y)).is_seen
-    assert not signal(probe(of_ids(20, 2), ids, rng.permutation(y))).is_seen
+    assert signal(view(of_ids(20, 2), ids, y)).is_seen
+    assert not signal(view(of_ids(20, 2), ids, rng.permutation(y))).is_seen
 
 
 def test_places_of_ids(rng):
     ids = rng.integers(0, 8, (200, 4))
-    assert signal(probe(of_ids(4, 2), ids, ids[:, 2] % 2)).is_seen
-    each = signal(probe(of_ids(4, 3, each=True), ids, ids % 3))
+    assert signal(view(of_ids(4, 2), ids, ids[:, 2] % 2)).is_seen
+    each = signal(view(of_ids(4, 3, each=True), ids, ids % 3))
     assert each.is_seen
     assert each.linear.accuracy > 0.99
     noise = rng.integers(0, 3, ids.shape)
-    assert signal(probe(of_ids(4, 3, each=True), ids, noise)).is_absent
+    assert signal(view(of_ids(4, 3, each=True), ids, noise)).is_absent
 
 
 def test_several_inputs(rng):
@@ -310,8 +310,8 @@ def test_several_inputs(rng):
     model.compile("adam", "mse")
     x = [rng.normal(size=(200, 3)), rng.normal(size=(200, 5, 2))]
     x = [part.astype("float32") for part in x]
-    assert signal(probe(model, x, x[1][:, 3, :1])).is_seen
-    assert signal(probe(model, x, rng.normal(size=(200, 1)))).is_absent
+    assert signal(view(model, x, x[1][:, 3, :1])).is_seen
+    assert signal(view(model, x, rng.normal(size=(200, 1)))).is_absent
 
 
 def masks(rng, samples=24, size=32):
@@ -333,11 +333,11 @@ def test_masks(rng):
     y = masks(rng)
     x = (y + rng.normal(size=y.shape)).astype("float32")[..., None]
     model = segmenter(1, BINARY)
-    found = signal(probe(model, x, y[..., None]))
+    found = signal(view(model, x, y[..., None]))
     assert found.is_seen
     assert found.linear.accuracy > 0.85
     # Masks of other images are as smooth, and stand where masks stand.
-    assert signal(probe(model, x, np.roll(y, 1, 0)[..., None])).is_absent
+    assert signal(view(model, x, np.roll(y, 1, 0)[..., None])).is_absent
 
 
 def test_masks_with_void(rng):
@@ -346,9 +346,9 @@ def test_masks_with_void(rng):
     marked = y + 1
     marked[:, :5] = 255
     loss = kt.MaskedCrossentropy(ignore_class=255)
-    assert signal(probe(segmenter(3, loss), x, marked)).is_seen
+    assert signal(view(segmenter(3, loss), x, marked)).is_seen
     marked[:, 5:] = np.roll(y, 1, 0)[:, 5:] + 1
-    assert not signal(probe(segmenter(3, loss), x, marked)).is_seen
+    assert not signal(view(segmenter(3, loss), x, marked)).is_seen
 
 
 def test_sequences(rng):
@@ -362,12 +362,12 @@ def test_sequences(rng):
     )
     model.compile("adam", BINARY)
     y = (x[..., :1].cumsum(1) > 0).astype(int)
-    assert signal(probe(model, x, y)).is_seen
-    assert signal(probe(model, x, rng.integers(0, 2, y.shape))).is_absent
+    assert signal(view(model, x, y)).is_seen
+    assert signal(view(model, x, rng.integers(0, 2, y.shape))).is_absent
 
 
 def test_a_probe_is_looked_at_once():
-    looked = probe(net(1, None, "mse"), X, Y)
+    looked = view(net(1, None, "mse"), X, Y)
     assert looked.signal is looked.signal
 
 

@@ -10,11 +10,11 @@ from keras import layers, ops, regularizers
 
 from keras_trainfix import backend
 from keras_trainfix.backend import global_seeds, to_numpy
-from keras_trainfix.diagnosis import trial_steps
 from keras_trainfix.diagnosis.diagnose import diagnose
-from keras_trainfix.diagnosis.probe import Look
-from keras_trainfix.diagnosis.sample import take
-from keras_trainfix.diagnosis.trial import try_steps
+from keras_trainfix.diagnosis.observe.sample import take
+from keras_trainfix.diagnosis.snapshot import Snapshot
+from keras_trainfix.diagnosis.trial import runner as trial_steps
+from keras_trainfix.diagnosis.trial.trial import try_steps
 from tests.conftest import BACKEND
 from tests.diagnosis.nets import inputs
 
@@ -236,13 +236,13 @@ def test_nothing_of_the_model_changes(name, few_steps):
     x, y = take(x, y, most=32)[:2]
     model.fit(x, y, batch_size=32, verbose=0)
     before = state(model)
-    look = Look(model, x, y)
+    snapshot = Snapshot(model, x, y)
     assert_same(before, state(model))
-    trial = try_steps(look)
+    trial = try_steps(snapshot)
     assert_same(before, state(model))
-    assert set(trial.arms) >= {1.0, 100.0}
+    assert set(trial.runs) >= {1.0, 100.0}
     assert np.isfinite(trial.gain(1.0))
-    assert trial.is_fresh == (look.iterations == 0)
+    assert trial.is_fresh == (snapshot.iterations == 0)
 
 
 def fitted(build, diagnosed):
@@ -271,11 +271,11 @@ def test_sample_weights(few_steps):
     model, x, y = made(mlp)
     weights = np.arange(40) % 2
     before = state(model)
-    trial = try_steps(Look(model, x, y, weights))
+    trial = try_steps(Snapshot(model, x, y, weights))
     assert_same(before, state(model))
     # Those without a weight may be anything.
     y = np.where(weights[:, None] == 0, 1e6, y)
-    assert try_steps(Look(model, x, y, weights)).start == trial.start
+    assert try_steps(Snapshot(model, x, y, weights)).start == trial.start
 
 
 @pytest.mark.backend_only("torch", reason="it has no gradients that stay")
@@ -318,7 +318,7 @@ def test_an_error_in_the_middle(error, few_steps, interrupt):
     before = state(model)
     interrupt(error)
     with pytest.raises(type(error)):
-        try_steps(Look(model, x, y))
+        try_steps(Snapshot(model, x, y))
     assert_same(before, state(model))
 
 
@@ -334,7 +334,7 @@ def test_an_error_of_the_loss(few_steps):
     model, x, y = made(lambda: mlp(loss=loss))
     before = state(model)
     with pytest.raises(ZeroDivisionError):
-        try_steps(Look(model, x, y))
+        try_steps(Snapshot(model, x, y))
     assert_same(before, state(model))
 
 
@@ -368,7 +368,7 @@ def test_it_is_skipped_with_a_reason(build, reason):
     assert_same(before, state(model))
     assert reason in diagnosis.skipped["trial"]
     with pytest.raises(ValueError, match=reason):
-        try_steps(Look(model, x, y))
+        try_steps(Snapshot(model, x, y))
 
 
 def test_without_targets(few_steps):
@@ -420,12 +420,14 @@ def rms(values):
 def test_losses_and_gradients_are_those_of_the_steps(regularizer, l1, l2):
     model = linear(0.02, regularizer)
     w = model.get_weights()[0].astype("float64")
-    trial = try_steps(Look(model, X, Y))
-    for factor, arm in trial.arms.items():
-        losses, (slope, bias_slope) = reference(model, factor, len(arm.losses), l1, l2)
+    trial = try_steps(Snapshot(model, X, Y))
+    for factor, trial_run in trial.runs.items():
+        losses, (slope, bias_slope) = reference(
+            model, factor, len(trial_run.losses), l1, l2
+        )
         # What diverges makes more of its rounding with every step.
-        np.testing.assert_allclose(arm.losses[:20], losses[:20], rtol=2e-4)
-    assert set(trial.arms) >= {0.01, 0.1, 1, 10, 100}
+        np.testing.assert_allclose(trial_run.losses[:20], losses[:20], rtol=2e-4)
+    assert set(trial.runs) >= {0.01, 0.1, 1, 10, 100}
     assert trial.start == pytest.approx(reference(model, 0, 1, l1, l2)[0][0], rel=1e-5)
     assert trial.rate == pytest.approx(0.02)
     assert (trial.batch, trial.is_fresh) == (32, True)
@@ -445,24 +447,24 @@ def test_losses_and_gradients_are_those_of_the_steps(regularizer, l1, l2):
 
 def test_ends_gains_and_predictions():
     model = linear(0.02)
-    trial = try_steps(Look(model, X, Y))
-    arm = trial.arms[10.0]
-    assert arm.end == pytest.approx(arm.losses[21:].mean())
-    assert trial.gain(10.0) == pytest.approx(1 - arm.end / trial.start)
+    trial = try_steps(Snapshot(model, X, Y))
+    trial_run = trial.runs[10.0]
+    assert trial_run.end == pytest.approx(trial_run.losses[21:].mean())
+    assert trial.gain(10.0) == pytest.approx(1 - trial_run.end / trial.start)
     assert np.isnan(trial.gain(7.0))
-    assert arm.predictions[0].shape == (40, 1)
-    assert np.mean((arm.predictions[0] - Y) ** 2) < np.mean(Y**2)
+    assert trial_run.predictions[0].shape == (40, 1)
+    assert np.mean((trial_run.predictions[0] - Y) ** 2) < np.mean(Y**2)
     assert trial.overfit.losses[-1] < trial.start
-    assert trial.arms[0.01].dead == 0
+    assert trial.runs[0.01].dead == 0
 
 
 def test_an_arm_ends_with_the_first_loss_that_is_not_finite():
-    trial = try_steps(Look(linear(1e12), X, Y))
-    arm = trial.arms[1.0]
-    assert not np.isfinite(arm.losses[-1])
-    assert np.isfinite(arm.losses[:-1]).all()
+    trial = try_steps(Snapshot(linear(1e12), X, Y))
+    trial_run = trial.runs[1.0]
+    assert not np.isfinite(trial_run.losses[-1])
+    assert np.isfinite(trial_run.losses[:-1]).all()
     assert trial.gain(1.0) == -np.inf
-    assert arm.predictions == []
+    assert trial_run.predictions == []
 
 
 def test_dead_units_are_those_after_the_arm():
@@ -470,9 +472,9 @@ def test_dead_units_are_those_after_the_arm():
         [keras.Input((6,)), layers.Dense(8, "relu"), layers.Dense(1)]
     )
     model.compile(keras.optimizers.Adam(30.0), "mse")
-    trial = try_steps(Look(model, X, Y - 100))
-    assert trial.arms[1.0].dead > 0.1
-    assert trial.arms[0.01].dead <= 0.1
+    trial = try_steps(Snapshot(model, X, Y - 100))
+    assert trial.runs[1.0].dead > 0.1
+    assert trial.runs[0.01].dead <= 0.1
 
 
 def test_a_trained_model_goes_on_with_the_state_of_its_optimizer():
@@ -480,10 +482,10 @@ def test_a_trained_model_goes_on_with_the_state_of_its_optimizer():
     x, y = X[:32], Y[:32]
     model = linear(0.05, optimizer=lambda rate: keras.optimizers.SGD(rate, 0.9))
     model.fit(x, y, batch_size=32, epochs=5, verbose=0)
-    trial = try_steps(Look(model, x, y))
+    trial = try_steps(Snapshot(model, x, y))
     fresh = model.fit(x, y, batch_size=32, epochs=8, verbose=0, shuffle=False)
     np.testing.assert_allclose(
-        trial.arms[1.0].losses[:8], fresh.history["loss"], rtol=1e-4
+        trial.runs[1.0].losses[:8], fresh.history["loss"], rtol=1e-4
     )
     assert not trial.is_fresh
 
@@ -492,23 +494,23 @@ def test_a_trained_model_goes_on_with_the_state_of_its_optimizer():
 def test_steps_are_those_of_fit(name):
     model, _, _ = made(MODELS[name])
     x, y = X[:32], Y[:32]
-    trial = try_steps(Look(model, x, y))
+    trial = try_steps(Snapshot(model, x, y))
     history = model.fit(x, y, batch_size=32, epochs=6, verbose=0, shuffle=False)
     tolerance = 2e-2 if name == "half precision" else 1e-4
     np.testing.assert_allclose(
-        trial.arms[1.0].losses[:6], history.history["loss"], rtol=tolerance
+        trial.runs[1.0].losses[:6], history.history["loss"], rtol=tolerance
     )
 
 
 def test_gradients_of_half_precision_are_not_those_of_the_scaled_loss():
-    whole = try_steps(Look(*made(mlp))).gradients
-    half = try_steps(Look(*made(half_precision))).gradients
+    whole = try_steps(Snapshot(*made(mlp))).gradients
+    half = try_steps(Snapshot(*made(half_precision))).gradients
     for a, b in zip(whole, half, strict=True):
         assert b.size == pytest.approx(a.size, rel=0.05)
 
 
 def test_rows_of_an_embedding_have_a_gradient(few_steps):
-    gradients = try_steps(Look(*made(recurrent))).gradients
+    gradients = try_steps(Snapshot(*made(recurrent))).gradients
     assert gradients[0].size > 0
     assert gradients[0].update > 0
 
@@ -518,7 +520,7 @@ def test_weights_that_the_loss_does_not_know(few_steps):
     used, unused = layers.Dense(1, name="used")(a), layers.Dense(1, name="unused")(a)
     model = keras.Model(a, [used, unused])
     model.compile("adam", ["mse", None])
-    gradients = try_steps(Look(model, X, [Y, Y])).gradients
+    gradients = try_steps(Snapshot(model, X, [Y, Y])).gradients
     assert {g.layer for g in gradients if g.size == 0} == {"unused"}
 
 
@@ -527,7 +529,7 @@ def test_other_weights_to_start_from(few_steps):
     model.fit(x, y, verbose=0)
     zeros = [0 * w for w in model.get_weights()]
     before = state(model)
-    trial = try_steps(Look(model, x, y), zeros)
+    trial = try_steps(Snapshot(model, x, y), zeros)
     assert trial.is_fresh
     assert trial.gradients[0].weight == 0
     assert_same(before, state(model))
@@ -552,7 +554,7 @@ def test_it_ends_in_time(monkeypatch):
 
     monkeypatch.setattr(backend, "training_step", slow)
     model, x, y = made(mlp)
-    trial = try_steps(Look(model, x, y), seconds=60)
+    trial = try_steps(Snapshot(model, x, y), seconds=60)
     assert now[0] <= 63
     assert np.isfinite(trial.gain(1.0))
     assert trial.overfit is None
@@ -560,7 +562,7 @@ def test_it_ends_in_time(monkeypatch):
 
 def test_too_little_time_for_all_rates_is_said(monkeypatch):
     model, x, y = made(mlp)
-    trial = try_steps(Look(model, x, y), factors=(1.0,))
+    trial = try_steps(Snapshot(model, x, y), factors=(1.0,))
     monkeypatch.setattr("keras_trainfix.diagnosis.diagnose.try_steps", lambda *_: trial)
     skipped = diagnose(model, x, y).skipped
     assert skipped == {"trial": "There was time for 1 learning rate."}
@@ -571,20 +573,20 @@ def test_steps_that_take_too_long(monkeypatch):
     model, x, y = made(mlp)
     before = state(model)
     with pytest.raises(ValueError, match="A step takes .* s: too long for a trial"):
-        try_steps(Look(model, x, y), seconds=0.0)
+        try_steps(Snapshot(model, x, y), seconds=0.0)
     assert_same(before, state(model))
 
 
 def test_progress_is_shown_if_it_takes_long(monkeypatch, capsys):
     model, x, y = made(mlp)
     monkeypatch.setattr(trial_steps, "SHOWN_AFTER", float("inf"))
-    try_steps(Look(model, x, y))
+    try_steps(Snapshot(model, x, y))
     assert capsys.readouterr().out == ""
     monkeypatch.setattr(trial_steps, "SHOWN_AFTER", 0.0)
-    try_steps(Look(model, x, y))
+    try_steps(Snapshot(model, x, y))
     shown = capsys.readouterr().out
     assert "288/288" in shown
     assert "289/" not in shown
     keras.config.disable_interactive_logging()
-    try_steps(Look(model, x, y))
+    try_steps(Snapshot(model, x, y))
     assert capsys.readouterr().out == ""

@@ -779,7 +779,7 @@ def test_ignored_ids(ignore_class, ids):
 
 @pytest.mark.parametrize("value", [1.5, "255", True, (0, None), 2**31 - 1, -(2**31)])
 def test_what_is_no_id(value):
-    with pytest.raises(ValueError, match="must be an integer of 32 bits") as error:
+    with pytest.raises(ValueError, match="must be a 32-bit integer") as error:
         read_labels(np.zeros(2), (2, 3), ignore_class=value)
     assert f"Received: ignore_class={value!r}." in str(error.value)
 

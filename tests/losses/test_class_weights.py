@@ -81,7 +81,7 @@ def test_pieces_add_up(case, piece):
     _, y, num_classes, ignored = case
     at_once = counting.count_classes(y, num_classes, ignored, by_image=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counting, "PIECE", piece)
+        patch.setattr(counting, "CHUNK", piece)
         pieces = counting.count_classes(y, num_classes, ignored, by_image=True)
     np.testing.assert_array_equal(at_once, pieces)
     assert pieces[0].dtype == pieces[1].dtype == "int64"
@@ -260,7 +260,7 @@ def test_labels_as_wide_as_there_are_classes(rng):
     y = rng.integers(0, 5, (4, 6, 5))
     got = class_weights_from_labels(y[..., None], 5)
     np.testing.assert_allclose(got, reference(y, 5), rtol=1e-6)
-    with pytest.raises(ValueError, match=r"Received.*one axis more, `y\[..., None\]`"):
+    with pytest.raises(ValueError, match=r"Received.*add an axis: `y\[..., None\]`"):
         class_weights_from_labels(y, 5)
 
 
@@ -288,15 +288,16 @@ def test_the_losses_take_the_result(num_classes, rng):
 
 def test_absent_classes_weigh_0_and_are_named():
     y = np.array([[1, 1, 3, 0]])
-    with pytest.warns(UserWarning, match="is of class 2, 4: weight 0.*num_classes=5"):
+    with pytest.warns(UserWarning, match="has class 2, 4: weight 0.*num_classes=5"):
         weights = class_weights_from_labels(y, 5, ignore_class=0)
     np.testing.assert_allclose(weights, [0, 0.75, 0, 1.5, 0])
 
 
 def test_shows_progress_of_what_takes_long(monkeypatch, capsys):
+    monkeypatch.setattr(counting, "SHOWN_AFTER", float("inf"))
     class_weights_from_labels(Batches(), 3)
     assert capsys.readouterr().out == ""
-    monkeypatch.setattr(counting, "PATIENCE", -1)
+    monkeypatch.setattr(counting, "SHOWN_AFTER", 0)
     class_weights_from_labels(Batches(), 3)
     out = capsys.readouterr().out
     assert "3/3" in out
@@ -327,7 +328,7 @@ REFUSED = {
     "steps": ({"steps": 2}, "`steps` is a number of batches.*steps=2 and an array"),
     "all void": ({"data": np.full((2, 3), 255)}, "one label that is not void.*none"),
     "empty": ({"data": np.zeros((0, 3))}, "one label that is not void.*none"),
-    "used up": ({"data": iter(())}, "not void.*none.*used up has to be made again"),
+    "used up": ({"data": iter(())}, "not void.*none.*used before, create it again"),
     "out of range": (
         {"data": np.array([[0, 1, 2, 3, 3, 9]])},
         r"a class, 0 to 2,.*3 other labels: 3 \(2 times\), 9 \(1 times\)",
@@ -347,19 +348,19 @@ REFUSED = {
     ),
     "several labels": (
         {"data": np.ones((2, 4, 3))},
-        "must sum to 1.*Received: 8 rows.*Several classes a pixel cannot be counted",
+        "must sum to 1.*Received: 8 rows.*Pixels with several classes cannot be counted",
     ),
     "several outputs": (
         {"data": [(X, {"mask": MAPS})]},
-        "one array of numbers a batch.*Received: labels=dict",
+        "one array of numbers, the labels.*Received: labels=dict of several arrays",
     ),
     "several outputs at once": (
         {"data": (X, {"mask": MAPS})},
-        "one array of numbers a batch.*Received: labels=dict",
+        "one array of numbers, the labels.*Received: labels=dict of several arrays",
     ),
     "several outputs in a list": (
         {"data": [(X, [MAPS, MAPS])]},
-        "one array of numbers a batch.*Received: labels=list",
+        "one array of numbers, the labels.*Received: labels=list of several arrays",
     ),
     "strings": ({"data": np.array(["a"])}, "array of numbers.*labels.dtype=<U1"),
 }

@@ -205,7 +205,7 @@ def test_sample_weights_are_not_negative(function, bad):
         (kt.MaskedTversky, {"scope": None}, "'image'"),
         (kt.MaskedLovasz, {"scope": None}, "'image'"),
         (kt.MaskedLovasz, {"hinge": True}, "`from_logits=True`"),
-        (kt.MaskedCrossentropy, {"ignore_class": 2.5}, "integer of 32 bits"),
+        (kt.MaskedCrossentropy, {"ignore_class": 2.5}, "32-bit integer"),
         (kt.MaskedCrossentropy, {"reduction": "median"}, "reduction"),
     ],
 )

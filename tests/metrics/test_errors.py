@@ -39,7 +39,7 @@ def scores(*shape):
         ({"num_classes": 2.0}, "num_classes=2.0"),
         ({"num_classes": True}, "One sigmoid unit has two classes"),
         ({"ignore_class": (0, 1, 2)}, "must leave at least one class"),
-        ({"ignore_class": 0.5}, "integer of 32 bits"),
+        ({"ignore_class": 0.5}, "32-bit integer"),
         ({"threshold": 0}, "`threshold` must be a probability"),
         ({"threshold": 1.0, "from_logits": True}, "also with from_logits=True"),
         ({"axis": None}, "`axis` must be an integer"),

@@ -1,5 +1,6 @@
 import inspect
 import re
+import sys
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from keras.layers import BatchNormalization
 
 from keras_trainfix import freeze_batch_norm, recalibrate_batch_norm
 from keras_trainfix.backend import to_numpy
+from keras_trainfix.messages import Progress
 from tests import test_data
 
 
@@ -261,17 +263,25 @@ def test_too_few_batches_warn(x):
         recalibrate_batch_norm(one_layer(), x, steps=9)
 
 
-def test_shows_progress_and_the_result(x, capsys):
-    recalibrate_batch_norm(two_layers(), x)
-    out = capsys.readouterr().out
-    assert "2/2" in out
-    assert out.endswith("recalibrate_batch_norm: 2 layers changed.\n")
+def test_shows_progress_in_a_terminal_and_the_result(x, capsys, monkeypatch):
+    def shown(is_terminal):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal, raising=False)
+        recalibrate_batch_norm(two_layers(), x)
+        return capsys.readouterr().out
+
+    monkeypatch.setattr(Progress, "AFTER", 0)
+    monkeypatch.setattr(Progress, "INTERVAL", 0)
+    result = "recalibrate_batch_norm: 2 layers changed.\n"
+    out = shown(is_terminal=True)
+    assert "1/2 batches" in out
+    assert "2/2 batches" in out
+    assert out.endswith(f"\r{result}")
+    assert shown(is_terminal=False) == result
     keras.config.disable_interactive_logging()
-    recalibrate_batch_norm(two_layers(), x)
-    assert capsys.readouterr().out == ""
+    assert shown(is_terminal=True) == ""
 
 
-def test_a_layer_that_is_not_called_is_told(x, capsys):
+def test_a_layer_that_is_not_called_is_reported(x, capsys):
     class Model(keras.Model):
         def __init__(self):
             super().__init__()

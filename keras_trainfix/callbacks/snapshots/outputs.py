@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from keras_trainfix.callbacks.samples import MisfitError
-from keras_trainfix.diagnosis.task import CLASSIFIES, label_form
+from keras_trainfix.callbacks.collapse.samples import MisfitError
+from keras_trainfix.diagnosis.observe.task import CLASSIFIES, label_form
 from keras_trainfix.labels import ignored_ids
 
 SMALLEST = 8  # pixels of the side of an image without a channel axis

@@ -20,7 +20,8 @@ from keras_trainfix.callbacks.snapshots.pictures import (
 from keras_trainfix.callbacks.snapshots.tiles import image_tiles
 from keras_trainfix.labels import class_ids, ignored_ids
 from keras_trainfix.metrics.predictions import predicted_classes, prediction_form
-from keras_trainfix.metrics.reading import checked_setting, labels_of
+from keras_trainfix.metrics.reading import labels_of
+from keras_trainfix.metrics.setting import checked_setting
 
 THRESHOLD = 0.5
 

@@ -1,0 +1,1 @@
+"""`CollapseDetector`: its hooks, its decisions and its rescues."""

@@ -1,0 +1,214 @@
+"""Going back to good weights in the middle of `fit`, with a remedy."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_trainfix.callbacks.collapse.remedies import (
+    Case,
+    Remedy,
+    faster,
+    find_remedy,
+    recalibrate,
+    restart,
+    set_rate,
+    slower,
+)
+from keras_trainfix.callbacks.collapse.watch import HARDLY, SLOWLY, TRAINED
+from keras_trainfix.diagnosis.diagnose import new_weights
+from keras_trainfix.messages import tell
+from keras_trainfix.models.optimizers import rate_of, schedule_of
+
+HEALTHY = 0.3  # skill of weights that are worth going back to
+BETTER = 0.05  # of what is missing in skill, by which weights are better than others
+LEARNING, LEARNED = 0.9, 0.98  # skill between which longer steps save time
+WARM = 2.0  # times the rate, after a warm-up
+FALLEN, PATIENCE = 0.1, 2  # skill that is lost for epochs, if that harms
+STILL = 2e-3  # change of the weights, of their size
+MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
+FASTER = Remedy(faster, keeps_weights=True)
+
+
+class Rescuer:
+    """Keeps the initial and the best weights of a model, and applies remedies.
+
+    Args:
+        watch: `Watch` over the model.
+        is_active: Whether it rescues; else it only keeps the initial weights of a model
+            that is not too large.
+        lines: List, to which it adds what was done.
+
+    Attributes:
+        initial: List of arrays: the weights with which training began, or None.
+        was_slow: Whether the last remedy was a higher rate.
+    """
+
+    def __init__(self, watch, is_active, lines):
+        self.watch, self.model = watch, watch.model
+        self.is_active, self.lines = is_active, lines
+        self.initial: Any = None
+        self.was_slow = False
+        size = sum(np.prod(variable.shape) for variable in self.model.variables)
+        if is_active or size <= MOST_KEPT:
+            self.initial = self.model.get_weights()
+        self._best: tuple[float, Any] = (-np.inf, self.initial)
+        self._rate: float | None = None  # what the last remedy set
+        self._factor = 1.0  # of the rate that the user compiled
+        self._can_raise = False
+        self._raised: float | None = None  # best skill since the rate was raised
+        self._worse = 0  # epochs in a row that are worse
+
+    def keep_best(self, skill):
+        """Keeps the present weights if their skill is the best so far."""
+        if self.is_active and _is_better(skill, self._best[0]):
+            self._best = (skill, self.model.get_weights())
+
+    def put_best_back(self, skill, steps):
+        """After a rescue, puts the best weights in the place of those trained last.
+
+        Args:
+            skill: Float, that of the weights after the last step.
+            steps: Integer, how many there were.
+        """
+        best, weights = self._best
+        if not self.lines or weights is None or not _is_better(best, skill):
+            return
+        now = self.watch.quick_check(steps).skill
+        if np.isclose(now, skill, equal_nan=True):  # else another callback chose them
+            self.model.set_weights(weights)
+            tell("CollapseDetector: the best weights that were seen are put back.")
+
+    def is_slow(self, steps):
+        """Whether so many steps have hardly changed the weights."""
+        if self.initial is None or steps < TRAINED:
+            return False
+        if self.was_slow:
+            return True
+        pairs = list(zip(self.model.get_weights(), self.initial, strict=True))
+        change = sum(np.square(a - b, dtype="float64").sum() for a, b in pairs)
+        size = sum(np.square(b, dtype="float64").sum() for _, b in pairs)
+        return change <= STILL**2 * size
+
+    def repair_beginning(self, diagnosis):
+        """Does what can be done before the first step; returns whether it did."""
+        remedy, cause = find_remedy(diagnosis)
+        if not self.is_active or cause is None:
+            return False
+        new = new_weights(self.model) if self.watch.was_dead else None
+        if cause.code in ("KTF303", "KTF402"):
+            done = remedy.apply(Case(self.model, None, self.watch.sample.x))
+        elif new is not None:
+            self.model.set_weights(new)
+            self.initial, done = new, "weights made anew"
+        else:
+            return False
+        self._note("before the first step", cause, done)
+        return True
+
+    def rescue(self, remedy, finding, when):
+        """Applies a remedy, to the weights that it asks for.
+
+        Args:
+            remedy: `Remedy`.
+            finding: `Finding` that says what went wrong.
+            when: String, for the line that tells what was done.
+        """
+        model, watch = self.model, self.watch
+        weights, whose = self._weights_for(remedy)
+        if weights is not None:
+            restart(model, weights)
+        before = rate_of(model.optimizer)
+        self.was_slow = remedy.apply is faster
+        is_first = not self.lines
+        rate = watch.higher_rate() if self.was_slow else watch.lower_rate(is_first)
+        done = remedy.apply(Case(model, rate, watch.sample.x))
+        if remedy.apply in (slower, faster):
+            done += self._tune()
+        self._note(when, finding, f"{whose} weights, {done}")
+        self._rate = rate_of(model.optimizer)
+        self._factor *= self._rate / before if before else 1.0
+        # A second time it is the raised rate that did harm.
+        self._can_raise = is_first and whose == "Initial" and remedy.apply is slower
+        self._raised = None
+
+    def end_warm_up(self, skill, when):
+        """Raises a lowered rate once new weights learn, or takes that back.
+
+        No trial tells in time: its batches are smaller than those of `fit`.
+
+        Args:
+            skill: Float, that of the weights after an epoch.
+            when: String, for the line that tells what was done.
+        """
+        rate = rate_of(self.model.optimizer)
+        if self._rate is None or not np.isclose(rate, self._rate):
+            return  # another callback sets it
+        if self._raised is not None:
+            self._worse = 0 if skill > self._raised - FALLEN else self._worse + 1
+            self._raised = max(self._raised, skill)
+            if self._worse == PATIENCE:
+                if np.isfinite(skill):  # what Adam knows of slopes makes steps short
+                    self.model.set_weights(self._best[1])
+                else:
+                    restart(self.model, self._best[1])
+                self._change_rate(1 / WARM, f"{when}: best weights")
+                self._raised = None
+        elif self._can_raise and LEARNING < skill < LEARNED:
+            self._change_rate(WARM, when)
+            self._raised, self._can_raise = skill, False
+
+    def _change_rate(self, factor, words):
+        done = set_rate(self.model, self._rate * factor)
+        self._rate = rate_of(self.model.optimizer)
+        self._factor *= factor
+        self.lines[-1] = f"{self.lines[-1][:-1]}; {words}, {done}."
+        tell(f"CollapseDetector, {words}, {done}.")
+
+    def hold_rate(self):
+        """Lowers, by the same factor, what a scheduler sets without knowing of us."""
+        optimizer = self.model.optimizer
+        if self._rate is None or schedule_of(optimizer) is not None:  # which is scaled
+            return
+        rate = rate_of(optimizer)
+        # One that goes on from the present rate comes nowhere near to the old one.
+        if self._factor < 1 and rate > self._rate / np.sqrt(self._factor):
+            set_rate(self.model, rate * self._factor)
+            rate *= self._factor
+        self._rate = rate
+
+    def recalibrate(self, finding, skill, steps):
+        """Makes moving averages that were not there in time; whether that helped."""
+        model, before = self.model, self.model.get_weights()
+        done = recalibrate(Case(model, None, self.watch.sample.x))
+        if not _is_better(self.watch.quick_check(steps).skill, skill):
+            model.set_weights(before)
+            return False
+        self._note("after the last step", finding, done)
+        return True
+
+    def _tune(self):
+        """A rate that gets somewhere, after one that is surely not too high."""
+        rate = self.watch.tuned_rate(SLOWLY if self.was_slow else HARDLY)
+        if rate is None:
+            return ""
+        set_rate(self.model, rate)
+        return f", raised to {rate_of(self.model.optimizer):.3g}"
+
+    def _weights_for(self, remedy):
+        """What to go on from: weights, None for the present ones, and their name."""
+        skill, weights = self._best
+        if remedy.keeps_weights:
+            return None, "Present"
+        if skill > HEALTHY:
+            return weights, "Last healthy"
+        return self.initial, "Initial"
+
+    def _note(self, when, finding, done):
+        line = f"{when}: {finding.code} {finding.name}. {done}."
+        self.lines.append(line)
+        tell(f"CollapseDetector, {line}")
+
+
+def _is_better(skill, other):
+    """Whether a skill is clearly better than another, which may be NaN."""
+    return np.isfinite(skill) and not 1 - skill >= (1 - BETTER) * (1 - other)

@@ -1,0 +1,1 @@
+"""Checks of inputs and targets."""

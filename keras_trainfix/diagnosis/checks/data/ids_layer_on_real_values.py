@@ -1,0 +1,138 @@
+"""KTF128: what an `Embedding` is fed."""
+
+import keras
+import numpy as np
+
+from keras_trainfix import backend
+from keras_trainfix.diagnosis.observe.inputs import numeric_inputs
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.models.batch_norm_layers import all_layers
+
+
+@check("KTF128", "ids-layer-on-real-values", "error", per_output=False)
+def ids_layer_on_real_values(view):
+    """An `Embedding` is fed numbers that are no ids from 0 to `input_dim - 1`.
+
+    ## What you see
+    Predictions hardly differ between samples, or are NaN (JAX), or the first step stops
+    with an index that is out of range. Nothing warns that numbers were cut off.
+
+    ## Why it happens
+    An `Embedding` looks up a row for an integer. It cuts real values off, so that all
+    of 0.2, 0.7 and 0.99 fetch row 0; it counts -1 from the end; and an id of
+    `input_dim` or more has no row. Scaled features and vectors of TF-IDF are not ids.
+
+    ## How to check
+    Ids are whole, not negative, and below `input_dim`, which is the largest id plus 1.
+
+    ```python
+    import keras, numpy as np
+
+    x = np.random.default_rng(0).random((64, 6)).astype("float32")
+    y = (x[:, 0] > 0.5).astype("float32")
+    model = keras.Sequential([
+        keras.Input((6,)),
+        keras.layers.Embedding(100, 8),
+        keras.layers.GlobalAveragePooling1D(),
+        keras.layers.Dense(1, activation="sigmoid"),
+    ])
+    model.compile("adam", "binary_crossentropy")
+    ```
+
+    ## Fix
+    Real features need no `Embedding`. Words or categories become ids with
+    `keras.layers.TextVectorization`, `StringLookup` or `IntegerLookup`.
+
+    ```python
+    import keras, numpy as np
+
+    x = np.random.default_rng(0).random((64, 6)).astype("float32")
+    y = (x[:, 0] > 0.5).astype("float32")
+    model = keras.Sequential([
+        keras.Input((6,)),
+        keras.layers.Dense(8, activation="relu"),
+        keras.layers.Dense(1, activation="sigmoid"),
+    ])
+    model.compile("adam", "binary_crossentropy")
+    ```
+
+    ## When this is not the cause
+    Whole numbers in a float array are fine. Numbers that other layers made into ids
+    before the `Embedding` are not looked at.
+
+    ## References
+    [keras.layers.Embedding](https://keras.io/api/layers/core_layers/embedding/).
+    """
+    for name, array in numeric_inputs(view).items():
+        for layer in _embeddings_of(view, array):
+            finding = _no_ids(name, array, layer)
+            if finding:
+                return finding
+    return None
+
+
+def _embeddings_of(view, array):
+    """The embeddings that an input goes to; any of them if the call of it failed."""
+    kind = keras.layers.Embedding
+    if not view.layers:
+        return [layer for layer in all_layers(view.model) if isinstance(layer, kind)]
+    return [
+        output.layer
+        for output in view.layers
+        if isinstance(output.layer, kind) and _looked_up(output, array)
+    ]
+
+
+def _looked_up(output, array):
+    """Whether an `Embedding` got `array`: its rows are those of the array's ids."""
+    values = output.values
+    if values.ndim != array.ndim + 1 or values.shape[1:-1] != array.shape[1:]:
+        return False
+    table = _table(output.layer)
+    numbers = np.nan_to_num(array[: len(values)].astype("float64"))
+    ids = np.trunc(np.clip(numbers, -(2**31), 2**31 - 1)).astype("int64")
+    inside = (ids >= -len(table)) & (ids < len(table))
+    if not inside.any():  # JAX gives NaN for them
+        return bool(np.isnan(values).all())
+    return np.allclose(table[ids[inside]], values[inside], rtol=1e-2, atol=1e-4)
+
+
+def _table(layer):
+    return backend.to_numpy(layer.embeddings).astype("float32")
+
+
+def _no_ids(name, array, layer):
+    numbers = array.astype("float64")
+    finite = numbers[np.isfinite(numbers)]
+    rows = int(layer.input_dim)
+    real = float((finite != np.floor(finite)).mean()) if finite.size else 0.0
+    negative = int((finite < 0).sum())
+    beyond = int((finite >= rows).sum())
+    if not (real or negative or beyond):
+        return None
+    lowest, highest = float(finite.min()), float(finite.max())
+    ids = int(np.unique(np.trunc(finite)).size)
+    evidence = {
+        "min": lowest,
+        "max": highest,
+        "input_dim": rows,
+        "real_share": real,
+        "negative": negative,
+        "beyond": beyond,
+        "distinct_ids": ids,
+    }
+    where = f"'{layer.name}' is fed '{name}', from {lowest:.4g} to {highest:.4g}"
+    if real:
+        return found(
+            f"{where}: {real:.0%} are no whole numbers. They are cut off, which leaves "
+            f"{ids} different ids.",
+            "x = keras.layers.Dense(16)(inputs)  # real features need no Embedding",
+            **evidence,
+        )
+    return found(
+        f"{where}: {negative} ids are negative and {beyond} are {rows} "
+        "(its input_dim) or more.",
+        f"keras.layers.Embedding({max(rows, int(highest) + 1)}, "
+        f"{int(layer.output_dim)})  # ids from 0 to {max(rows, int(highest) + 1) - 1}",
+        **evidence,
+    )

@@ -1,0 +1,76 @@
+"""KTF121: labels that are none of the classes."""
+
+from keras_trainfix.diagnosis.observe.label_faults import label_faults
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.messages import percent
+
+
+@check("KTF121", "label-out-of-range", severity="error")
+def label_out_of_range(view):
+    """There are labels that are none of the classes which the model has units for.
+
+    ## What you see
+    TensorFlow raises an error, or gives NaN in compiled code; torch raises an index
+    error; JAX says nothing, and counts those labels as 0 in the average. A binary
+    cross-entropy turns negative.
+
+    ## Why it happens
+    A model of C units knows the ids 0 to C - 1. Labels that start at 1, labels -1 and
+    1, or ids of a list of classes from which some were taken out, go beyond.
+
+    ## How to check
+    `np.unique(y, return_counts=True)`. Here the ids start at 1:
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = np.arange(64) % 3 + 1
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    ```
+
+    ## Fix
+    Number the classes from 0.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = np.arange(64) % 3
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    ```
+
+    ## When this is not the cause
+    Ids that mark void, such as 255, are KTF122. More classes than units are KTF205.
+
+    ## References
+    - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)
+    """
+    fault = label_faults(view).get("KTF121")
+    if fault is None:
+        return None
+    number, lowest, highest = fault["classes"], fault["lowest"], fault["highest"]
+    if (lowest, highest) == (-1, 1) and number == 2:
+        fix = "y = (y + 1) // 2  # -1 and 1 become 0 and 1"
+    elif highest - lowest < number:
+        fix = f"y = y - ({lowest})  # number the classes from 0"
+    else:
+        fix = (
+            "names, y = np.unique(y, return_inverse=True)\n"
+            "# the same table for all data, and a unit for each of `names`"
+        )
+    listed = ", ".join(f"{label} ({count}x)" for label, count in fault["unknown"])
+    return found(
+        f"The model has classes 0 to {number - 1}, and {percent(fault['share'])} of "
+        f"the labels are none of them: {listed}.",
+        fix,
+        **fault,
+    )

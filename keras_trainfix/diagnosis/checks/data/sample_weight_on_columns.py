@@ -1,0 +1,109 @@
+"""KTF126: what the weights of samples are applied to."""
+
+import numpy as np
+
+from keras_trainfix.diagnosis.observe.sample_weights import weights_of
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.losses.masked_loss import MaskedLoss
+
+
+@check("KTF126", "sample-weight-on-columns", "error")
+def sample_weight_on_columns(view):
+    """The weights of samples are applied to columns, or steps, instead.
+
+    ## What you see
+    Nothing: the fit runs, and weighs the wrong things. With another batch size it stops
+    and complains of shapes that do not match.
+
+    ## Why it happens
+    The losses of Keras give a value a pixel, `(N, H, W)`, and multiply it by the
+    weights as arrays broadcast, from the right: weights `(N,)` meet the columns `W`. If
+    the batch size equals `W`, nothing fails.
+
+    ## How to check
+    Compare the shape of `sample_weight` with that of the targets: it has to have all
+    axes but the class axis, or be `(N, 1, 1)`.
+
+    ```python
+    import keras, numpy as np
+
+    rng = np.random.default_rng(0)
+    x = rng.random((16, 16, 16, 1)).astype("float32")
+    y = (x[..., 0] > 0.5).astype("int32")
+    sample_weight = np.where(np.arange(16) < 8, 1.0, 2.0)
+    model = keras.Sequential([
+        keras.Input((16, 16, 1)),
+        keras.layers.Conv2D(4, 3, padding="same", activation="relu"),
+        keras.layers.Conv2D(2, 1, activation="softmax"),
+    ])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    ```
+
+    ## Fix
+    Give the weights the axes that they lack. The losses of keras_trainfix read `(N,)`
+    as weights of samples as it is.
+
+    ```python
+    import keras, numpy as np
+
+    rng = np.random.default_rng(0)
+    x = rng.random((16, 16, 16, 1)).astype("float32")
+    y = (x[..., 0] > 0.5).astype("int32")
+    sample_weight = np.where(np.arange(16) < 8, 1.0, 2.0)[:, None, None]
+    model = keras.Sequential([
+        keras.Input((16, 16, 1)),
+        keras.layers.Conv2D(4, 3, padding="same", activation="relu"),
+        keras.layers.Conv2D(2, 1, activation="softmax"),
+    ])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    ```
+
+    ## When this is not the cause
+    With batches of one sample, or one number a sample as target, `(N,)` is right.
+
+    ## References
+    [keras.Model.fit](https://keras.io/api/models/model_training_apis/#fit-method), on
+    `sample_weight`.
+    """
+    weights = weights_of(view)
+    values = _value_shape(view)
+    if weights is None or values is None or np.ndim(weights) == 0:
+        return None
+    shape = np.shape(weights)
+    if len(shape) >= len(values) or (len(values) == len(shape) + 1 and values[-1] == 1):
+        return None
+    met = values[len(values) - len(shape) :]  # what each axis of the weights meets
+    rest = zip(shape[1:], met[1:], strict=True)
+    if shape[0] < 2 or met[0] < 2 or any(a != b and 1 not in (a, b) for a, b in rest):
+        return None
+    axis = len(values) - len(shape)
+    always = shape[0] == met[0]
+    lacking = ", ".join(["None"] * axis)
+    axes = ":, " * (len(shape) - 1)
+    return found(
+        f"`sample_weight` of shape {shape} meets losses of shape {tuple(values)} from "
+        f"the right, so that the weights of samples go to axis {axis}, of size "
+        f"{met[0]}: silently in batches of {met[0]}, and with an error in all others "
+        "of more than one sample.",
+        f"sample_weight = sample_weight[:, {axes}{lacking}]  # of shape "
+        f"{(*shape, *[1] * axis)}",
+        "error" if always or met[0] == 32 else "warning",  # 32: the default of `fit`
+        samples=int(shape[0]),
+        columns=int(met[0]),
+        axis=axis,
+        weights_shape=list(map(int, shape)),
+        values_shape=list(map(int, values)),
+    )
+
+
+def _value_shape(view):
+    """The shape of the values that a loss of Keras has before weights, or None."""
+    loss, y = view.loss, view.targets
+    kinds = ("custom", "none", "region", "sum", "masked")
+    if y is None or loss.kind in kinds or isinstance(loss.loss, MaskedLoss):
+        return None
+    shape = view.predictions.shape
+    if loss.kind != "sparse" and len(shape) == y.ndim + 1 and shape[-1] == 1:
+        # Keras squeezes them to the targets.
+        shape = shape[:-1] if y.ndim > 1 else shape
+    return shape[:-1]

@@ -1,0 +1,109 @@
+"""KTF112: targets that hardly vary."""
+
+import numpy as np
+
+from keras_trainfix.diagnosis.observe.targets import FEWEST, real_targets
+from keras_trainfix.diagnosis.registry import check, found
+
+NEAR = 3  # standard deviations of the targets
+
+
+@check("KTF112", "targets-nearly-constant", "warning")
+def targets_nearly_constant(view):
+    """The targets hardly vary, so a constant answer is almost perfect.
+
+    ## What you see
+    The loss becomes tiny within an epoch, and the predictions are all the same.
+
+    ## Why it happens
+    The loss counts absolute errors. Where targets spread over a thousandth of their
+    mean, or are nearly always one value, a constant has hardly any error left, and the
+    gradient of what remains is lost among the noise.
+
+    ## How to check
+    Compare `y.std()` with `abs(y.mean())`, and count the most frequent value.
+
+    ```python
+    import keras, numpy as np
+
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    y = (5 + 0.01 * x[:, :1]).astype("float32")
+    model = keras.Sequential([
+        keras.Input((4,)),
+        keras.layers.Dense(16, activation="relu"),
+        keras.layers.Dense(1),
+    ])
+    model.compile("adam", "mse")
+    ```
+
+    ## Fix
+    Subtract the mean and divide by the standard deviation. If one value dominates,
+    weigh the other samples more, or first predict whether it is that value at all.
+
+    ```python
+    import keras, numpy as np
+
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    y = (5 + 0.01 * x[:, :1]).astype("float32")
+    y = (y - y.mean(0)) / y.std(0)
+    model = keras.Sequential([
+        keras.Input((4,)),
+        keras.layers.Dense(16, activation="relu"),
+        keras.layers.Dense(1),
+    ])
+    model.compile("adam", "mse")
+    ```
+
+    ## When this is not the cause
+    If the small differences are noise of the measurement, there is nothing to learn,
+    and the constant is the right answer.
+
+    ## References
+    [sklearn.dummy.DummyRegressor](https://scikit-learn.org/stable/modules/generated/sklearn.dummy.DummyRegressor.html),
+    the constant to compare with.
+    """
+    y = real_targets(view)
+    if y is None or len(y) < FEWEST or not np.isfinite(y).all():
+        return None
+    mean, spread = y.mean(0), y.std(0)
+    shares = np.array([_most_frequent(column)[1] for column in y.T])
+    tight = (spread < 0.01 * np.abs(mean)) & ~_is_met(view, mean, spread)
+    flat = tight | (shares > 0.98)
+    if flat.mean() < 0.5:
+        return None
+    column = int(np.flatnonzero(flat)[0])
+    value, share = _most_frequent(y[:, column])
+    if share > 0.98:
+        message = f"{share:.1%} of the targets are {value:.4g}"
+        fix = "# weigh the rare targets more\nsample_weight = np.where(y == "
+        fix += (
+            f"{value:.6g}, 1.0, {min(1000, max(2, share / max(1 - share, 1e-3))):.0f}"
+        )
+        fix += ".0).ravel()"
+    else:
+        message = (
+            f"The targets have standard deviation {spread[column]:.3g} around a mean "
+            f"of {mean[column]:.4g}"
+        )
+        fix = "mean, std = y.mean(0), y.std(0)\n"
+        fix += "y = (y - mean) / std  # and later: model.predict(x) * std + mean"
+    return found(
+        message + ": a constant answer is almost perfect.",
+        fix,
+        mean=float(mean[column]),
+        std=float(spread[column]),
+        most_frequent=float(value),
+        most_frequent_share=float(share),
+        column=column,
+    )
+
+
+def _is_met(view, mean, spread):
+    """Which columns the predictions are among, as with a bias that is the mean."""
+    answers = view.predictions.reshape(-1, len(mean)).astype("float64").mean(0)
+    return np.abs(answers - mean) < NEAR * spread
+
+
+def _most_frequent(column):
+    values, counts = np.unique(column, return_counts=True)
+    return values[counts.argmax()], counts.max() / len(column)

@@ -1,0 +1,1 @@
+"""Checks of the head, the loss and the labels."""

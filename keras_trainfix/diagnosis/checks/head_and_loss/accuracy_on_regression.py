@@ -1,0 +1,122 @@
+"""KTF207: an accuracy of a regression."""
+
+import keras
+import numpy as np
+
+from keras_trainfix.diagnosis.registry import check, found
+
+ACCURACIES = (
+    "acc",
+    "accuracy",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+    "top_k_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+)
+
+
+ACCURACY_CLASSES = (
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "SparseCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+)
+
+
+@check("KTF207", "accuracy-on-regression", severity="warning")
+def accuracy_on_regression(view):
+    """An accuracy is measured of a regression, where it means nothing.
+
+    ## What you see
+    An accuracy at 0, or near it, for all epochs, though the loss falls.
+
+    ## Why it happens
+    Accuracy counts predictions that equal the target, after a threshold or an arg-max.
+    A real number is never equal to a class.
+
+    ## How to check
+    The targets are real numbers, and `compile` got `metrics=["accuracy"]`.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = x.sum(axis=1, keepdims=True)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["accuracy"])
+    ```
+
+    ## Fix
+    Measure an error, or R2.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = x.sum(axis=1, keepdims=True)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae", keras.metrics.R2Score()])
+    ```
+
+    ## When this is not the cause
+    The metric changes nothing in training. If the loss does not fall either, there is
+    another fault.
+
+    ## References
+    - [Accuracy metrics of Keras](https://keras.io/api/metrics/accuracy_metrics/)
+    """
+    if view.labels is None or view.task != "regression":
+        return None
+    many = view.labels.form == "ids" and max(view.labels.classes, default=0) > 1
+    if view.labels.form != "real" and not (many and view.head.units == 1):
+        return None
+    names = [name for name in map(_accuracy, _metrics_of(view)) if name]
+    if not names:
+        return None
+    targets = np.asarray(view.targets)
+    return found(
+        f"The metric {names[0]!r} counts exact hits, and the targets are "
+        f"{len(np.unique(targets))} distinct numbers from {targets.min():.4g} to "
+        f"{targets.max():.4g}.",
+        'model.compile(optimizer, loss, metrics=["mae", keras.metrics.R2Score()])',
+        metrics=names,
+        distinct_targets=len(np.unique(targets)),
+    )
+
+
+def _metrics_of(view):
+    """The compiled metrics of the output of a probe, as `compile` got them."""
+    compiled = getattr(view.model, "_compile_metrics", None)
+    return [
+        metric
+        for key in ("_user_metrics", "_user_weighted_metrics")
+        for metric in _of_output(getattr(compiled, key, None), view)
+    ]
+
+
+def _of_output(metrics, view):
+    is_single = len(view.names) == 1
+    if isinstance(metrics, dict) and not is_single:
+        metrics = metrics.get(view.name)
+    elif isinstance(metrics, (list, tuple)) and not is_single:
+        metrics = metrics[view.index] if len(metrics) == len(view.names) else None
+    return [] if metrics is None else keras.tree.flatten(metrics)
+
+
+def _accuracy(metric):
+    """The name of a metric if it is an accuracy of Keras, or None."""
+    if isinstance(metric, str):
+        return metric if metric.lower() in ACCURACIES else None
+    kind = metric if isinstance(metric, type) else type(metric)
+    if kind.__module__.startswith("keras."):
+        if kind.__name__ in ACCURACY_CLASSES:
+            return getattr(metric, "name", kind.__name__)
+        return None
+    name = getattr(metric, "__name__", "")
+    is_keras = str(getattr(metric, "__module__", "")).startswith("keras.")
+    return name if is_keras and name in ACCURACIES else None

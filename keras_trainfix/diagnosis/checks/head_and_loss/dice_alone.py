@@ -1,0 +1,211 @@
+"""A check of segmentation with an overlap as its only loss."""
+
+import numpy as np
+
+from keras_trainfix.diagnosis.checks.head_and_loss.loss_below_minimum import SURE
+from keras_trainfix.diagnosis.measure.eval_pairs import read
+from keras_trainfix.diagnosis.observe.label_faults import label_faults
+from keras_trainfix.diagnosis.observe.loss import is_overlap
+from keras_trainfix.diagnosis.observe.loss_value import value_of_answers
+from keras_trainfix.diagnosis.observe.variation import varies
+from keras_trainfix.diagnosis.registry import check, found
+
+TRAINED, SOME, LONG = 20, 100, 200  # steps
+
+
+NEARLY_ALL = 0.98  # of the pixels
+
+
+HALF = 0.5  # of the foreground: a few pixels by chance are no mask
+
+
+MIXED = 0.9  # share of the foreground up to which full masks are wrong
+
+
+RARE = 0.02  # share of the foreground
+
+
+OFTEN_EMPTY = 0.25  # share of the masks
+
+
+TELLS_APART = 0.75  # area under the curve
+
+
+SURER, SAME = 1e-6, 0.1  # probability of the right class, and change of the loss
+
+
+FLAT = 0.9  # probability beyond which a sigmoid has little slope
+
+
+DICE_AND_CROSS_ENTROPY = (
+    "import keras_trainfix as kt\n"
+    "loss = kt.WeightedSum([kt.MaskedSoftDice(from_logits=True),\n"
+    "                       kt.MaskedCrossentropy(from_logits=True)])\n"
+    "model.compile(keras.optimizers.Adam(1e-4), loss)  # a head without activation"
+)
+
+
+@check("KTF210", "dice-alone", severity="warning")
+def dice_alone(view):
+    """A Dice or Tversky loss alone ends in a mask that is the same everywhere.
+
+    ## What you see
+    A loss that falls at first and then stays, and masks that are foreground all over;
+    their IoU is the share of the foreground. Or all masks are empty.
+
+    ## Why it happens
+    Full masks get a Dice of `2 f / (1 + f)` for a share `f` of foreground, 0.58 at
+    41 %: in a net that knows nothing yet all outputs rise together. Once the sigmoid is
+    near 1 its slope is near 0, and nothing leads back. With an empty mask the gradient
+    of Dice is 0 altogether. A cross-entropy has no such places.
+
+    ## How to check
+    `(model.predict(x) > 0.5).mean()` against `y.mean()`.
+
+    ```python
+    import keras
+    import numpy as np
+
+    head = keras.layers.Conv2D(1, 1, activation="sigmoid")
+    model = keras.Sequential(
+        [
+            keras.Input((16, 16, 1)),
+            keras.layers.Conv2D(8, 3, padding="same", activation="relu"),
+            head,
+        ]
+    )
+    model.compile("adam", keras.losses.Dice())
+    x = np.random.default_rng(0).normal(size=(32, 16, 16, 1)).astype("float32")
+    y = (np.roll(x, 5, axis=1) > 0.5).astype("float32")  # beyond what the net sees
+    head.bias.assign([9.0])  # as some large steps leave it
+    model.fit(x, y, batch_size=4, epochs=4, verbose=0)
+    print((model.predict(x, verbose=0) > 0.5).mean(), y.mean())
+    ```
+
+    ## Fix
+    Dice and cross-entropy together, on logits, and a smaller learning rate.
+
+    ```python
+    import keras
+    import numpy as np
+
+    import keras_trainfix as kt
+
+    model = keras.Sequential(
+        [
+            keras.Input((16, 16, 1)),
+            keras.layers.Conv2D(8, 3, padding="same", activation="relu"),
+            keras.layers.Conv2D(1, 1),
+        ]
+    )
+    loss = kt.WeightedSum(
+        [kt.MaskedSoftDice(from_logits=True), kt.MaskedCrossentropy(from_logits=True)]
+    )
+    model.compile("adam", loss)
+    x = np.random.default_rng(0).normal(size=(32, 16, 16, 1)).astype("float32")
+    y = (x > 0.5).astype("float32")
+    model.fit(x, y, batch_size=4, epochs=4, verbose=0)
+    ```
+
+    ## When this is not the cause
+    Many nets learn well with Dice alone, and pass through full masks on the way: while
+    probabilities are higher where the foreground is, it is a note. So it is before
+    training, where the foreground is rare or missing in many images.
+
+    ## References
+    - [Taghanaki et al., 2019](https://arxiv.org/abs/1805.02798)
+    """
+    if view.task != "segmentation" or label_faults(view) or not _is_dice_alone(view):
+        return None
+    answers, seen = read(view), view.skill
+    if seen is None or seen.kind != "classes" or len(seen.present) != 2:
+        return None
+    share, predicted = seen.present[1], seen.predicted[1]
+    steps = view.iterations
+    evidence = {"foreground_share": share, "iterations": steps}
+    if steps < TRAINED:
+        empty = _share_of_empty(view)
+        if not (0 < share < RARE or empty > OFTEN_EMPTY):
+            return None
+        return found(
+            f"{view.loss.name} is the only loss, {100 * share:.2g} % of the pixels "
+            f"are foreground, and {empty:.0%} of the masks have none: it may end in "
+            "masks that are the same everywhere.",
+            DICE_AND_CROSS_ENTROPY,
+            severity="note",
+            empty_share=empty,
+            **evidence,
+        )
+    if not share:
+        return None
+    area = float(seen.auc[1])
+    is_full = predicted > NEARLY_ALL and 0 < share < MIXED
+    wrong = answers.targets[:, 0 if is_full else 1] > 0.5
+    # How sure the net is where it is wrong: there its sigmoid is flat.
+    sure = float(answers.predictions[wrong, 1 if is_full else 0].mean())
+    is_hopeless = sure > FLAT and area < TELLS_APART
+    is_empty = predicted < (HALF if is_hopeless else 1 - NEARLY_ALL) * share
+    if not (is_full or is_empty) or not _features_vary(view):
+        return None
+    mask = "empty" if is_empty else "full"
+    return found(
+        f"After {steps} steps with {view.loss.name} alone {predicted:.1%} of the "
+        f"pixels are predicted as foreground, and {share:.1%} are: masks are {mask}, "
+        f"with a mean probability of {sure:.2f} where that is wrong (area under the "
+        f"curve {area:.2f}).",
+        DICE_AND_CROSS_ENTROPY,
+        severity=_severity_of_mask(steps, sure, area),
+        predicted_share=predicted,
+        wrong_probability=sure,
+        area=area,
+        **evidence,
+    )
+
+
+def _is_dice_alone(view):
+    """Whether the loss is an overlap and nothing else, with a head that suits it."""
+    loss, head = view.loss, view.head
+    if not is_overlap(loss):
+        return False
+    takes_logits = loss.from_logits and not head.is_probability
+    takes_probabilities = head.is_probability and not loss.from_logits
+    if not (takes_probabilities or takes_logits):
+        return False
+    if head.activation == "softmax" and head.units == 1:
+        return False
+    if loss.kind == "region":
+        return True
+    # An overlap has bounds; a cross-entropy is the larger the surer a wrong answer is.
+    if loss.kind != "custom":
+        return False
+    right, wrong, surely = (
+        value_of_answers(view, wrongness) for wrongness in (SURE, 1 - SURE, 1 - SURER)
+    )
+    if None in (right, wrong, surely) or not wrong > right + 0.2:
+        return False
+    return surely - wrong < SAME * (wrong - right)
+
+
+def _severity_of_mask(steps, sure, area):
+    knows = area >= TELLS_APART
+    if sure > FLAT and not knows:
+        return "error"
+    late = steps >= (LONG if knows else SOME)
+    return "warning" if late else "note"
+
+
+def _features_vary(view):
+    """Whether what reaches the head differs: if not, something else came first."""
+    names = [output.layer.name for output in view.layers]
+    if view.head.layer not in names or not names.index(view.head.layer):
+        return True
+    return varies(view.layers[names.index(view.head.layer) - 1].values)
+
+
+def _share_of_empty(view):
+    """Share of the masks without foreground, void left out."""
+    y = view.targets.reshape(len(view.targets), -1)
+    if view.labels.form in ("one-hot", "soft") and view.targets.shape[-1] == 2:
+        y = view.targets[..., 1].reshape(len(y), -1)
+    is_on = (y > 0.5) & ~np.isin(y, view.loss.ignore_class)
+    return float((~is_on.any(1)).mean())

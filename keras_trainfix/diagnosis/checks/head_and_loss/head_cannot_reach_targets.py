@@ -1,0 +1,101 @@
+"""KTF201 and KTF202: whether the head can give what the targets are."""
+
+import numpy as np
+
+from keras_trainfix.diagnosis.observe.label_faults import label_faults
+from keras_trainfix.diagnosis.observe.targets import read_targets
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.softmax import is_constant_softmax
+from keras_trainfix.messages import percent
+
+SURE = 0.05  # share of targets or predictions beyond which nothing is chance
+
+
+@check("KTF202", "head-cannot-reach-targets", severity="error")
+def head_cannot_reach_targets(view):
+    """The activation of the head cannot give some of the targets.
+
+    ## What you see
+    Predictions that stick to a bound of the activation, and a loss that stops high.
+
+    ## Why it happens
+    A sigmoid ends at 0 and 1, a tanh at -1 and 1, a ReLU at 0, and the units of a
+    softmax sum to 1. What lies beyond cannot be learned, and the gradient fades, or
+    is 0, at the bound.
+
+    ## How to check
+    Compare `y.min()` and `y.max()` with the range of the activation.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = 3 * x.sum(axis=1, keepdims=True)
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")]
+    )
+    model.compile("adam", "mse")
+    ```
+
+    ## Fix
+    A linear head, with targets scaled to unit variance; or targets scaled to the range.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = 3 * x.sum(axis=1, keepdims=True)
+    y = (y - y.mean()) / y.std()
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    ```
+
+    ## When this is not the cause
+    If all targets are in the range, look for dead units or a learning rate that is too
+    high. A loss of your own that scales predictions may be right: this is a warning
+    then, as it is where few targets are out of reach.
+
+    ## References
+    - [Activations of Keras](https://keras.io/api/layers/activations/)
+    """
+    kind, head = view.loss.kind, view.head
+    if kind not in ("regression", "count", "custom", "none"):
+        return None
+    if is_constant_softmax(view) or label_faults(view):
+        return None
+    targets = read_targets(view)
+    if targets is None or (targets.rows is None and targets.units > 1):
+        return None
+    if targets.rows is not None and targets.rows.shape[1] != targets.units:
+        return None
+    numbers = targets.labels if targets.rows is None else targets.rows
+    low, high = head.range
+    margin = 0.02 * float(numbers.std()) + 1e-6
+    outside = (numbers < low - margin) | (numbers > high + margin)
+    share = float(outside.mean())
+    reach = f"from {low:g} to {high:g}"
+    if not share and head.activation == "softmax" and kind in ("regression", "count"):
+        sums_to_one = np.abs(view.predictions.sum(-1) - 1) < 0.05
+        if targets.rows is not None and sums_to_one.all():
+            share = float((np.abs(targets.rows.sum(1) - 1) > 0.05).mean())
+            reach = "in rows that sum to 1"
+    if not share:
+        return None
+    if kind in ("custom", "none") and len(np.unique(numbers[outside])) == 1:
+        return None  # a mark for targets that are missing
+    is_sure = share >= SURE and kind in ("regression", "count")
+    return found(
+        f"A {head.activation} head gives numbers {reach}, and {percent(share)} of "
+        f"the targets are beyond: they go from {numbers.min():.4g} to "
+        f"{numbers.max():.4g}.",
+        f"outputs = keras.layers.Dense({targets.units})(features)  # linear\n"
+        "y = (y - y.mean()) / y.std()  # and scale predictions back",
+        severity="error" if is_sure else "warning",
+        share=share,
+        lowest=float(numbers.min()),
+        highest=float(numbers.max()),
+        head_lowest=None if np.isinf(low) else float(low),
+        head_highest=None if np.isinf(high) else float(high),
+    )

@@ -1,0 +1,118 @@
+"""KTF203 and KTF204: logits and probabilities, taken for each other."""
+
+import keras
+import numpy as np
+
+from keras_trainfix.diagnosis.checks.head_and_loss.head_cannot_reach_targets import SURE
+from keras_trainfix.diagnosis.observe.label_faults import label_faults
+from keras_trainfix.diagnosis.observe.loss import is_keras_region, is_own_overlap
+from keras_trainfix.diagnosis.observe.loss_value import value_of_answers
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.softmax import ROUNDING
+from keras_trainfix.messages import percent
+
+TAKES_PROBABILITIES = ("binary", "categorical", "sparse", "masked", "region", "sum")
+
+
+NEAR = 0.1  # to 0 or -1: an overlap that is perfect
+
+
+OPEN = "numbers beyond 0 and 1 make it less than a perfect answer does."
+
+
+@check("KTF203", "logits-into-probability-loss", severity="error")
+def logits_into_probability_loss(view):
+    """The loss takes probabilities, and the head gives numbers beyond 0 and 1.
+
+    ## What you see
+    A loss that starts at several times its usual size and hardly moves, or jumps.
+
+    ## Why it happens
+    Such a loss clips what it gets to between 0 and 1 before the logarithm. A clipped
+    number has a gradient of 0, so that those units do not learn. With a ReLU all
+    units at 0 are dead.
+
+    ## How to check
+    `model.predict(x)` has numbers below 0 or above 1, while the loss has
+    `from_logits=False`, as is the default.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = (x.sum(axis=1) > 0).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("adam", "binary_crossentropy")
+    ```
+
+    ## Fix
+    Tell the loss that it gets logits, or end the model with a sigmoid or softmax.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = (x.sum(axis=1) > 0).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+    ```
+
+    ## When this is not the cause
+    A net can have learned in spite of it; where few predictions are clipped it is a
+    warning. If the targets are real numbers, the loss is wrong and not the head:
+    KTF206.
+
+    ## References
+    - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)
+    """
+    loss, head, p = view.loss, view.head, view.predictions
+    is_known = loss.kind in TAKES_PROBABILITIES and not loss.from_logits
+    if not is_known and not _is_overlap_of_probabilities(view):
+        return None
+    is_alone = head.units == 1 and loss.kind in ("categorical", "sparse")
+    if head.is_probability or is_alone or "KTF206" in label_faults(view):
+        return None
+    p = p[np.isfinite(p)]
+    if not p.size:
+        return None
+    share = float(((p <= 0) | (p >= 1)).mean())
+    is_beyond = p.min() < -ROUNDING or p.max() > 1 + ROUNDING
+    if not is_beyond and not (head.activation in ("relu", "relu6") and share):
+        return None
+    activation = "sigmoid" if head.units == 1 or loss.kind == "binary" else "softmax"
+    described = "no activation" if head.activation == "linear" else head.activation
+    if head.activation == "unknown":
+        described = "an unknown last step"
+    if is_keras_region(loss) or not is_known:
+        fix = f'outputs = keras.layers.Activation("{activation}")(logits)'
+    else:
+        name = type(loss.loss).__name__
+        name = name if isinstance(loss.loss, keras.Loss) else _camel(loss.name)
+        fix = (
+            f'outputs = keras.layers.Activation("{activation}")(logits)\n'
+            f"# or keep the head, without activation, and {name}(from_logits=True)"
+        )
+    return found(
+        f"{loss.name} takes probabilities, and a head with {described} gives numbers "
+        f"from {p.min():.3g} to {p.max():.3g}: "
+        + (f"{percent(share)} are clipped and get no gradient." if is_known else OPEN),
+        fix,
+        severity="error" if share > SURE else "warning",
+        clipped_share=share,
+        lowest=float(p.min()),
+        highest=float(p.max()),
+    )
+
+
+def _is_overlap_of_probabilities(view):
+    """Whether it is an overlap of the user's, at its best for answers of 0 and 1."""
+    if not is_own_overlap(view.loss) or not np.isin(view.targets, (0, 1)).all():
+        return False
+    best, worst = (value_of_answers(view, wrongness) for wrongness in (0, 1))
+    return None not in (best, worst) and best < worst and abs(best - round(best)) < NEAR
+
+
+def _camel(name):
+    return "".join(part.capitalize() for part in name.split("_"))

@@ -1,0 +1,171 @@
+"""KTF205: whether units and activation of the head are what the loss asks for."""
+
+import numpy as np
+
+from keras_trainfix.diagnosis.observe.label_faults import label_faults
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.softmax import is_constant_softmax, sums_to_one_elsewhere
+
+WRONG_SUM = 0.05  # of probabilities, beyond or below 1
+
+
+@check("KTF205", "loss-does-not-fit-head", severity="error")
+def loss_does_not_fit_head(view):
+    """The loss asks for another number of units, or another activation.
+
+    ## What you see
+    A loss of exactly 0 from the first step, an error about labels out of range, or a
+    net that learns less well than it could.
+
+    ## Why it happens
+    A categorical cross-entropy normalises the units of a place to the sum 1: of one
+    unit it is always 0, without a gradient. A sparse one takes the label for the number
+    of a unit, so that there must be one for each class. A binary one judges each unit
+    by itself, which a softmax, whose units depend on each other, does not suit. And a
+    softmax along another axis than that of the classes gives no probabilities of them.
+
+    ## How to check
+    Compare the units of the last layer with the number of classes.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = (x.sum(axis=1, keepdims=True) > 0).astype("float32")
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")]
+    )
+    model.compile("adam", "categorical_crossentropy")
+    ```
+
+    ## Fix
+    One unit: sigmoid and binary cross-entropy. C classes that exclude each other: C
+    units, softmax, and the categorical or sparse one. Classes that do not: sigmoids and
+    the binary one.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = (x.sum(axis=1, keepdims=True) > 0).astype("float32")
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")]
+    )
+    model.compile("adam", "binary_crossentropy")
+    ```
+
+    ## When this is not the cause
+    Sigmoids with a categorical cross-entropy, and a softmax with a binary one, are
+    warnings: such nets often learn as well.
+
+    ## References
+    - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)
+    """
+    if is_constant_softmax(view):
+        return None
+    loss, head = view.loss, view.head
+    off = _wrong_axis(view)
+    if off:
+        return found(
+            "The softmax runs along another axis than that of the classes in the loss: "
+            f"the probabilities of a place sum to {1 + off:.3g}, and not to 1.",
+            "outputs = keras.layers.Softmax(axis=-1)(logits)  # that of the classes",
+            units=head.units,
+            sum=1 + off,
+        )
+    faults = label_faults(view)
+    if "KTF206" in faults:
+        return None
+    form = view.labels.form if view.labels else None
+    if head.units == 1 and loss.kind == "similarity":
+        return found(
+            f"The head has 1 unit, of which {loss.name} sees but the sign.",
+            'model.compile(optimizer, loss="mse")',
+            units=1,
+        )
+    if head.units == 1 and loss.kind in ("categorical", "sparse"):
+        return _one_unit(loss, len(view.labels.classes) if view.labels else 0)
+    if "KTF205" in faults:
+        classes, units = faults["KTF205"]["classes"], faults["KTF205"]["units"]
+        return found(
+            f"The labels have {classes} classes, and the head has {units} "
+            f"unit{'s' if units > 1 else ''}.",
+            f'outputs = keras.layers.Dense({classes}, activation="softmax")(features)'
+            + (
+                '\nmodel.compile(optimizer, loss="sparse_categorical_crossentropy")'
+                if units == 1
+                else ""
+            ),
+            **faults["KTF205"],
+        )
+    if head.units < 2 or loss.from_logits:
+        return None
+    if loss.kind in ("categorical", "sparse") and "sigmoid" in head.activation:
+        if form == "multi-hot":
+            fix = 'model.compile(optimizer, loss="binary_crossentropy")'
+        else:
+            fix = (
+                f"outputs = keras.layers.Dense({head.units}, "
+                'activation="softmax")(features)'
+            )
+        return found(
+            f"{loss.name} is for classes that exclude each other, and the head has "
+            f"{head.units} sigmoids that do not. It often learns all the same.",
+            fix,
+            severity="warning",
+            units=head.units,
+        )
+    is_softmax = loss.kind == "binary" and head.activation == "softmax"
+    if is_softmax and (head.units > 2 or form == "multi-hot"):
+        if form == "multi-hot":
+            fix = (
+                f"outputs = keras.layers.Dense({head.units}, "
+                'activation="sigmoid")(features)'
+            )
+        else:
+            fix = 'model.compile(optimizer, loss="categorical_crossentropy")'
+        return found(
+            f"{loss.name} judges each unit by itself, and the {head.units} units are "
+            "those of a softmax, which sum to 1.",
+            fix,
+            severity="warning",
+            units=head.units,
+        )
+    return None
+
+
+def _one_unit(loss, number):
+    if loss.kind == "categorical":
+        what = f"The head has 1 unit, of which {loss.name} is 0, without a gradient"
+    else:
+        what = f"The head has 1 unit, and {loss.name} takes a unit for each class"
+    if number > 2:
+        head = f'Dense({number}, activation="softmax")(features)'
+        right = "sparse_categorical_crossentropy"
+    else:
+        head = 'Dense(1, activation="sigmoid")(features)'
+        right = "binary_crossentropy"
+    return found(
+        f"{what}: it cannot learn.",
+        f'outputs = keras.layers.{head}\nmodel.compile(optimizer, loss="{right}")',
+        units=1,
+        classes=number,
+    )
+
+
+def _wrong_axis(view):
+    """How far the probabilities of a place are from the sum 1; 0 if all is well."""
+    loss, p = view.loss, view.predictions
+    activation = view.head.activation
+    if activation not in ("softmax", "unknown") or p.ndim < 2 or loss.from_logits:
+        return 0.0
+    if activation == "unknown" and not sums_to_one_elsewhere(p):
+        return 0.0
+    if loss.kind not in ("categorical", "sparse", "masked") or not np.isfinite(p).all():
+        return 0.0
+    axis = getattr(loss.loss, "axis", -1)
+    sums = p.sum(axis if isinstance(axis, int) else -1, dtype="float64") - 1
+    worst = float(sums.ravel()[np.abs(sums).argmax()])
+    return worst if abs(worst) > WRONG_SUM and p.shape[-1] > 1 else 0.0

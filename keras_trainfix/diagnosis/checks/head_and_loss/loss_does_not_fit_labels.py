@@ -1,0 +1,136 @@
+"""KTF206: whether the labels are what the loss takes them for."""
+
+from keras_trainfix.diagnosis.observe.label_faults import label_faults
+from keras_trainfix.diagnosis.observe.loss import is_keras_region
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.messages import percent
+
+
+@check("KTF206", "loss-does-not-fit-labels", severity="error")
+def loss_does_not_fit_labels(view):
+    """The loss expects targets of another form than these.
+
+    ## What you see
+    An error about shapes, a loss that is negative or far from its usual size, or
+    predictions that never become better than a constant.
+
+    ## Why it happens
+    Each cross-entropy takes one form of labels: the sparse one takes a class id a
+    place, the categorical one a row with a column a class, the binary one numbers in
+    [0, 1] for each unit. Ids against columns are broadcast or refused, and real
+    numbers outside [0, 1] make a binary cross-entropy that has no lowest value. A
+    squared or absolute error on a softmax of many classes is defined, yet its gradient
+    fades where the answer is surely wrong. An error in percent has no meaning for
+    targets of 0, and a logarithmic one none below -1.
+
+    ## How to check
+    Compare `y.shape`, `y.dtype` and `np.unique(y)` with the loss. One-hot rows in a
+    sparse cross-entropy:
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = keras.utils.to_categorical(np.arange(64) % 3, 3)
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    ```
+
+    ## Fix
+    Take the loss that fits: here the categorical one. Real numbers are a regression,
+    with a linear head and `"mse"`.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = keras.utils.to_categorical(np.arange(64) % 3, 3)
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
+    )
+    model.compile("adam", "categorical_crossentropy")
+    ```
+
+    ## When this is not the cause
+    Targets between 0 and 1, such as soft labels or the pixels of an autoencoder, are
+    fine for a binary cross-entropy, though it does not fall to 0. Rows of a class
+    times an advantage, as in policy gradients, are left alone.
+
+    ## References
+    - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)
+    """
+    fault = label_faults(view).get("KTF206")
+    if fault is None:
+        return None
+    fault = dict(fault)
+    case, name = fault.pop("case"), view.loss.name
+    if case in ("one-hot", "rows"):
+        return found(
+            f"{name} takes one class id a place, and the targets have "
+            f"{fault['columns']} columns.",
+            'model.compile(optimizer, loss="categorical_crossentropy")',
+            **fault,
+        )
+    if case == "ids":
+        if is_keras_region(view.loss):
+            fix = "import keras_trainfix as kt\nloss = kt.MaskedSoftDice()"
+        else:
+            fix = 'model.compile(optimizer, loss="sparse_categorical_crossentropy")'
+        return found(
+            f"{name} compares each of the {fault['units']} units with a column of its "
+            "own, and the targets hold one class id a place.",
+            fix,
+            **fault,
+        )
+    if case in ("percent", "logarithm"):
+        what = (
+            "divides each error by its target"
+            if case == "percent"
+            else "takes the logarithm of 1 + target"
+        )
+        which = "(nearly) 0" if case == "percent" else "-1 or less"
+        return found(
+            f"{name} {what}, and {percent(fault['share'])} of the targets are "
+            f"{which}: these outweigh, or hide, all others.",
+            'model.compile(optimizer, loss="mse")  # or "mae", with y standardised',
+            severity="warning",
+            **fault,
+        )
+    if case == "regression loss":
+        return found(
+            f"The targets are one-hot rows of {fault['classes']} classes for a "
+            f"softmax, and the loss is {name}: it learns slowly, and hardly at all "
+            "where the softmax is sure and wrong.",
+            'model.compile(optimizer, loss="categorical_crossentropy")',
+            severity="warning",
+            **fault,
+        )
+    if case == "sums":
+        return found(
+            f"{name} takes rows that sum to 1, and {percent(fault['share'])} of the "
+            "rows do not.",
+            "y = y / y.sum(axis=-1, keepdims=True)\n"
+            "# or, if classes do not exclude each other: sigmoid and\n"
+            'model.compile(optimizer, loss="binary_crossentropy")',
+            severity="warning",
+            **fault,
+        )
+    is_bytes = fault["lowest"] >= 0 and 1 < fault["highest"] <= 255
+    if is_bytes and view.predictions.ndim > 3:
+        fix = 'y = y.astype("float32") / 255  # pixels as numbers from 0 to 1'
+    else:
+        fix = (
+            f"outputs = keras.layers.Dense({view.head.units})(features)  # linear\n"
+            'model.compile(optimizer, loss="mse")  # with y standardised'
+        )
+    return found(
+        f"{name} is for classes, and {percent(fault['share'])} of the targets are "
+        f"none: they go from {fault['lowest']:.4g} to {fault['highest']:.4g} with "
+        f"{fault['distinct']} distinct values.",
+        fix,
+        **fault,
+    )

@@ -1,0 +1,70 @@
+"""KTF203 and KTF204: logits and probabilities, taken for each other."""
+
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.softmax import is_constant_softmax, sums_to_one
+
+
+@check("KTF204", "probabilities-into-logits-loss", severity="warning")
+def probabilities_into_logits_loss(view):
+    """The loss has `from_logits=True`, and the head gives probabilities.
+
+    ## What you see
+    A loss that falls slowly and stops far above 0, and predictions that are all on
+    the side of the frequent class. TensorFlow may print a warning.
+
+    ## Why it happens
+    The loss squashes the probabilities once more: of numbers between 0 and 1 a sigmoid
+    makes 0.5 to 0.73, a softmax of 10 classes no more than 0.23. The loss cannot get
+    small, and its gradient is weak. TensorFlow often undoes it, JAX and torch do not.
+
+    ## How to check
+    The last activation is `softmax` or `sigmoid`, and the loss has `from_logits=True`.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = np.arange(64) % 3
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    ```
+
+    ## Fix
+    Only one of the two; logits are the more exact.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = np.arange(64) % 3
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    ```
+
+    ## When this is not the cause
+    Where the model learns well on TensorFlow it costs nothing there.
+
+    ## References
+    - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)
+    """
+    loss, head = view.loss, view.head
+    p = view.predictions
+    activation = "softmax" if sums_to_one(view) else head.activation
+    is_probability = head.is_probability or activation == "softmax"
+    if not loss.from_logits or not is_probability or is_constant_softmax(view):
+        return None
+    return found(
+        f"{loss.name} has from_logits=True, and a {activation} gives it "
+        f"probabilities, from {p.min():.3g} to {p.max():.3g}: they are squashed twice.",
+        f"outputs = keras.layers.Dense({head.units})(features)  # logits\n"
+        "# or keep the activation, and from_logits=False",
+        lowest=float(p.min()),
+        highest=float(p.max()),
+        units=head.units,
+    )

@@ -1,0 +1,78 @@
+"""KTF201 and KTF202: whether the head can give what the targets are."""
+
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.softmax import is_constant_softmax
+
+
+@check("KTF201", "softmax-on-one-unit", severity="error")
+def softmax_on_one_unit(view):
+    """A softmax over a single unit answers 1.0 whatever the input.
+
+    ## What you see
+    `predict` gives exactly 1.0 for every input, and the accuracy stays at the share of
+    one class. On TensorFlow the loss may fall all the same.
+
+    ## Why it happens
+    A softmax divides each unit by the sum of all units; of one unit that is 1, with a
+    gradient of 0. TensorFlow computes a binary cross-entropy from what comes before
+    the softmax, as if it were a sigmoid, so that the loss falls while the predictions
+    do not move.
+
+    ## How to check
+    `model.predict(x).std()` is 0.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = (x.sum(axis=1) > 0).astype("float32")
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(1, activation="softmax")]
+    )
+    model.compile("adam", "binary_crossentropy")
+    ```
+
+    ## Fix
+    A sigmoid for two classes; no activation for a regression; a unit for each class
+    where there are more.
+
+    ```python
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = (x.sum(axis=1) > 0).astype("float32")
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")]
+    )
+    model.compile("adam", "binary_crossentropy")
+    ```
+
+    ## When this is not the cause
+    With two units or more, look for saturation or a collapse. A softmax along another
+    axis, as in attention, is left alone.
+
+    ## References
+    - [Activations of Keras](https://keras.io/api/layers/activations/)
+    """
+    if not is_constant_softmax(view):
+        return None
+    if view.task == "regression":
+        head, loss = "Dense(1)(features)  # linear", "mse"
+    elif view.labels and len(view.labels.classes) > 2:
+        units = view.labels.classes[-1] + 1
+        head = f'Dense({units}, activation="softmax")(features)'
+        loss = "sparse_categorical_crossentropy"
+    else:
+        head, loss = 'Dense(1, activation="sigmoid")(features)', "binary_crossentropy"
+    if view.predictions.ndim > 3 and "linear" not in head:
+        head = head.replace("Dense(1,", "Conv2D(1, 1,")
+    return found(
+        f"The head is a softmax over 1 unit: all {view.predictions.size} predictions "
+        "are 1.0, whatever the input.",
+        f'outputs = keras.layers.{head}\nmodel.compile(optimizer, loss="{loss}")',
+        units=1,
+        lowest=float(view.predictions.min()),
+        highest=float(view.predictions.max()),
+    )

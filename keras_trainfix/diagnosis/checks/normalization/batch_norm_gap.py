@@ -1,0 +1,148 @@
+"""Checks of batch normalization: the statistics that training and inference use."""
+
+import warnings
+
+import numpy as np
+from keras import layers
+
+from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
+from keras_trainfix.diagnosis.observe.variation import is_finite
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.models.batch_norm_layers import all_layers, plain_only
+from keras_trainfix.models.batch_statistics import uses_batch_statistics
+from keras_trainfix.models.gap import batch_norm_gap
+
+EARLY = 20  # steps before which averages of a momentum of .99 must lag
+
+
+FEW_SAMPLES = 8
+
+
+OUTPUT_GAP = 0.5  # standard deviations
+
+
+ANSWERS_CHANGE = 0.1  # share of them
+
+
+SHIFT = 0.3  # of the statistics of a layer, standard deviations
+
+
+@check("KTF301", "batch-norm-gap", severity="warning", per_output=False)
+def batch_norm_gap_is_large(view):
+    """Batch normalization in inference gives other answers than in training.
+
+    ## What you see
+    The training metrics are good, and `evaluate` and `predict` on the same data are
+    not; often one class for everything.
+
+    ## Why it happens
+    In training each batch is normalized by its own statistics, in inference by moving
+    ones. These have not caught up: few steps with the default momentum of 0.99, very
+    small batches, or data that differ from those of the pretraining.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    import keras_trainfix as kt
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dense(8, "relu"),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    rng = np.random.default_rng(0)
+    x = rng.normal([5, -5, 5, -5], 0.5, size=(64, 4)).astype("float32")
+    y = np.digitize(x[:, 0], [4.8, 5.2])
+    model.fit(x, y, batch_size=16, epochs=6, verbose=0)
+    print(kt.batch_norm_gap(model, x))
+    ```
+
+    ## Fix
+    Renew the moving statistics after training, or freeze them before fine-tuning
+    (`kt.freeze_batch_norm(model)`); `momentum=0.9` catches up in a tenth of the steps.
+
+    ```python
+    import keras
+    import numpy as np
+
+    import keras_trainfix as kt
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dense(8, "relu"),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    rng = np.random.default_rng(0)
+    x = rng.normal([5, -5, 5, -5], 0.5, size=(64, 4)).astype("float32")
+    y = np.digitize(x[:, 0], [4.8, 5.2])
+    model.fit(x, y, batch_size=16, epochs=6, verbose=0)
+    kt.recalibrate_batch_norm(model, x)
+    ```
+
+    ## When this is not the cause
+    If training and inference agree on the training data, and only new data do badly,
+    it is overfitting. Dropout opens a gap of its own, and is not counted here.
+
+    ## References
+    [Wu and Johnson, 2021](https://arxiv.org/abs/2105.07576)
+    """
+    model, steps = view.model, view.iterations
+    if steps < EARLY or len(view.predictions) < FEW_SAMPLES:
+        return None
+    found_layers = [
+        layer
+        for layer in all_layers(model)
+        if isinstance(layer, layers.BatchNormalization) and layer.built
+    ]
+    with warnings.catch_warnings():  # a check has no place to warn
+        warnings.simplefilter("ignore")
+        by_batch = [
+            layer
+            for layer in plain_only(found_layers, stacklevel=2)
+            if uses_batch_statistics(layer)
+        ]
+        finite = all(
+            map(is_finite, [*view.inputs.values(), *view.snapshot.predictions])
+        )
+        if not by_batch or not finite:
+            return None
+        with unchanged(model):
+            gap = batch_norm_gap(model, view.snapshot.sample.x)
+    moved = [
+        layer
+        for layer in gap.layers
+        if layer.by_batch
+        and (layer.mean_shift > SHIFT or abs(np.log(layer.std_ratio)) > SHIFT)
+    ]
+    changed = gap.changed_answers
+    same = changed is not None and changed < ANSWERS_CHANGE
+    if not moved or same or not gap.output_gap > OUTPUT_GAP:
+        return None
+    worst = max(moved, key=lambda layer: (layer.mean_shift, abs(layer.std_ratio - 1)))
+    evidence = {} if changed is None else {"changed_answers": changed}
+    other = "" if changed is None else f", {changed:.0%} of the answers change"
+    return found(
+        f"With batch statistics, as in training, the output differs by "
+        f"{gap.output_gap:.2f} standard deviations from that with moving statistics, "
+        f"as in inference{other}, after {steps} steps. The statistics of layer "
+        f"'{worst.name}' are off by {worst.mean_shift:.2f} standard deviations.",
+        "keras_trainfix.recalibrate_batch_norm(model, x_train)  # after training\n"
+        "keras_trainfix.freeze_batch_norm(model)  # or: before fine-tuning",
+        output_gap=float(gap.output_gap),
+        mean_shift=float(worst.mean_shift),
+        std_ratio=float(worst.std_ratio),
+        iterations=steps,
+        **evidence,
+    )

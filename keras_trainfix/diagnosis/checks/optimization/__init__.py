@@ -1,0 +1,1 @@
+"""Checks of learning rate, penalties and training time."""

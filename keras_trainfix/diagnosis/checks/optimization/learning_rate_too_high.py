@@ -1,0 +1,123 @@
+"""KTF401: steps that are too long."""
+
+import numpy as np
+
+from keras_trainfix.diagnosis.checks.optimization.blame import HARDLY, may_blame_rate
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.trial.trial import is_constant_after
+
+DIVERGED = -0.5  # gain: the loss has grown by half
+
+
+JUMP = 10  # times the first loss, in between
+
+
+LEARNS = 0.2  # gain of a few steps that shows that a rate works
+
+
+DIED, ALIVE = 0.7, 0.5  # share of dead units in the worst layer
+
+
+HARM = 0.1  # of the first loss, by which the steps of another rate were better
+
+
+@check("KTF401", "learning-rate-too-high", severity="error", per_output=False)
+def learning_rate_too_high(view):
+    """Steps at the learning rate do harm, and steps at a smaller one do not.
+
+    ## What you see
+    The loss jumps, grows or becomes NaN within the first steps; or it falls to that of
+    the best constant and stays there, because the ReLU units have died.
+
+    ## Why it happens
+    A step is the slope times the learning rate. Where it is longer than the valley is
+    wide it ends higher up than it began, or far out where units are dead or saturated
+    and there is no slope to come back on.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = 3 * x[:, :1]
+    ```
+
+    ## Fix
+    Divide the learning rate by 10 until the first steps lower the loss. Clipped
+    gradients or a warm-up help where only the first steps are too long.
+
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = 3 * x[:, :1]
+    ```
+
+    ## When this is not the cause
+    Inputs or targets on a large scale make any rate too high: scale them first. If no
+    smaller rate helps either, it is not the rate.
+
+    ## References
+    [Bengio, 2012](https://arxiv.org/abs/1206.5533)
+    """
+    trial = view.trial
+    if trial is None or 1.0 not in trial.runs or not may_blame_rate(view):
+        return None
+    gain, dead = trial.gain(1.0), trial.runs[1.0].dead
+    factor = trial.best_lower()
+    if factor is None or not np.isfinite(trial.start):
+        return None
+    better = trial.runs[factor]
+    # The end alone is luck: one unit that has survived may find its way.
+    harm = _mean_difference(trial.runs[1.0], better) / (abs(trial.start) or 1.0)
+    is_blinded = is_constant_after(view, trial.runs[1.0])
+    blinds = is_blinded and not is_constant_after(view, better)
+    is_spared = blinds or (better.dead < ALIVE and harm > HARM)
+    blinds &= gain < HARDLY and trial.gain(factor) > HARM
+    dies = dead >= DIED and is_spared
+    diverges = gain < DIVERGED
+    learns = trial.gain(factor) > LEARNS
+    losses = trial.runs[1.0].losses
+    highest = np.max(losses, initial=0.0, where=np.isfinite(losses))
+    jumps = highest > JUMP * abs(trial.start) and trial.gain(factor) > gain + LEARNS
+    if not (diverges or dies or jumps or blinds or (gain < 0 and learns)):
+        return None
+    ends = dies and (is_blinded or view.snapshot.dead_share >= DIED)
+    what = f"the loss goes from {trial.start:.4g} to {trial.runs[1.0].end:.4g}"
+    if dies:
+        what += f", and {dead:.0%} of the ReLU units of a layer die"
+    elif blinds:
+        what += ", and the answers become the same for all samples"
+    return found(
+        f"In {len(trial.runs[1.0].losses)} steps at the learning rate "
+        f"{trial.rate:.3g} {what}; at {trial.rate * factor:.3g} it ends at "
+        f"{better.end:.4g}.",
+        f"model.optimizer.learning_rate = {trial.rate * factor:.3g}  # was "
+        f"{trial.rate:.3g}; from new weights",
+        severity="error" if diverges or ends else "warning",
+        learning_rate=trial.rate,
+        better_rate=trial.rate * factor,
+        start=trial.start,
+        end=trial.runs[1.0].end,
+        better_end=better.end,
+        dead_share=dead,
+        died=view.snapshot.died[0],
+    )
+
+
+def _mean_difference(trial_run, other):
+    """How much higher the loss of an arm is on average, as long as both go on."""
+    both = min(len(trial_run.losses), len(other.losses))
+    return float(np.mean(trial_run.losses[:both]) - np.mean(other.losses[:both]))

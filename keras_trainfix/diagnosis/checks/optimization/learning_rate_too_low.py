@@ -1,0 +1,129 @@
+"""KTF402: steps that are too short."""
+
+import numpy as np
+
+from keras_trainfix.diagnosis.checks.optimization.blame import (
+    HARDLY,
+    has_no_signal,
+    may_blame_rate,
+)
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.models.optimizers import FEW, rate_of, steps_of_schedule
+
+NO_RATE = 1e-12
+
+
+MORE = 5  # times the gain that a rate ten times as large has to have
+
+
+MEASURABLE = 1e-3  # gain that is no rounding
+
+
+FAR = 10_000  # steps in which a loss would fall to 0
+
+
+NO_SKILL, FAR_FOR_BLIND = 0.05, 3000  # of a model that has been trained in vain
+
+
+@check("KTF402", "learning-rate-too-low", severity="warning", per_output=False)
+def learning_rate_too_low(view):
+    """Steps at the learning rate hardly change the loss, and longer ones lower it.
+
+    ## What you see
+    The loss falls in the fourth digit from epoch to epoch. Predictions stay what the
+    initial weights give, or are in the right order and far too small.
+
+    ## Why it happens
+    The learning rate was copied from a fine-tuning recipe, or lowered while something
+    else was wrong; or a schedule has ended at 0. SGD needs rates a hundred times those
+    of Adam.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.SGD(1e-6), "mse")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = 3 * x[:, :1]
+    ```
+
+    ## Fix
+    Multiply the learning rate by 10 until the first steps lower the loss clearly, and
+    stop before they raise it.
+
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.SGD(1e-2), "mse")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = 3 * x[:, :1]
+    ```
+
+    ## When this is not the cause
+    A model that is nearly trained has little to gain from any rate. Where longer steps
+    do not lower the loss either, look for a signal that vanishes, or for dead units.
+
+    ## References
+    [Bengio, 2012](https://arxiv.org/abs/1206.5533)
+    """
+    optimizer = getattr(view.model, "optimizer", None)
+    steps = steps_of_schedule(optimizer) if optimizer and not view.iterations else FEW
+    if steps < FEW:
+        return found(
+            f"The schedule lowers the learning rate so soon that all steps together "
+            f"are worth {steps:.2g} at its beginning. Schedules count steps, and not "
+            "epochs.",
+            "schedule = keras.optimizers.schedules.ExponentialDecay(\n"
+            "    1e-3, decay_steps=10 * len(x) // batch_size, decay_rate=0.5\n)",
+            severity="error",
+            steps_worth=steps,
+            better_rate=rate_of(optimizer),  # kept
+        )
+    trial = view.trial
+    if trial is None or not may_blame_rate(view) or has_no_signal(view):
+        return None
+    if any(gradient.is_cut for gradient in trial.gradients if gradient.is_kernel):
+        return None  # longer steps of the others are no way out
+    if trial.rate < NO_RATE:
+        return found(
+            f"The learning rate is {trial.rate:.1e}: a step changes nothing any more. "
+            "Has a schedule ended, or a callback lowered it?",
+            "model.optimizer.learning_rate = 1e-3  # or a schedule that takes longer",
+            learning_rate=trial.rate,
+            iterations=view.iterations,
+        )
+    gain = trial.gain(1.0)
+    least = max(MORE * gain, MEASURABLE)
+    faster = [f for f in trial.runs if f >= 10 and trial.gain(f) > least]
+    if not faster or not gain < HARDLY:
+        return None
+    steps = trial.steps / gain if gain > 0 else float("inf")
+    is_blind = view.iterations and view.snapshot.least_skill < NO_SKILL
+    if steps < (FAR_FOR_BLIND if is_blind else FAR) or (
+        not trial.is_fresh and view.iterations * gain > trial.steps
+    ):
+        return None
+    factor = max(faster, key=trial.gain)
+    change = np.median([g.update / g.weight for g in trial.gradients if g.weight])
+    return found(
+        f"{trial.steps} steps at the learning rate {trial.rate:.3g} take {gain:.2%} of "
+        f"the loss away, and at {trial.rate * factor:.3g} {trial.gain(factor):.0%}. A "
+        f"step changes weights by {change:.1e} of their size.",
+        f"model.optimizer.learning_rate = {trial.rate * factor:.3g}  # was "
+        f"{trial.rate:.3g}",
+        learning_rate=trial.rate,
+        better_rate=trial.rate * factor,
+        gain=gain,
+        better_gain=trial.gain(factor),
+        update_ratio=float(change),
+    )

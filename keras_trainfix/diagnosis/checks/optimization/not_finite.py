@@ -1,0 +1,127 @@
+"""Checks of weights: copies of each other, zeros, and what is no number."""
+
+import keras
+import numpy as np
+
+from keras_trainfix.backend import to_numpy
+from keras_trainfix.diagnosis.checks.structure.bottleneck_discards_answer import (
+    late_dropout,
+)
+from keras_trainfix.diagnosis.observe.variation import (
+    is_finite,
+)
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.models.batch_norm_layers import all_layers
+
+
+@check("KTF409", "not-finite", severity="error", per_output=False)
+def not_finite(view):
+    """Weights or activations are NaN or infinite, although the inputs are finite.
+
+    ## What you see
+    The loss is `nan`, often after some good steps, and stays so. Predictions are NaN,
+    or one class for every sample.
+
+    ## Why it happens
+    A step was so large that numbers overflowed: a learning rate that is too high,
+    inputs or targets that are not scaled, float16 without loss scaling. Or a layer or a
+    loss divides by 0, or takes a logarithm or root of 0. A single NaN reaches all
+    weights with the next step.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1e30), "mse")
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    y = x[:, :1]
+    model.fit(x, y, epochs=4, batch_size=16, verbose=0)
+    print([np.isfinite(weight).all() for weight in model.get_weights()])
+    ```
+
+    ## Fix
+    Weights that are NaN cannot be repaired: make the model anew, with a smaller
+    learning rate and clipped gradients. `keras.callbacks.TerminateOnNaN` stops in time.
+
+    ```python
+    import keras
+    import numpy as np
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1e-2, clipnorm=1.0), "mse")
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    y = x[:, :1]
+    model.fit(x, y, epochs=4, batch_size=16, verbose=0)
+    ```
+
+    ## When this is not the cause
+    NaN in the inputs or targets comes out as NaN as well, and is a finding of its own.
+    Infinities that a later layer removes, as a mask before a softmax, are none.
+
+    ## References
+    [TerminateOnNaN](https://keras.io/api/callbacks/terminate_on_nan/)
+    """
+    if not all(is_finite(values) for values in view.inputs.values()):
+        return None
+    weights = {}
+    for layer in all_layers(view.model):
+        # `weights` of a layer without layers in it are its own
+        bad = [] if layer._layers else [w for w in layer.weights if not _of_numbers(w)]
+        if bad:
+            weights[layer.name] = len(bad)
+    answers_bad = not all(map(is_finite, view.snapshot.predictions))
+    activations = [
+        output.layer.name
+        for output in view.layers
+        if np.isnan(output.values).any() or (answers_bad and not output.is_finite)
+    ]
+    if not weights and not activations and not answers_bad:
+        return _loss_not_finite(view)
+    in_order = [output.layer.name for output in view.layers]
+    bad_layers = {*weights, *activations}
+    ordered = [name for name in in_order if name in bad_layers]
+    first = next(iter([*ordered, *weights]), None)
+    where = f"layer '{first}'" if first else "the output"
+    kind = "weights" if first in weights else "activations"
+    bad = [
+        values.size - np.isfinite(values).sum() for values in view.snapshot.predictions
+    ]
+    share = sum(bad) / max(1, sum(values.size for values in view.snapshot.predictions))
+    return found(
+        f"The {kind} of {where} are the first that hold NaN or Inf ({len(weights)} "
+        f"layers have such weights; {share:.0%} of the predictions are not finite), "
+        "although the inputs are finite.",
+        "# make the model anew: weights that are NaN stay so\n"
+        'model.compile(keras.optimizers.Adam(1e-4, clipnorm=1.0), "...")\n'
+        "model.fit(..., callbacks=[keras.callbacks.TerminateOnNaN()])",
+        layers_with_bad_weights=len(weights),
+        layers_with_bad_activations=len(set(activations)),
+        bad_prediction_share=float(share),
+    )
+
+
+def _loss_not_finite(view):
+    """The loss itself, of numbers that are all finite."""
+    trial, targets = view.trial, view.snapshot.targets
+    if trial is None or np.isfinite(trial.start):
+        return None
+    if not all(y is None or y.dtype.kind not in "f" or is_finite(y) for y in targets):
+        return None
+    # Rows of which it drops all answers have no sum to divide by: KTF411 says so.
+    if any(late_dropout(view.layers, other) for other in view.snapshot.views()):
+        return None
+    return found(
+        f"The loss is {trial.start}, of inputs, targets and predictions that are all "
+        "finite: it divides by 0, or takes a logarithm or root of 0 or less.",
+        "keras.ops.log(keras.ops.maximum(p, keras.config.epsilon()))  # in the loss",
+        loss=trial.start,
+    )
+
+
+def _of_numbers(weight):
+    """Whether all numbers of a weight are finite."""
+    if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(weight.dtype)):
+        return True
+    return bool(np.isfinite(to_numpy(weight).astype("float32")).all())

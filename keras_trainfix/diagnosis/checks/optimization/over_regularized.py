@@ -1,0 +1,160 @@
+"""A check of penalties and dropout."""
+
+import keras
+import numpy as np
+
+from keras_trainfix.diagnosis.registry import check, found
+
+MOSTLY_PENALTY = 0.8  # of the gradient
+
+
+OUTWEIGHED = 2.5  # times the loss of the best constant
+
+
+CRUSHING = 30
+
+
+TRAINED, NO_SKILL = 100, 0.05  # steps, and skill of a model that has collapsed
+
+
+NO_WEIGHT = 0.01  # size of weights: a tenth of what layers of 100 inputs begin with
+
+
+DROPS_MOST = 0.8  # rate
+
+
+SHRUNK = 0.3  # standard deviation of predictions, of that of the targets
+
+
+INFORMED = 0.5  # rank correlation
+
+
+SMALL = "kernel_regularizer=keras.regularizers.L2(1e-4)  # or none, until it learns"
+
+
+@check("KTF408", "over-regularized", severity="warning", per_output=False)
+def over_regularized(view):
+    """Penalties or dropout outweigh what the data ask for.
+
+    ## What you see
+    Loss falls fast at first, as weights shrink, and ends far above zero. Predictions
+    hardly vary, though they may be in the order of the targets.
+
+    ## Why it happens
+    The loss is that of the data plus `l2` times the sum of the squared weights. Where
+    the second costs more than a better fit saves, all weights at 0 and a constant
+    answer are the optimum. `activity_regularizer` does the same with the outputs of a
+    layer. Dropout of 0.9 leaves one unit in ten to carry a signal.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    decay = keras.regularizers.L2(1.0)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(32, "relu", kernel_regularizer=decay),
+            keras.layers.Dense(32, "relu", kernel_regularizer=decay),
+            keras.layers.Dense(1, kernel_regularizer=decay),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.001), "mse")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = x[:, :1]
+    ```
+
+    ## Fix
+    Begin without, and add `1e-4` or so once the model learns and overfits.
+
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    decay = keras.regularizers.L2(1e-4)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(32, "relu", kernel_regularizer=decay),
+            keras.layers.Dense(32, "relu", kernel_regularizer=decay),
+            keras.layers.Dense(1, kernel_regularizer=decay),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.001), "mse")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = x[:, :1]
+    ```
+
+    ## When this is not the cause
+    A penalty that is large at first and goes down while the data loss falls as well
+    does no harm. Early in training predictions vary little without any penalty.
+
+    ## References
+    [Krogh and Hertz, 1991](
+    https://papers.nips.cc/paper/1991/hash/8eefcfdf5990e441f0fb6f3fad709e21-Abstract.html)
+    """
+    worst = strongest_dropout(view)
+    if worst is not None:
+        return found(
+            f"The dropout layer '{worst.name}' sets {worst.rate:.0%} of its inputs to "
+            f"0 in each step, and multiplies the others by {1 / (1 - worst.rate):.3g}."
+            if worst.rate < 1
+            else f"The dropout layer '{worst.name}' of rate 1 lets nothing through.",
+            f"keras.layers.Dropout(0.3)  # in place of {worst.rate:g}",
+            rate=float(worst.rate),
+        )
+    trial, seen = view.trial, view.skill
+    if trial is None or not trial.penalty or seen is None:
+        return None
+    decayed = [g for g in trial.gradients if g.decay]
+    decay = np.sqrt(np.mean(np.square([g.decay for g in decayed] or [0.0])))
+    whole = np.sqrt(np.mean(np.square([g.size for g in decayed] or [0.0])))
+    share = decay / whole if whole else 0.0
+    ratio = trial.penalty / seen.constant_loss if seen.constant_loss else 0.0
+    has_collapsed = view.iterations >= TRAINED and seen.skill < NO_SKILL
+    weight = np.median([g.weight for g in decayed] or [np.inf])
+    # What pulls weights to 0 is gone once they are there.
+    is_crushed = has_collapsed and not trial.is_fresh and weight < NO_WEIGHT
+    if has_collapsed:
+        pulled = max((g.decay / g.size for g in decayed if g.size), default=0.0)
+        is_found = ratio > 1 or share > 0.5 or (is_crushed and pulled > 0.5)
+    elif trial.is_fresh:
+        outweighs = ratio > OUTWEIGHED and share > MOSTLY_PENALTY
+        is_found = outweighs or ratio > CRUSHING
+    else:
+        is_shrunk = seen.std_ratio < SHRUNK and (seen.correlation or 0) > INFORMED
+        is_found = share > 0.5 and (is_shrunk or ratio > CRUSHING)
+    if not is_found:
+        return None
+    state = (
+        f"In {view.iterations} steps the weights with a penalty have shrunk to "
+        f"{weight:.1e}, and the answer is a constant"
+        if is_crushed
+        else f"The penalties are {trial.penalty:.4g}"
+    )
+    is_of_outputs = not decayed
+    slope = f" The slope of the penalties is {share:.0%} of that of the whole loss."
+    return found(
+        f"{state}, and the loss of the best constant answer is "
+        f"{seen.constant_loss:.4g}: not to learn is cheaper."
+        + ("" if is_of_outputs else slope),
+        "activity_regularizer=None" if is_of_outputs else SMALL,
+        # No rate helps, and the steps that kill units do what was asked for.
+        severity="error" if is_of_outputs else None,
+        penalty=trial.penalty,
+        constant_loss=seen.constant_loss,
+        penalty_ratio=ratio,
+        gradient_share=float(share),
+        std_ratio=seen.std_ratio,
+    )
+
+
+def strongest_dropout(view):
+    """The dropout layer that leaves least, where that is too little; or None."""
+    layers = [output.layer for output in view.layers]
+    dropout = [x for x in layers if isinstance(x, keras.layers.Dropout)]
+    strong = [layer for layer in dropout if layer.rate >= DROPS_MOST]
+    return max(strong, key=lambda layer: layer.rate, default=None)

@@ -1,0 +1,80 @@
+"""KTF410: a training that ended too early."""
+
+import numpy as np
+
+from keras_trainfix.diagnosis.checks.optimization.blame import has_no_signal
+from keras_trainfix.diagnosis.registry import check, found
+
+SOON = 0.003  # gain that shows that training goes on
+
+
+@check("KTF410", "too-few-steps", severity="note", per_output=False)
+def too_few_steps(view):
+    """The model has not learned yet, and goes on learning where it is let.
+
+    ## What you see
+    Training ends after a few epochs with a poor score, while the loss of every epoch
+    is below that of the one before.
+
+    ## Why it happens
+    An epoch of a small data set is a few steps: 300 rows in batches of 128 are three.
+    Steps count, not epochs: a small net needs hundreds.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.Adam(0.001), "mse")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = 3 * x[:, :1]
+    model.fit(x, y, batch_size=64, epochs=3, verbose=0)
+    ```
+
+    ## Fix
+    More epochs, or smaller batches, until the validation loss no longer falls
+    (`keras.callbacks.EarlyStopping`).
+
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = 3 * x[:, :1]
+    model.fit(x, y, batch_size=16, epochs=30, verbose=0)
+    ```
+
+    ## When this is not the cause
+    Where more steps do not lower the loss any more, more epochs do not help.
+
+    ## References
+    [EarlyStopping](https://keras.io/api/callbacks/early_stopping/)
+    """
+    trial = view.trial
+    if trial is None or trial.is_fresh or not view.iterations:
+        return None
+    if has_no_signal(view):
+        return None  # it learns noise by heart
+    gain, skill = trial.gain(1.0), view.snapshot.least_skill
+    if not gain > SOON or not skill < 0.5:
+        return None
+    steps = int(np.ceil(trial.steps / gain))
+    return found(
+        f"After {view.iterations} steps the model is {skill:.0%} of the way from the "
+        f"best constant to a perfect answer, and {trial.steps} more steps take "
+        f"{gain:.1%} of the loss away: expect to need some {steps} more.",
+        "model.fit(..., epochs=10 * epochs)  # or smaller batches: more steps an epoch",
+        iterations=view.iterations,
+        gain=gain,
+        skill=skill,
+        steps_needed=steps,
+    )

@@ -1,0 +1,1 @@
+"""Checks of weights, activations and gradients."""

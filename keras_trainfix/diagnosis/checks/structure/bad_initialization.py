@@ -1,0 +1,151 @@
+"""Checks of weights: copies of each other, zeros, and what is no number."""
+
+import numpy as np
+
+from keras_trainfix.backend import to_numpy
+from keras_trainfix.diagnosis.observe.layers import (
+    DENSE_OR_CONV,
+    TRANSPOSED,
+    kernel_columns,
+)
+from keras_trainfix.diagnosis.observe.variation import (
+    answer_layers,
+    is_output,
+    varies,
+)
+from keras_trainfix.diagnosis.registry import check, found
+
+
+@check("KTF407", "bad-initialization", severity="error", per_output=False)
+def bad_initialization(view):
+    """The units of a hidden layer are copies of each other, or their kernel is zero.
+
+    ## What you see
+    The net learns no more than one unit a layer could, or nothing at all: predictions
+    are the same for every sample.
+
+    ## Why it happens
+    Units that start with the same weights get the same gradient as long as the next
+    layer treats them alike, and stay copies for ever. A kernel of zeros gives the
+    same output for every sample, and a ReLU after it lets no gradient back. Constant
+    initialisers ("zeros", "ones") of a kernel are the usual reason.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(8, "relu", kernel_initializer="zeros"),
+            keras.layers.Dense(1, kernel_initializer="zeros"),
+        ]
+    )
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    y = x[:, :1]
+    print(np.unique(model.layers[0].get_weights()[0], axis=1).shape[1], "of 8")
+    ```
+
+    ## Fix
+    Leave the initialiser at its default, or use "he_normal" before a ReLU.
+
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(8, "relu", kernel_initializer="he_normal"),
+            keras.layers.Dense(1),
+        ]
+    )
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    y = x[:, :1]
+    ```
+
+    ## When this is not the cause
+    A head of zeros is a fair start: its units get different gradients. So is the last
+    layer of a residual branch; neither is reported. Where copies meet a next layer
+    that treats them differently they part in training: a warning.
+
+    ## References
+    [Glorot and Bengio, 2010](https://proceedings.mlr.press/v9/glorot10a.html)
+    """
+    heads = answer_layers(view.snapshot)
+    outputs = view.layers
+    for index, output in enumerate(outputs):
+        layer = output.layer
+        if not isinstance(layer, DENSE_OR_CONV) or not layer.trainable_weights:
+            continue
+        if layer.name in heads or is_output(view.snapshot, output.values):
+            continue
+        kernel = kernel_columns(layer)
+        copies = _copies(layer, kernel)
+        is_zero = not kernel.any()
+        if is_zero and _signal_goes_on(view, index):
+            continue
+        if not is_zero and not copies:
+            continue
+        units = kernel.shape[1]
+        is_stuck = is_zero or _treated_alike(outputs[index + 1 :], units)
+        what = (
+            "is zero throughout" if is_zero else f"has {copies} columns that are copies"
+        )
+        return found(
+            f"The kernel of the hidden layer '{layer.name}' of {units} units {what}: "
+            + ("it cannot learn from there." if is_stuck else "they learn the same."),
+            "# the default is a fair start for all layers\n"
+            f'{type(layer).__name__}(..., kernel_initializer="glorot_uniform")',
+            severity="error" if is_stuck else "warning",
+            units=units,
+            copies=copies,
+            largest_weight=float(np.abs(kernel).max(initial=0)),
+        )
+    return None
+
+
+def _copies(layer, kernel):
+    """How many columns repeat another one; 0 unless they are most of a layer."""
+    units = kernel.shape[1]
+    bias = getattr(layer, "bias", None)
+    rows = kernel if bias is None else np.vstack([kernel, to_numpy(bias)])
+    if units < 2 or not np.isfinite(rows).all():
+        return 0
+    # Columns that are the same have the same sum, to the bit, and others have not.
+    factors = np.random.default_rng(0).normal(size=(len(rows), 1))
+    different = len(np.unique((factors * rows).sum(0)))
+    if different == 1:
+        return units
+    pruned = int((kernel == 0).all(0).sum())  # zeros among other columns
+    copies = units - different - max(0, pruned - 1)
+    return copies if copies >= units / 2 else 0
+
+
+def _signal_goes_on(view, index):
+    """Whether something behind a layer still differs between samples."""
+    heads = answer_layers(view.snapshot)
+    after = [
+        output.values
+        for output in view.layers[index + 1 :]
+        if output.layer.name not in heads
+    ]
+    return any(map(varies, [*after, *view.snapshot.predictions]))
+
+
+def _treated_alike(after, units):
+    """Whether the next layer with a kernel has the same weights for all units."""
+    for output in after:
+        if not isinstance(output.layer, DENSE_OR_CONV):
+            continue
+        kernel = to_numpy(output.layer.kernel).astype("float64")
+        if isinstance(output.layer, TRANSPOSED):
+            kernel = np.moveaxis(kernel, -2, -1)
+        if kernel.shape[-2] != units:
+            return False
+        return bool((kernel == kernel[..., :1, :]).all())
+    return False

@@ -1,0 +1,314 @@
+"""Checks of places where a model throws away what the answer needs."""
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_trainfix.diagnosis.measure.eval_pairs import read_rows
+from keras_trainfix.diagnosis.observe.layers import (
+    DENSE_OR_CONV,
+    is_relu,
+    kernel_columns,
+    units_of,
+)
+from keras_trainfix.diagnosis.observe.variation import (
+    answer_layers,
+    is_output,
+    same_values,
+    varies,
+)
+from keras_trainfix.diagnosis.registry import check, found
+
+POOLING = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
+
+
+CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
+
+
+WINDOWS = (layers.MaxPooling2D, layers.AveragePooling2D)
+
+
+IN_PLACE = (  # they look at each place for itself
+    layers.InputLayer,
+    layers.Activation,
+    layers.ReLU,
+    layers.LeakyReLU,
+    layers.PReLU,
+    layers.ELU,
+    layers.BatchNormalization,
+    layers.Dropout,
+    layers.SpatialDropout2D,
+    layers.Rescaling,
+    layers.Normalization,
+    layers.Add,
+)
+
+
+FEW_IMAGES = 16
+
+
+IS_POSITION = 0.8  # share of the variance that the centre of mass explains,
+
+
+IS_PLACE = 0.65  # and of that of the centre which the class explains
+
+
+LEARNED = 0.5  # skill
+
+
+LONG, BLIND = 100, 0.05  # steps, and skill that should be there by then
+
+
+@check("KTF411", "bottleneck-discards-answer", severity="warning", per_output=False)
+def bottleneck_discards_answer(view):
+    """One ReLU unit, global pooling or a late dropout takes the answer away.
+
+    ## What you see
+    Training ends at a poor loss, or, with some seeds, at one constant. With dropout
+    last, the training loss is far above the validation loss and does not fall. With
+    global pooling, positions are all predicted near the middle.
+
+    ## Why it happens
+    One ReLU unit passes a single number, and of about half of the samples only a 0. If
+    it dies, nothing passes. Dropout behind the layer with the answers sets a share of
+    the answers themselves to 0, and scales up the others. Global pooling keeps what is
+    in an image, and not where: without strides before it, only the padding at the
+    borders tells a position.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(16, "relu"),
+            keras.layers.Dense(1, "relu"),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    y = np.digitize(x[:, 0], [-0.5, 0.5])
+    ```
+
+    ## Fix
+    Give the hidden layer more units; put dropout before the last layer with weights;
+    put `Flatten` in place of global pooling, after strides or pooling by 2.
+
+    ```python
+    import keras
+    import numpy as np
+
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(16, "relu"),
+            keras.layers.Dropout(0.2),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    y = np.digitize(x[:, 0], [-0.5, 0.5])
+    ```
+
+    ## When this is not the cause
+    Where the signal also goes another way, as around a gate of one unit, there is no
+    bottleneck, and no finding. One linear unit, as in an autoencoder, keeps what it is
+    given. Behind strides, features depend on positions, and global pooling often works:
+    it is a note then, and only where 100 steps have not helped; a warning where they
+    have brought nothing at all.
+
+    ## References
+    - [Lu et al., 2019](https://arxiv.org/abs/1903.06733)
+    - [Liu et al., 2018](https://arxiv.org/abs/1807.03247)
+    """
+    outputs = view.layers
+    for other in view.snapshot.views():
+        late = late_dropout(outputs, other)
+        if late is not None and other.loss.kind != "none":  # no mere features
+            return found(
+                f"The dropout layer '{late.name}' (rate {late.rate:g}) comes after "
+                f"'{other.head.layer}', the layer with the answers: in training it "
+                "sets that share of the answers to 0.",
+                f"# {late.name} before '{other.head.layer}', not after it",
+                rate=float(late.rate),
+            )
+    for other in view.snapshot.views():
+        pooled = _pooled_positions(other)
+        if pooled is not None:
+            return pooled
+    heads = answer_layers(view.snapshot)
+    kernels = [i for i, o in enumerate(outputs) if isinstance(o.layer, DENSE_OR_CONV)]
+    for index, output in enumerate(outputs):
+        if not is_relu(output.layer) or is_output(view.snapshot, output.values):
+            continue
+        before = [i for i in kernels if i <= index]
+        layer = outputs[before[-1]].layer if before else output.layer
+        is_hidden = bool(before) and layer.name not in heads
+        if not is_hidden or units_of(layer, output.values).shape[1] != 1:
+            continue
+        if kernel_columns(layer).shape[1] != 1 or not _all_passes(view, index):
+            continue
+        zeros = float((output.values == 0).mean())
+        return found(
+            f"The hidden layer '{layer.name}' has one unit, and a ReLU: all that comes "
+            f"after sees a single number, which is 0 in {zeros:.0%} of the cases.",
+            f'{type(layer).__name__}(32, ..., activation="relu")  # more units in '
+            f"'{layer.name}'",
+            units=1,
+            zero_share=zeros,
+        )
+    return None
+
+
+def late_dropout(outputs, view):
+    """The dropout between the layer with the answers of an output and its end."""
+    end = max(
+        (
+            i
+            for i, output in enumerate(outputs)
+            if same_values(output.values, view.predictions)
+        ),
+        default=None,
+    )
+    if end is None or view.head.layer is None:
+        return None
+    for index in range(end, -1, -1):
+        layer, values = outputs[index]
+        if layer.name == view.head.layer:
+            return None
+        same_size = values.shape[1:] == view.predictions.shape[1:]
+        if isinstance(layer, layers.Dropout) and layer.rate > 0 and same_size:
+            return layer
+    return None
+
+
+def _all_passes(view, index):
+    """Whether the answers follow from one output alone, as far as samples tell.
+
+    Samples for which it is 0 throughout must have the same answers.
+    """
+    values = view.layers[index].values
+    answers = [prediction[: len(values)] for prediction in view.snapshot.predictions]
+    blocked = (values.reshape(len(values), -1) == 0).all(1)
+    if blocked.sum() >= 2:
+        return not any(varies(answer[blocked]) for answer in answers)
+    return isinstance(view.model, keras.Sequential)
+
+
+def _pooled_positions(view):
+    """What is found where global pooling comes before targets that are positions."""
+    pooling = _only_pooling(view.layers)
+    if view.loss.kind == "none" or pooling is None:
+        return None
+    images = list(view.inputs.values())
+    if len(images) != 1 or images[0].ndim != 4:
+        return None
+    answers, kept = read_rows(view)
+    seen, steps = view.skill, view.iterations
+    if answers is None or seen is None or seen.skill > LEARNED:
+        return None
+    fits = _fits_of_positions(images[0], answers, kept)
+    least = IS_PLACE if answers.kind == "classes" else IS_POSITION
+    positions = 0 if fits is None else int((fits > least).sum())
+    if not positions:
+        return None
+    has_strides, width = _field([output.layer for output in view.layers])
+    hides = (
+        width is not None and not has_strides and width <= min(images[0].shape[1:3]) / 2
+    )
+    if not hides and steps < LONG:
+        return None
+    is_blind = seen.skill < BLIND
+    which = (
+        "the classes tell"
+        if answers.kind == "classes"
+        else f"{positions} of {len(fits)} targets tell"
+    )
+    return found(
+        f"'{pooling.name}' pools all places into one, and {which} where something is: "
+        f"{fits.max():.0%} of the variance are those of the centre of mass of the "
+        "image.",
+        "x = keras.layers.MaxPooling2D()(features)  # some times\n"
+        f"x = keras.layers.Flatten()(x)  # in place of '{pooling.name}'",
+        severity="warning" if hides or is_blind else "note",
+        explained=float(fits.max()),
+        positions=positions,
+        targets=len(fits),
+        skill=seen.skill,
+        iterations=steps,
+    )
+
+
+def _only_pooling(outputs):
+    """The global pooling that everything passes, and no layer with places after it."""
+    at = [i for i, output in enumerate(outputs) if isinstance(output.layer, POOLING)]
+    if not at:
+        return None
+    before, after = outputs[: at[-1]], outputs[at[-1] + 1 :]
+    is_first = all(output.values.ndim == 4 for output in before)
+    pooled = outputs[at[-1]]
+    width = pooled.values[0].size
+    # What is wider, and no layer that learns, has the places in it: a `Flatten`.
+    is_last = all(
+        output.values.ndim <= 2
+        and (output.layer.weights or output.values[0].size <= width)
+        for output in after
+    )
+    return pooled.layer if before and is_first and is_last else None
+
+
+def _field(all_of):
+    """Whether there are strides before global pooling, and the size of what it sees.
+
+    The size is None where a layer is unknown, which may tell positions.
+    """
+    size, has_strides = 1, False
+    for layer in all_of:
+        if isinstance(layer, POOLING):
+            break
+        if isinstance(layer, CONVOLUTIONS):
+            dilation = max(getattr(layer, "dilation_rate", (1, 1)))
+            size += (max(layer.kernel_size) - 1) * dilation
+            has_strides |= max(layer.strides) > 1
+        elif isinstance(layer, WINDOWS):
+            has_strides |= max(layer.strides) > 1
+            size += max(layer.pool_size) - 1
+        elif type(layer) not in IN_PLACE:
+            return has_strides, None
+    return has_strides, size
+
+
+def _fits_of_positions(images, answers, kept):
+    """How much of each target a linear function of the centre of mass explains.
+
+    Of classes, how much of both coordinates of it the class explains.
+
+    Returns:
+        Array of coefficients of determination; None where they cannot be told.
+    """
+    y = answers.targets
+    if len(y) < FEW_IMAGES or len(y) > len(images) or y.shape[1] > FEW_IMAGES:
+        return None
+    images = images[kept].astype("float64")
+    y = y[:, y.std(0) > 0]
+    if not y.size or not np.isfinite(images).all():
+        return None
+    weights = (images - np.median(images, axis=(1, 2), keepdims=True)) ** 2
+    weights = weights.sum(-1)
+    mass = np.maximum(weights.sum((1, 2)), 1e-12)
+    rows, columns = (np.arange(size) for size in weights.shape[1:])
+    places = np.stack(
+        [weights.sum(2) @ rows / mass, weights.sum(1) @ columns / mass], axis=1
+    )
+    if answers.kind == "classes":
+        rest = places - y @ np.linalg.lstsq(y, places, rcond=None)[0]
+        whole = max(places.var(0).sum(), 1e-12)
+        return 1 - rest.var(0).sum(keepdims=True) / whole
+    known = np.column_stack([np.ones(len(y)), places])
+    rest = y - known @ np.linalg.lstsq(known, y, rcond=None)[0]
+    return 1 - rest.var(0) / y.var(0)

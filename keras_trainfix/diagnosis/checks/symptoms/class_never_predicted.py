@@ -1,0 +1,93 @@
+"""KTF504: a class that a trained model never answers."""
+
+from keras_trainfix.diagnosis.checks.symptoms.collapse import (
+    LONG,
+    is_one_class,
+    steps_and_skill,
+)
+from keras_trainfix.diagnosis.registry import check, found
+
+OFTEN = 0.05  # share of the labels
+
+
+TELLS_APART = 0.75  # area under the curve
+
+
+@check("KTF504", "class-never-predicted", severity="warning")
+def class_never_predicted(view):
+    """A class that is not rare is never predicted.
+
+    ## What you see
+    The recall of one class is 0, its column in the confusion matrix empty, though it
+    has 5 % of the labels or more.
+
+    ## Why it happens
+    Its samples look like those of a more frequent class, or weigh less in the loss; its
+    labels are mixed up; or too few of them were in the training data.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(0)
+    y = rng.choice(3, 320, p=[0.6, 0.3, 0.1])
+    x = rng.normal(3.0 * (y == 1)[:, None], 1, (320, 4)).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+    model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    model.fit(x, y, batch_size=32, epochs=25, verbose=0)
+    print(np.bincount(model.predict(x, verbose=0).argmax(axis=-1), minlength=3))
+    ```
+
+    ## Fix
+    Inputs that tell the class from the others; if they do already, class weights.
+
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(0)
+    y = rng.choice(3, 320, p=[0.6, 0.3, 0.1])
+    x = rng.normal(3.0 * np.eye(3)[y], 1, (320, 3)).astype("float32")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, "softmax")])
+    model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    model.fit(x, y, batch_size=32, epochs=25, verbose=0)
+    ```
+
+    ## When this is not the cause
+    Where the score of the class is higher for its own samples and yet never the
+    highest (a note), it is a matter of the threshold, or the best answer to a weak
+    signal.
+
+    ## References
+    [Classification on imbalanced data](
+    https://www.tensorflow.org/tutorials/structured_data/imbalanced_data)
+    """
+    steps, seen = steps_and_skill(view, LONG)
+    if seen is None or seen.kind != "classes" or is_one_class(seen, steps):
+        return None
+    if seen.classes_present < 2:
+        return None
+    missing = [i for i in seen.never_predicted if seen.present[i] >= OFTEN]
+    if not missing or (view.signal is not None and view.signal.is_absent):
+        return None
+    worst = max(missing, key=lambda i: seen.present[i])
+    only_late = all(seen.auc[i] >= TELLS_APART for i in missing)
+    only_late |= len(seen.classes_predicted) == 1  # and ranks, see `is_one_class`
+    area = f"area under the curve of its score {seen.auc[worst]:.2f}"
+    return found(
+        f"After {steps} steps class {worst}, {seen.present[worst]:.0%} of the "
+        f"{seen.samples} labels, is never predicted ({area}).",
+        "# its score tells it apart: lower its threshold, or weigh it\n"
+        "weights = keras_trainfix.class_weights_from_labels(y, num_classes)"
+        if only_late
+        else f"print(x[y == {worst}][:10])  # do inputs tell class {worst} apart?\n"
+        "weights = keras_trainfix.class_weights_from_labels(y, num_classes)",
+        severity="note" if only_late else "warning",
+        classes=missing[:20],
+        label_shares=[seen.present[i] for i in missing[:20]],
+        areas=[seen.auc[i] for i in missing[:20]],
+        iterations=steps,
+    )

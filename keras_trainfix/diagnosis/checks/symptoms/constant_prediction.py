@@ -1,0 +1,103 @@
+"""KTF501: a trained model that answers one number."""
+
+import numpy as np
+
+from keras_trainfix.diagnosis.checks.symptoms.collapse import (
+    CONSTANT,
+    LOOK_UP,
+    TRAINED,
+    by_own_loss,
+    is_blank,
+    steps_and_skill,
+)
+from keras_trainfix.diagnosis.registry import check, found
+
+VERY_LONG = 500  # steps
+
+
+NO_FIT = 0.05  # coefficient of determination
+
+
+@check("KTF501", "constant-prediction", severity="error")
+def constant_prediction(view):
+    """The trained model predicts the same number for every sample.
+
+    ## What you see
+    `model.predict` gives one value over and over, often near the mean or median of the
+    targets, while the loss may have fallen to that of this constant.
+
+    ## Why it happens
+    Nothing of the input reaches the output: a head that can only give one number, dead
+    ReLU units, inputs or targets on a wild scale, too much regularisation. Or there is
+    nothing to learn from the inputs: then the constant is right.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(16), keras.layers.Dense(1, "relu")]
+    )
+    model.compile(keras.optimizers.Adam(0.1), "mse")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = x[:, :1] - 10  # a ReLU cannot answer these
+    model.fit(x, y, batch_size=32, epochs=10, verbose=0)
+    print(model.predict(x, verbose=0).std() / y.std())
+    ```
+
+    ## Fix
+    Repair the cause that stands first in the diagnosis; here the head.
+
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(16), keras.layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.Adam(0.1), "mse")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = x[:, :1] - 10
+    model.fit(x, y, batch_size=32, epochs=10, verbose=0)
+    ```
+
+    ## When this is not the cause
+    Predictions that vary little but in the order of the targets are early ones: train
+    on. Only after 500 steps that is a warning, of too much regularisation.
+
+    ## References
+    [Lu et al., 2019](https://arxiv.org/abs/1903.06733)
+    """
+    steps, seen = steps_and_skill(view, TRAINED)
+    if seen is None or seen.kind == "classes":
+        return None
+    fits = seen.kind == "regression" and seen.r2 >= NO_FIT
+    if not seen.std_ratio < CONSTANT or fits:
+        return None
+    if seen.ranks and steps < VERY_LONG and not is_blank(seen, steps):
+        return None
+    evidence = {"std_ratio": seen.std_ratio, "r2": seen.r2, "iterations": steps}
+    evidence |= by_own_loss(view)
+    evidence |= {"prediction_mean": float(np.mean(view.predictions, dtype="float64"))}
+    if seen.correlation is not None:
+        evidence["correlation"] = seen.correlation
+    what = (
+        f"After {steps} steps predictions vary {seen.std_ratio:.2g} times as much as "
+        f"targets (R2 {seen.r2:.2g}, mean prediction {evidence['prediction_mean']:.4g})"
+    )
+    if seen.ranks:
+        return found(
+            f"{what}. They are in the order of the targets, and shrunk to a constant.",
+            "# less regularisation (l2, dropout), scaled targets, or a higher rate:\n"
+            "y = (y - y.mean(axis=0)) / y.std(axis=0)",
+            severity="warning",
+            **evidence,
+        )
+    return found(
+        f"{what}: one answer for every sample.",
+        LOOK_UP + "x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-7)\n"
+        'model.compile(keras.optimizers.Adam(1e-4), "mse")  # from new weights',
+        **evidence,
+    )

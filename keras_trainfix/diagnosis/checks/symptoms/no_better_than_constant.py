@@ -1,0 +1,145 @@
+"""KTF505: a trained model that is no better than a constant."""
+
+import keras
+import numpy as np
+
+from keras_trainfix.diagnosis.checks.symptoms.collapse import (
+    CONSTANT,
+    FEW,
+    LONG,
+    LOOK_UP,
+    by_own_loss,
+    is_one_class,
+    steps_and_skill,
+)
+from keras_trainfix.diagnosis.observe.loss_value import loss_value, value_of_answers
+from keras_trainfix.diagnosis.registry import check, found
+
+SOON = 50  # steps after which a classifier is no longer surely wrong
+
+
+OPPOSITE = 0.4  # area under the curve
+
+
+@check("KTF505", "no-better-than-constant", severity="warning")
+def no_better_than_constant(view):
+    """Predictions vary, and a constant would be as good.
+
+    ## What you see
+    Predictions look alive, and R2 is 0 or negative, or the accuracy that of chance,
+    after hundreds of steps.
+
+    ## Why it happens
+    Inputs and labels do not belong together: one of the two was shuffled, sorted or
+    shifted alone. Or inputs on a wild scale drown the signal; or there is no signal.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(256, 8)).astype("float32")
+    y = x[:, :1] + x[:, 1:2]
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    shuffled = rng.permutation(y)  # without x
+    model.fit(x, shuffled, batch_size=32, epochs=40, verbose=0)
+    print(((model.predict(x, verbose=0) - y) ** 2).mean(), y.var())
+    ```
+
+    ## Fix
+    Shuffle both by the same order. A net must be able to overfit one batch of 8
+    samples: if it can, look at the data.
+
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(256, 8)).astype("float32")
+    y = x[:, :1] + x[:, 1:2]
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    order = rng.permutation(len(x))
+    model.fit(x[order], y[order], batch_size=32, epochs=40, verbose=0)
+    ```
+
+    ## When this is not the cause
+    Scores that put samples in the right order are not reported, even if they are off
+    in scale, as after class weights. On new data a net that learned its training data
+    by heart looks so, too: look at those.
+
+    ## References
+    [Zhang et al., 2017](https://arxiv.org/abs/1611.03530)
+    """
+    steps, seen = steps_and_skill(view, SOON)
+    if seen is None or seen.samples < 4 * FEW or is_one_class(seen, steps):
+        return None
+    if steps < LONG and not _is_lost(view, seen):
+        return None
+    if view.loss.kind in ("similarity", "hinge") or not np.isfinite(seen.skill):
+        return None
+    if seen.kind != "classes" and not seen.std_ratio >= CONSTANT:
+        return None  # a constant: KTF501
+    informs = seen.ranks and not _is_opposite(seen)
+    if seen.skill > CONSTANT or informs or _has_other_aim(view):
+        return None
+    if seen.kind == "classes":
+        chance = 1 / seen.classes_present
+        if chance == 1 or seen.balanced_accuracy > 1.3 * chance:
+            return None
+    evidence = {"std_ratio": seen.std_ratio, "iterations": steps}
+    evidence |= by_own_loss(view)
+    if seen.correlation is not None:
+        evidence |= {"r2": seen.r2, "correlation": seen.correlation}
+    else:
+        evidence |= {
+            "accuracy": seen.accuracy,
+            "majority_accuracy": seen.majority_accuracy,
+        }
+    measure = "mean squared error" if seen.kind == "regression" else "cross-entropy"
+    return found(
+        f"After {steps} steps the {measure} is {seen.loss:.4g}, and that of the best "
+        f"constant {seen.constant_loss:.4g} (skill {seen.skill:.2g}), though "
+        f"predictions vary {seen.std_ratio:.2g} times as much as targets.",
+        LOOK_UP + "model.fit(x[:8], y[:8], epochs=300)  # can it learn 8 samples? "
+        "then look at\nprint(x[:5], y[:5])             # whether x and y belong "
+        "together",
+        loss=seen.loss,
+        constant_loss=seen.constant_loss,
+        skill=float(seen.skill),
+        **evidence,
+    )
+
+
+def _has_other_aim(view):
+    """Whether predictions are meant to be something else than the targets.
+
+    By the loss of the user, they are better than the targets themselves would be.
+    """
+    if view.loss.kind != "custom":
+        return False
+    perfect, value = value_of_answers(view), loss_value(view)
+    return None not in (perfect, value) and value < perfect
+
+
+def _is_opposite(seen):
+    """Whether the order of predictions is the reverse of that of the targets."""
+    if seen.correlation is not None:
+        return seen.correlation < 0
+    areas = [area for area in seen.auc if np.isfinite(area)]
+    return bool(areas) and np.mean(areas) < OPPOSITE and max(areas) < 0.5
+
+
+def _is_lost(view, seen):
+    """Whether a classifier is surely wrong, far beyond what a beginner is.
+
+    Where batch normalization has not caught up it may be so without any fault.
+    """
+    kind = keras.layers.BatchNormalization
+    by_batch = any(isinstance(output.layer, kind) for output in view.layers)
+    is_sure = seen.kind == "classes" and len(seen.classes_predicted) > 1
+    return is_sure and seen.is_lost and not by_batch

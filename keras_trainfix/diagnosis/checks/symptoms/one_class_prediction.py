@@ -1,0 +1,105 @@
+"""KTF502 and KTF503: a trained model that answers one class."""
+
+import numpy as np
+
+from keras_trainfix.diagnosis.checks.symptoms.collapse import (
+    LOOK_UP,
+    TRAINED,
+    by_own_loss,
+    is_one_class,
+    steps_and_skill,
+)
+from keras_trainfix.diagnosis.registry import check, found
+
+
+@check("KTF502", "one-class-prediction", severity="error")
+def one_class_prediction(view):
+    """The trained classifier predicts one class, and its scores say nothing.
+
+    ## What you see
+    The confusion matrix has one column that is not empty. The accuracy is the share of
+    that class, and stays there.
+
+    ## Why it happens
+    Nothing of the input reaches the scores: dead ReLU units, a softmax over one unit,
+    inputs that are not scaled, a learning rate that saturated the head. Or the loss is
+    least where the most frequent class is always answered.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    hidden = keras.layers.Dense(16, "relu")
+    model = keras.Sequential(
+        [keras.Input((4,)), hidden, keras.layers.Dense(3, "softmax")]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = np.digitize(x[:, 0], [-0.5, 0.5])
+    hidden.bias.assign(np.full(16, -50.0))  # dead units
+    model.fit(x, y, batch_size=32, epochs=6, verbose=0)
+    print(np.bincount(model.predict(x, verbose=0).argmax(axis=-1)))
+    ```
+
+    ## Fix
+    Repair the cause that stands first in the diagnosis, and train from new weights.
+
+    ```python
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(16, "relu"),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile(
+        keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy"
+    )
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = np.digitize(x[:, 0], [-0.5, 0.5])
+    model.fit(x, y, batch_size=32, epochs=6, verbose=0)
+    ```
+
+    ## When this is not the cause
+    If the scores put the samples in the right order, all on one side of the threshold,
+    the net is only early, or the classes are out of balance: no finding.
+
+    ## References
+    [Lu et al., 2019](https://arxiv.org/abs/1903.06733)
+    """
+    steps, seen = steps_and_skill(view, TRAINED)
+    if view.task == "segmentation" or not is_one_class(seen, steps):
+        return None
+    only = seen.classes_predicted[0]
+    return found(
+        f"After {steps} steps all {seen.samples} answers are class {only}, which is "
+        f"{seen.present[only]:.0%} of the labels, and the scores do not tell the "
+        f"classes apart ({_areas(seen)}).",
+        LOOK_UP + "x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-7)\n"
+        'model.compile(keras.optimizers.Adam(1e-4), "...")  # from new weights',
+        predicted_class=only,
+        label_share=seen.present[only],
+        **_class_evidence(seen, steps),
+        **by_own_loss(view),
+    )
+
+
+def _areas(seen):
+    areas = [area for area in seen.auc if np.isfinite(area)]
+    return f"area under the curve {np.mean(areas):.2f}" if areas else "no ranks"
+
+
+def _class_evidence(seen, steps):
+    return {
+        "std_ratio": seen.std_ratio,
+        "accuracy": seen.accuracy,
+        "majority_accuracy": seen.majority_accuracy,
+        "balanced_accuracy": seen.balanced_accuracy,
+        "skill": float(seen.skill),
+        "iterations": steps,
+    }

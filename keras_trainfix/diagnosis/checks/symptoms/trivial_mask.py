@@ -1,0 +1,125 @@
+"""KTF502 and KTF503: a trained model that answers one class."""
+
+import numpy as np
+
+from keras_trainfix.diagnosis.checks.symptoms.collapse import (
+    LOOK_UP,
+    TRAINED,
+    by_own_loss,
+    is_one_class,
+    steps_and_skill,
+)
+from keras_trainfix.diagnosis.measure.skill import constant_masks
+from keras_trainfix.diagnosis.registry import check, found
+
+
+@check("KTF503", "trivial-mask", severity="error")
+def trivial_mask(view):
+    """The trained segmentation net says the same class for every pixel.
+
+    ## What you see
+    Masks are all background, with a pixel accuracy that is the share of the background;
+    or all foreground, with an IoU that is the share of the foreground.
+
+    ## Why it happens
+    All background: the foreground is rare, and the loss is least without it. All
+    foreground: a Dice loss over the batch, masks of 0 and 255, a softmax over one
+    channel. Either: a learning rate that saturated the head.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    hidden = keras.layers.Conv2D(8, 3, padding="same", activation="relu")
+    model = keras.Sequential(
+        [
+            keras.Input((16, 16, 1)),
+            hidden,
+            keras.layers.Conv2D(1, 1, activation="sigmoid"),
+        ]
+    )
+    model.compile("adam", "binary_crossentropy")
+    x = np.random.default_rng(0).normal(size=(32, 16, 16, 1)).astype("float32")
+    y = (x > 0.5).astype("float32")
+    hidden.bias.assign(np.full(8, -50.0))  # dead units
+    model.fit(x, y, batch_size=8, epochs=8, verbose=0)
+    print((model.predict(x, verbose=0) > 0.5).mean(), y.mean())
+    ```
+
+    ## Fix
+    Repair the cause that stands first in the diagnosis, and train from new weights.
+    Dice and cross-entropy together see a rare class, and do not end in all foreground.
+
+    ```python
+    import keras
+    import numpy as np
+
+    import keras_trainfix as kt
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((16, 16, 1)),
+            keras.layers.Conv2D(8, 3, padding="same", activation="relu"),
+            keras.layers.Conv2D(1, 1),
+        ]
+    )
+    loss = kt.WeightedSum(
+        [kt.MaskedSoftDice(from_logits=True), kt.MaskedCrossentropy(from_logits=True)]
+    )
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    x = np.random.default_rng(0).normal(size=(32, 16, 16, 1)).astype("float32")
+    y = (x > 0.5).astype("float32")
+    model.fit(x, y, batch_size=8, epochs=6, verbose=0)
+    ```
+
+    ## When this is not the cause
+    If the scores are higher where the foreground is, and only below the threshold, the
+    net is early: no finding. Images of a single class have nothing else to say.
+
+    ## References
+    [Milletari et al., 2016](https://arxiv.org/abs/1606.04797)
+    """
+    steps, seen = steps_and_skill(view, TRAINED)
+    if view.task != "segmentation" or not is_one_class(seen, steps):
+        return None
+    only = seen.classes_predicted[0]
+    mask = constant_masks(seen.present)[only]
+    names = ("all background", "all foreground")
+    binary = len(seen.present) == 2
+    name = names[only] if binary else f"class {only} everywhere"
+    foreground = seen.present[1] if binary and only else 0.0
+    iou = foreground if binary else mask.mean_iou
+    which = "of the foreground" if binary else "mean"
+    evidence = {"iou": float(iou), "iou_of_class": mask.iou}
+    return found(
+        f"After {steps} steps every mask is {name}: accuracy {mask.accuracy:.3f}, IoU "
+        f"{which} {iou:.3f}, which a constant gets ({_areas(seen)}).",
+        LOOK_UP + "loss = keras_trainfix.WeightedSum([\n"
+        "    keras_trainfix.MaskedSoftDice(from_logits=True),\n"
+        "    keras_trainfix.MaskedCrossentropy(from_logits=True),\n"
+        "])  # with a linear head\n"
+        "model.compile(keras.optimizers.Adam(1e-4), loss)  # from new weights",
+        predicted_class=only,
+        label_share=seen.present[only],
+        **evidence,
+        **_class_evidence(seen, steps),
+        **by_own_loss(view),
+    )
+
+
+def _areas(seen):
+    areas = [area for area in seen.auc if np.isfinite(area)]
+    return f"area under the curve {np.mean(areas):.2f}" if areas else "no ranks"
+
+
+def _class_evidence(seen, steps):
+    return {
+        "std_ratio": seen.std_ratio,
+        "accuracy": seen.accuracy,
+        "majority_accuracy": seen.majority_accuracy,
+        "balanced_accuracy": seen.balanced_accuracy,
+        "skill": float(seen.skill),
+        "iterations": steps,
+    }

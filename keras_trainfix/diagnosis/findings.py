@@ -1,0 +1,203 @@
+"""What a diagnosis says: single findings, and all of them in order."""
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+SEVERITIES = ("error", "warning", "note")  # from the worst
+DOCUMENTATION = "https://keras-trainfix.readthedocs.io/codes/"
+
+
+class DiagnosisError(ValueError):
+    """What `Diagnosis.raise_for_errors` raises; its `diagnosis` says why."""
+
+    def __init__(self, diagnosis):
+        super().__init__(str(diagnosis))
+        self.diagnosis = diagnosis
+
+
+class OutputSummary(NamedTuple):
+    """What is drawn of one output.
+
+    Attributes:
+        name: Name of the output.
+        kind: `"regression"` or `"classes"`.
+        predictions: Array: up to 256 numbers; or the share of each class.
+        targets: Array of the same shape.
+        constant: The best constant answer: the mean, or the class that occurs most.
+    """
+
+    name: str
+    kind: str
+    predictions: np.ndarray
+    targets: np.ndarray
+    constant: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Args:
+        code: String such as `"KTF201"`. Never reused.
+        name: String, a stable name of the bad pattern: `"softmax-on-one-unit"`.
+        severity: `"error"` (it cannot learn so), `"warning"` (it costs, or may), or
+            `"note"` (good to know, nothing is wrong).
+        evidence: Dict of the numbers that were measured.
+        message: String, what is wrong, with the evidence.
+        fix: String, code to paste, or what to do.
+        url: String, the page of the code.
+        output: Name of the output of the model that it concerns, or None.
+
+    Examples:
+        >>> from keras_trainfix import Finding
+        >>> url = "https://keras-trainfix.readthedocs.io/codes/KTF201/"
+        >>> finding = Finding(
+        ...     "KTF201", "softmax-on-one-unit", "error", {"units": 1},
+        ...     "The softmax has 1 unit.", "activation='sigmoid'", url
+        ... )
+        >>> finding.code
+        'KTF201'
+    """
+
+    code: str
+    name: str
+    severity: str
+    evidence: dict
+    message: str
+    fix: str
+    url: str
+    output: str | None = None
+
+    def __str__(self):
+        from keras_trainfix.diagnosis.report.text import finding_text
+
+        return finding_text(self)
+
+    def to_dict(self):
+        """The finding as a dict that strict JSON can hold: NaN and Inf become None."""
+        return _plain(vars(self))
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All that was found, causes before symptoms and the strongest first.
+
+    Print it, show it in a notebook (with plots), or give it to `rich.print`.
+
+    Args:
+        findings: List of `Finding`.
+        tasks: Dict of the name of each output to what it is taken for, such as
+            `"binary classification"`.
+        skipped: Dict of the code of each check that could not run to the reason.
+        outputs: Tuple of `OutputSummary`, for plots.
+        dead_shares: Dict of the name of each ReLU layer to the share of its units that
+            are 0 for every sample, for plots.
+
+    Examples:
+        >>> from keras_trainfix import Diagnosis
+        >>> print(Diagnosis([]))
+        Diagnosis: nothing found.
+        >>> Diagnosis([]).ok
+        True
+    """
+
+    findings: list[Finding]
+    tasks: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    outputs: tuple[OutputSummary, ...] = field(default=(), compare=False, repr=False)
+    dead_shares: dict[str, float] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    @property
+    def ok(self):
+        """Whether there is nothing worse than a note."""
+        return all(finding.severity == "note" for finding in self.findings)
+
+    @property
+    def codes(self):
+        """The codes of the findings, in their order."""
+        return [finding.code for finding in self.findings]
+
+    def __str__(self):
+        from keras_trainfix.diagnosis.report.text import diagnosis_text
+
+        return diagnosis_text(self)
+
+    def __rich_console__(self, console, options):
+        from keras_trainfix.diagnosis.report.text import rich_parts
+
+        return rich_parts(self)
+
+    def _repr_html_(self):
+        """The findings and plots for notebooks, without a request to any site."""
+        from keras_trainfix.diagnosis.report.text import diagnosis_html
+
+        return diagnosis_html(self)
+
+    def to_dict(self):
+        """The diagnosis as a dict that strict JSON can hold."""
+        return {
+            "ok": self.ok,
+            "tasks": self.tasks,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "skipped": self.skipped,
+        }
+
+    def fixed(self, model):
+        """A corrected copy of the model, for faults that a program can mend.
+
+        These are: a wrong last activation, `from_logits`, a loss that does not fit the
+        head or the labels, batch normalization that trains and predicts differently
+        (frozen), layers that are frozen by mistake, a stale `compile`, a learning rate
+        for which the trial found a better one. What else was found stays.
+
+        Args:
+            model: The `keras.Model` of the diagnosis, functional or sequential. It
+                stays as it is.
+
+        Returns:
+            A `keras.Model`, compiled where `model` is. It has the same weights, or
+            initial ones where too high a learning rate has ruined these.
+
+        Raises:
+            ValueError: If nothing that was found can be mended so, or if the model
+                cannot be copied.
+
+        Examples:
+            >>> from keras_trainfix import diagnose
+            >>> model = keras.Sequential(
+            ...     [keras.Input((4,)), keras.layers.Dense(1, activation="softmax")]
+            ... )
+            >>> model.compile("adam", "binary_crossentropy")
+            >>> x = np.random.default_rng(0).normal(size=(64, 4))
+            >>> diagnosis = diagnose(model, x, x[:, 0] > 0, fit=False)
+            >>> diagnosis.fixed(model).layers[-1].activation.__name__
+            fixed: softmax of 'dense' -> sigmoid, compiled anew.
+            'sigmoid'
+        """
+        from keras_trainfix.diagnosis.repair import fixed_copy  # imports Finding
+
+        return fixed_copy(self, model)
+
+    def raise_for_errors(self):
+        """Raises `DiagnosisError` if a finding is an error; returns the diagnosis."""
+        if any(finding.severity == "error" for finding in self.findings):
+            raise DiagnosisError(self)
+        return self
+
+
+def _plain(value):
+    """What JSON knows: NumPy's numbers and arrays as those of Python."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | set | range):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int) else str(value)

@@ -1,0 +1,1 @@
+"""Numbers in pure NumPy: skill, learnability, kernels, permutation tests."""

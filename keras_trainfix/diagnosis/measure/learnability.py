@@ -1,0 +1,147 @@
+"""Whether the inputs tell anything of the targets, by simple learners on held-out rows.
+
+Each learner is a matrix that turns targets into predictions of samples it has not seen.
+Such a matrix does not depend on the targets: the same targets in a random order show
+what chance gives, and targets put in an order that follows the inputs show what a real
+signal would give.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_trainfix.diagnosis.measure.eval_pairs import read_rows
+from keras_trainfix.diagnosis.measure.kernels import (
+    all_finite,
+    products_of,
+    rows_of_places,
+    rows_of_samples,
+    shape_of_places,
+    shapes_of_ids,
+)
+from keras_trainfix.diagnosis.measure.linear_and_knn import (
+    Learner,
+    Scores,
+    mean_of_others,
+    nearest,
+    ridge,
+)
+from keras_trainfix.diagnosis.measure.permutation_test import (
+    BEYOND_DOUBT,
+    UNSEEN,
+    count_of_rarer,
+    main_columns,
+    orders_of_rows,
+    strength_of,
+    without_tails,
+)
+
+FEWEST, FEWEST_IMAGES = 24, 8  # samples; images with an answer at each place
+ENOUGH = 8  # rows of a class
+RIDGES = (0.003, 0.1, 3.0)  # against similarities of 1 with itself
+NEIGHBOURS = (3, 12)
+
+
+class Signal(NamedTuple):
+    """Whether simple learners find in the inputs what the targets are.
+
+    Attributes:
+        kind: `"regression"`, `"classes"` or `"labels"`, as in `baselines.Answers`.
+        samples: Integer.
+        features: Integer, the numbers of a sample that the learners look at.
+        linear: `Learner`: ridge regression.
+        neighbours: `Learner`: the mean of the nearest neighbours.
+        strength: Float, how far the best learner is from what chance gives, in standard
+            deviations of chance. A learner of squares and products of features counts
+            as well.
+        power: Share of planted signals of moderate strength that would be seen; 0 where
+            classes have few rows each.
+        majority: Share of the class that occurs most; None for regression.
+    """
+
+    kind: str
+    samples: int
+    features: int
+    linear: Learner
+    neighbours: Learner
+    strength: float
+    power: float
+    majority: float | None
+
+    @property
+    def is_seen(self):
+        """Whether there is a signal beyond doubt."""
+        return self.strength >= BEYOND_DOUBT
+
+    @property
+    def is_absent(self):
+        """Whether nothing was found, and a moderate signal would have been."""
+        return self.strength < UNSEEN and self.power >= 0.8
+
+
+def signal(view):
+    """The `Signal` of an output.
+
+    Args:
+        view: `OutputView`.
+
+    Returns:
+        `Signal`, or None where simple learners have nothing to learn from: no targets
+        or too few, numbers that are not finite, or a single class.
+    """
+    answers, places = read_rows(view)
+    if answers is None:
+        return None
+    kind, _, targets = answers
+    inputs = list(view.inputs.values())
+    if not all(all_finite(array) for array in inputs):
+        return None
+    shape = () if kind == "regression" else shape_of_places(view)
+    with np.errstate(all="ignore"):
+        if int(np.prod(shape)) > 1:
+            rows = rows_of_places(view, inputs, targets, places, shape)
+        else:
+            kept = [array[places] for array in inputs]
+            rows = rows_of_samples(kept, shapes_of_ids(view), targets)
+        if rows is None or not np.isfinite(rows.all).all():
+            return None
+        return signal_of(kind, rows)
+
+
+def signal_of(kind, rows):
+    """The `Signal` of `Rows` for targets of a kind; None if there is too little."""
+    targets, counted = rows.targets, rows.counted
+    samples = len(targets) // rows.group
+    if samples < (FEWEST if rows.group == 1 else FEWEST_IMAGES):
+        return None
+    if not counted.any():
+        return None
+    mean = targets[counted].mean(0)
+    targets = np.where(counted[:, None], targets - mean, 0.0)
+    columns = main_columns(without_tails(targets) if kind == "regression" else targets)
+    if not columns.shape[1] or count_of_rarer(kind, targets, mean) < 3:
+        return None
+    linear = [ridge(rows.linear, penalty, rows.group) for penalty in RIDGES]
+    both = products_of(rows.all)
+    products = [ridge(both, penalty, rows.group) for penalty in RIDGES[1:]]
+    near = [(None, nearest(rows.all, k, rows.group)) for k in NEIGHBOURS]
+    constant = mean_of_others(len(targets), rows.group)
+    learners = [*linear, *products, *near]
+    orders = orders_of_rows(columns, rows.linear, rows.group)
+    strength, power = strength_of(
+        [held_out - constant for _, held_out in learners], columns, orders
+    )
+    scores = Scores(kind, targets, mean, counted, constant, rows.group)
+    if kind == "classes" and counted.sum() < ENOUGH * np.count_nonzero(mean):
+        power = 0.0
+    majority = float(mean.max()) if kind == "classes" else None
+    return Signal(
+        kind,
+        samples,
+        rows.features,
+        scores.best(linear),
+        scores.best(near),
+        strength,
+        power,
+        majority,
+    )

@@ -1,0 +1,25 @@
+"""Inputs that are numbers, and their scale: shared by the checks of inputs."""
+
+import numpy as np
+
+
+def numeric_inputs(view):
+    """The inputs that are numbers, not strings."""
+    return {
+        name: array
+        for name, array in view.inputs.items()
+        if getattr(array, "dtype", np.dtype(object)).kind in "biuf" and array.ndim
+    }
+
+
+def feature_sizes(array):
+    """Root mean squares along the last axis, of finite numbers."""
+    rows = array.reshape(-1, array.shape[-1] if array.ndim > 1 else 1)
+    rows = np.where(np.isfinite(rows), rows, 0).astype("float64")
+    return np.sqrt((rows**2).mean(0))
+
+
+def may_be_unscaled(array):
+    """A cheap look, before layers are called: whether the scale is not of order 1."""
+    sizes = feature_sizes(array)
+    return sizes.max() >= 10 or 0 < np.abs(np.nan_to_num(array)).max() < 0.01

@@ -1,0 +1,67 @@
+"""What varies between samples, and which values are answers: shared by the checks."""
+
+import numpy as np
+
+ROUNDING = 1e-5  # of the largest value
+
+
+def varies(values):
+    """Whether values differ between samples by more than rounding.
+
+    Args:
+        values: Array `(N, ...)` of numbers or strings.
+
+    Returns:
+        Boolean; True where some are not finite, and False for a single sample.
+    """
+    if values.dtype.kind not in "biuf":
+        return len(set(values.ravel().tolist())) > 1
+    if values.ndim == 0 or len(values) < 2:
+        return False
+    values = values.astype("float64")
+    if not np.isfinite(values).all():
+        return True
+    spread = np.ptp(values, axis=0).max(initial=0)
+    return bool(spread > ROUNDING * np.abs(values).max(initial=0))
+
+
+def inputs_vary(snapshot):
+    """Whether any input of a `Snapshot` differs between samples."""
+    return any(map(varies, snapshot.inputs.values()))
+
+
+def is_finite(values):
+    """Whether an array holds neither NaN nor Inf."""
+    return values.dtype.kind != "f" or bool(np.isfinite(values).all())
+
+
+def root_mean_square(values):
+    """The size of an array; 0 of an empty one."""
+    return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
+
+
+def calls_by_layer(outputs):
+    """Pairs of each layer and the list of what its calls gave, in order."""
+    calls: dict[int, tuple] = {}
+    for layer, values in outputs:
+        if values.ndim:
+            calls.setdefault(id(layer), (layer, []))[1].append(values)
+    return list(calls.values())
+
+
+def answer_layers(snapshot):
+    """Names of the layers that give the answers: the last with weights among them."""
+    names = {view.head.layer for view in snapshot.views()}
+    weighted = [output.layer.name for output in snapshot.layers if output.layer.weights]
+    return names | set(weighted[-1:])
+
+
+def is_output(snapshot, values):
+    """Whether the values of a layer are those of an output of the model."""
+    return any(same_values(values, prediction) for prediction in snapshot.predictions)
+
+
+def same_values(values, prediction):
+    """Whether values, of the first samples perhaps, are those of a prediction."""
+    part = prediction.ravel()[: values.size]
+    return values.size > 0 and np.array_equal(values.ravel(), part, equal_nan=True)

@@ -1,0 +1,287 @@
+"""One look at a model on a few samples: the facts that the checks judge."""
+
+import copy
+import functools
+import time
+
+import keras
+import numpy as np
+
+from keras_trainfix.backend import has_lost_weights, to_numpy
+from keras_trainfix.diagnosis.measure.learnability import signal
+from keras_trainfix.diagnosis.measure.skill import skill
+from keras_trainfix.diagnosis.observe.head import find_head
+from keras_trainfix.diagnosis.observe.layer_outputs import as_numpy, layer_outputs
+from keras_trainfix.diagnosis.observe.layers import worst_dead_share
+from keras_trainfix.diagnosis.observe.loss import loss_facts, losses_of
+from keras_trainfix.diagnosis.observe.sample import MOST, numbers_of, take
+from keras_trainfix.diagnosis.observe.task import infer_task, label_form
+
+MOST_NUMBERS = 2**22  # of the inputs: fewer samples of large images,
+FEWEST = 8  # and no less than these
+
+
+class CallError(ValueError):
+    """The model cannot be called on the samples; `look` has what is known."""
+
+    def __init__(self, snapshot, error):
+        super().__init__(
+            "The model could not be called on these samples "
+            f"({type(error).__name__}: {error}). Inputs have the shapes "
+            f"{snapshot.shapes}. Check them by `model(x[:1])`."
+        )
+        self.snapshot = snapshot
+
+
+class Snapshot:
+    """What a model gives for some samples: a single call in inference mode.
+
+    Args:
+        model: A built `keras.Model`, which stays as it is.
+        x: Inputs, or all data, as `take` has them.
+        y: Targets, if `x` are arrays.
+        sample_weight: Weights, if `x` are arrays.
+        previous: An earlier `Snapshot` at the model, to compare with.
+
+    Attributes:
+        model: The model.
+        sample: The `Sample`.
+        inputs: Dict of the name of each input to its array.
+        names: List of the names of the outputs.
+        predictions: List of float32 arrays, one an output.
+        layers: List of `LayerOutput`, in the order of the calls.
+        iterations: How many steps the optimizer has made; 0 without one.
+        previous: The earlier `Snapshot`, or None.
+        first: The first of a row of looks, or this one.
+        trial: `Trial`, or None as long as none was made.
+        seconds: How long the call took, with what had to be compiled for it.
+
+    Raises:
+        CallError: If the model cannot be called on the samples.
+    """
+
+    def __init__(self, model, x, y=None, sample_weight=None, previous=None):
+        if has_lost_weights(model):
+            raise ValueError(
+                "`model` must have its weights. Received: a model without, which a "
+                "`fit` that ends with an error leaves behind on JAX. Build or load it "
+                "anew."
+            )
+        sample = take(x, y, sample_weight)
+        most = max(FEWEST, min(MOST, MOST_NUMBERS // numbers_of(sample.x)))
+        length = len(keras.tree.flatten(sample.x)[0])
+        if length > most:
+            sample = take(sample.x, sample.y, sample.sample_weight, most)._replace(
+                ordered=sample.ordered
+            )
+        self.model, self.sample, self.previous = model, sample, previous
+        self.first = self
+        if previous is not None:
+            self.first = previous.first
+            previous.previous = None  # or all of a training would be kept
+        self.inputs = _named(sample.x, "input", getattr(model, "input_names", None))
+        self.iterations = _iterations(model)
+        self.trial = None
+        start = time.perf_counter()
+        try:
+            outputs, self.layers = layer_outputs(model, sample.x)
+        except Exception as error:
+            self.names, self.layers = ["output"], []
+            self.predictions = [np.full((length, 1), np.nan, "float32")]
+            raise CallError(self, error) from error
+        self.seconds = time.perf_counter() - start
+        named = _outputs(model, outputs)
+        self.names = list(named)
+        self.predictions = list(named.values())
+
+    @property
+    def shapes(self):
+        """The shapes of the inputs, by their names."""
+        return {name: values.shape for name, values in self.inputs.items()}
+
+    @functools.cached_property
+    def training_predictions(self):
+        """List of arrays, one an output: what a call in training mode gives."""
+        return self.call_in_training()[0]
+
+    def call_in_training(self):
+        """`(predictions, layers)` of the present weights in training mode."""
+        outputs, called = layer_outputs(self.model, self.sample.x, training=True)
+        return keras.tree.flatten(outputs), called
+
+    @functools.cached_property
+    def dead_share(self):
+        """The share of dead units in the worst of the ReLU layers."""
+        return worst_dead_share(self.layers)
+
+    @property
+    def died(self):
+        """`(share, steps)`: units of a layer that died since the first look."""
+        steps = self.iterations - self.first.iterations
+        return max(0.0, self.dead_share - self.first.dead_share), steps
+
+    @functools.cached_property
+    def targets(self):
+        """List of arrays, or of None, one an output."""
+        y = self.sample.y
+        if y is None:
+            return [None] * len(self.names)
+        if isinstance(y, dict):
+            return [y.get(name) for name in self.names]
+        leaves = keras.tree.flatten(y)
+        if len(leaves) != len(self.names):
+            raise ValueError(
+                f"`y` must hold targets for each of the {len(self.names)} outputs. "
+                f"Received: {len(leaves)} arrays."
+            )
+        return leaves
+
+    def has_samples_of(self, other):
+        """Whether another look is at the same samples."""
+        leaves = [keras.tree.flatten(snapshot.sample[:2]) for snapshot in (self, other)]
+        return len(leaves[0]) == len(leaves[1]) and all(
+            np.array_equal(one, two) for one, two in zip(*leaves, strict=True)
+        )
+
+    @property
+    def least_skill(self):
+        """The least skill of all outputs; infinite where none can be judged."""
+        seen = [view.skill.skill for view in self.views() if view.skill is not None]
+        return float(min(filter(np.isfinite, seen), default=np.inf))
+
+    def views(self):
+        """A `OutputView` of each output."""
+        return self._views
+
+    @functools.cached_property
+    def _views(self):
+        return [OutputView(self, index) for index in range(len(self.names))]
+
+
+class OutputView:
+    """What the checks look at: a model, and one of its outputs.
+
+    Args:
+        snapshot: `Snapshot`.
+        index: Integer, the number of the output.
+
+    Attributes:
+        snapshot: `Snapshot`.
+        name: Name of the output.
+        predictions: Float32 array `(N, ...)`.
+        targets: Array `(N, ...)`, or None.
+    """
+
+    def __init__(self, snapshot, index=0):
+        self.snapshot = snapshot
+        self.index = index
+        self.name = snapshot.names[index]
+        self.predictions = snapshot.predictions[index]
+
+    @property
+    def model(self):
+        """The model."""
+        return self.snapshot.model
+
+    @property
+    def names(self):
+        """The names of all outputs."""
+        return self.snapshot.names
+
+    @property
+    def inputs(self):
+        """Dict of the name of each input to its array."""
+        return self.snapshot.inputs
+
+    @property
+    def layers(self):
+        """List of `LayerOutput`, in the order of the calls."""
+        return self.snapshot.layers
+
+    @property
+    def targets(self):
+        """Array `(N, ...)`, or None."""
+        return self.snapshot.targets[self.index]
+
+    @property
+    def iterations(self):
+        """How many steps the optimizer has made; 0 for a model that is not compiled."""
+        return self.snapshot.iterations
+
+    @property
+    def trial(self):
+        """`Trial`, or None as long as none was made."""
+        return self.snapshot.trial
+
+    @property
+    def training_predictions(self):
+        """Array `(N, ...)`: what a call in training mode gives."""
+        return self.snapshot.training_predictions[self.index]
+
+    @functools.cached_property
+    def skill(self):
+        """`SkillScore`, or None where predictions and targets cannot be compared."""
+        return skill(self)
+
+    @functools.cached_property
+    def signal(self):
+        """`Signal`, or None where simple learners have nothing to learn from."""
+        earlier = self.snapshot.previous
+        if earlier is not None and earlier.has_samples_of(self.snapshot):
+            known = vars(earlier.views()[self.index])
+            if "signal" in known:
+                return known["signal"]
+        return signal(self)
+
+    def skill_of(self, predictions):
+        """The `SkillScore` of other predictions for the same samples, or None."""
+        other = copy.copy(self)
+        other.__dict__.pop("skill", None)
+        other.predictions = predictions
+        return skill(other)
+
+    @functools.cached_property
+    def head(self):
+        """`Head`."""
+        return find_head(self.predictions, self.layers)
+
+    @functools.cached_property
+    def loss(self):
+        """`LossFacts`."""
+        return loss_facts(losses_of(self.model, self.names)[self.index])
+
+    @functools.cached_property
+    def labels(self):
+        """`Labels`, or None without targets."""
+        if self.targets is None:
+            return None
+        return label_form(self.targets, self.predictions.shape, self.loss.ignore_class)
+
+    @functools.cached_property
+    def task(self):
+        """What the output is for, in words."""
+        return infer_task(self.loss, self.head, self.labels, self.predictions.shape)
+
+
+def call_named(model, x):
+    """What a model gives in inference mode: a dict of output names to arrays."""
+    outputs = model(x, training=False)
+    return _outputs(model, keras.tree.map_structure(as_numpy, outputs))
+
+
+def _outputs(model, outputs):
+    return _named(outputs, "output", getattr(model, "output_names", None))
+
+
+def _named(structure, word, names=None):
+    if isinstance(structure, dict):
+        return dict(structure)
+    leaves = keras.tree.flatten(structure)
+    if names is None or len(names) != len(leaves) or len(leaves) == 1:
+        names = [f"{word}_{i}" if i else word for i in range(len(leaves))]
+    return dict(zip(names, leaves, strict=True))
+
+
+def _iterations(model):
+    steps = getattr(getattr(model, "optimizer", None), "iterations", None)
+    return 0 if steps is None else int(to_numpy(steps))

@@ -1,0 +1,111 @@
+"""What a trial tells: the gradients of its first step, and the losses of its arms."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+NEARLY = 0.1  # of the loss, by which a gain is not better than another
+
+
+class Gradient(NamedTuple):
+    """The gradient of one weight in the first step.
+
+    Attributes:
+        layer: The name of its layer.
+        is_kernel: Whether it has two axes or more.
+        size: Root mean square of the gradient; 0 where the loss does not depend on it.
+        weight: Root mean square of the weight.
+        update: Root mean square of the first step of it.
+        decay: Root mean square of the gradient of its regularizer.
+        is_cut: Whether the gradient is 0 in the first step and in the last.
+    """
+
+    layer: str
+    is_kernel: bool
+    size: float
+    weight: float
+    update: float
+    decay: float
+    is_cut: bool = False
+
+
+class TrialRun(NamedTuple):
+    """Some steps from the same weights, on the same batches in the same order.
+
+    Attributes:
+        factor: Float, of the learning rate that is compiled.
+        losses: Array, the loss of each step in training mode, penalties included.
+        steps: Integer, how many steps it was to have.
+        predictions: List of arrays, one an output: in training mode, afterwards.
+        dead: Share of the ReLU units that are 0 for all samples, in the worst layer.
+    """
+
+    factor: float
+    losses: np.ndarray
+    steps: int
+    predictions: list
+    dead: float
+
+    @property
+    def end(self):
+        """The mean loss of the last steps; infinite where one is not finite."""
+        if not np.isfinite(self.losses).all():
+            return float("inf")
+        first = min(first_of_last(self.steps), len(self.losses) - 1)
+        return float(np.mean(self.losses[first:]))
+
+    @property
+    def is_cut(self):
+        """Whether time was up before it could tell where it ends."""
+        too_short = len(self.losses) <= first_of_last(self.steps)
+        return too_short and bool(np.isfinite(self.losses).all())
+
+
+class Trial(NamedTuple):
+    """What a few steps do.
+
+    Attributes:
+        is_fresh: Whether it began from weights that no step has changed.
+        rate: The learning rate that is compiled.
+        batch: Samples in a step.
+        steps: Steps of an arm.
+        start: The loss without a step, on the batches of the last steps of an arm, in
+            training mode, penalties included.
+        penalty: What regularizers add to it.
+        spread: What differs between samples in the last hidden layer, of what does in
+            the first, before the first step.
+        gradients: List of `Gradient`, in the order of the weights.
+        runs: Dict of the factor to the `TrialRun`.
+        overfit: `TrialRun` on 8 samples at the best of these rates, or None.
+    """
+
+    is_fresh: bool
+    rate: float
+    batch: int
+    steps: int
+    start: float
+    penalty: float
+    spread: float
+    gradients: list
+    runs: dict
+    overfit: Any
+
+    def gain(self, factor):
+        """The share of the loss that an arm takes away; NaN if it was not tried."""
+        trial_run = self.runs.get(factor)
+        if trial_run is None or trial_run.is_cut:
+            return float("nan")
+        return (self.start - trial_run.end) / (abs(self.start) or 1.0)
+
+    def best_lower(self, nearly=NEARLY):
+        """The highest factor below 1 that does about as well as the best; or None."""
+        gains = {factor: self.gain(factor) for factor in self.runs if factor < 1}
+        best = max((gain for gain in gains.values() if gain > 0), default=None)
+        if best is None:
+            return None
+        return max(factor for factor, gain in gains.items() if gain > best - nearly)
+
+
+def first_of_last(steps):
+    """From this step on the losses of an arm tell where it ends."""
+    return steps * 2 // 3

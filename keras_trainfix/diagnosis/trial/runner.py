@@ -1,0 +1,281 @@
+"""The steps of a trial: arms at several rates, each from the same weights."""
+
+import time
+
+import keras
+import numpy as np
+
+from keras_trainfix import backend
+from keras_trainfix.diagnosis.observe.layers import spread_left, worst_dead_share
+from keras_trainfix.diagnosis.observe.sample import numbers_of
+from keras_trainfix.diagnosis.observe.variation import root_mean_square
+from keras_trainfix.diagnosis.trial.result import (
+    Gradient,
+    Trial,
+    TrialRun,
+    first_of_last,
+)
+from keras_trainfix.models.optimizers import copy_of, rate_to_come
+
+STEPS = 32  # of each arm
+OVERFIT_STEPS = 96
+OVERFIT_SAMPLES = 8
+FIRST_STEP = 4  # times as long to compile as the first call of a large model
+FOR_COMPILING = 5.0  # seconds, at most, on top of those of the trial
+SHOWN_AFTER = 2.0  # seconds
+BATCH = 32
+LARGE = 2**14  # numbers of a sample: smaller batches
+MANY_LAYERS = 80  # of which TensorFlow takes longer to compile than a few steps take
+FACTORS = (1.0, 0.1, 100.0, 0.01, 10.0)  # of the learning rate, the most telling first
+MUCH_LARGER = 1e4  # tried where none of these changes anything
+CHANGES = 0.1  # of the loss
+FEWEST_RUNS = 3  # there has to be time for: the first of the factors
+FEWEST_STEPS = 6  # of an arm of a slow model
+
+
+class Runner:
+    """Makes the steps of a `Trial`; whoever calls it puts the model back."""
+
+    def __init__(self, snapshot, is_fresh, seconds, show_progress):
+        self.snapshot, self.model, self.is_fresh = snapshot, snapshot.model, is_fresh
+        self.deadline = time.monotonic() + seconds
+        self.sample = snapshot.sample
+        self.length = len(keras.tree.flatten(self.sample.x)[0])
+        is_large = numbers_of(self.sample.x) > LARGE
+        self.batch = min(self.length, 8 if is_large else BATCH)
+        order = np.random.default_rng(0).permutation(self.length)
+        self.batches = [
+            order[i : i + self.batch]
+            for i in range(0, self.length - self.batch + 1, self.batch)
+        ]
+        self.optimizer = copy_of(
+            self.model.optimizer,
+            self.model.trainable_variables,
+            with_state=not is_fresh,
+        )
+        layers = sum(not layer._layers for layer in self.model._flatten_layers())
+        has_few = layers < MANY_LAYERS
+        to_come = FIRST_STEP * snapshot.seconds
+        if backend.is_faster_in_one_piece(layers) and to_come > seconds:
+            raise ValueError(
+                f"A step takes about {to_come:.0f} s to compile: too long for a trial."
+            )
+        self.step = backend.training_step(self.model, self.optimizer, has_few)
+        self.rate = rate_to_come(self.model.optimizer)
+        # What an arm starts from: optimizers keep averages and numbers of steps.
+        self.variables = [*self.model.variables, *self.optimizer.variables]
+        self.before = [backend.to_numpy(variable) for variable in self.variables]
+        self.loss_scale = getattr(self.optimizer, "dynamic_scale", 1.0)
+        self.loss_scale = float(backend.to_numpy(self.loss_scale))
+        self.progress = _Progress(show_progress)
+
+    def run(self, factors):
+        """The `Trial` of some factors of the learning rate."""
+        penalty = _penalty(self.model) + self._activity_penalty()
+        steps = self._steps_in_time()
+        start = self._start(steps)
+        is_new = not self.snapshot.iterations
+        spread = spread_left(
+            self.snapshot.layers if is_new else self.snapshot.call_in_training()[1]
+        )
+        gradients: list = []
+        runs: dict = {}
+        for factor in (*factors, MUCH_LARGER):
+            if runs and time.monotonic() > self.deadline:
+                break
+            if factor == MUCH_LARGER and not _is_still(runs, start):
+                break
+            losses, first = self._steps(factor, steps)
+            gradients = gradients or first
+            runs[factor] = self._trial_run(factor, losses, steps)
+        overfit = self._overfit(runs) if time.monotonic() < self.deadline else None
+        self.progress.end()
+        return Trial(
+            self.is_fresh,
+            self.rate,
+            self.batch,
+            steps,
+            start,
+            penalty,
+            spread,
+            gradients,
+            runs,
+            overfit,
+        )
+
+    def _steps_in_time(self):
+        """How many steps of an arm there is time for: fewer of a slow model."""
+        self._reset(0.0)
+        start = time.monotonic()
+        self._step(0)  # compiles
+        before = time.monotonic()
+        self.deadline += min(before - start, FOR_COMPILING)
+        self._step(0)
+        seconds = time.monotonic() - before
+        left = self.deadline - time.monotonic()
+        if seconds * FEWEST_STEPS > left:
+            raise ValueError(f"A step takes {seconds:.2g} s: too long for a trial.")
+        most = max(FEWEST_STEPS, int(left / FEWEST_RUNS / max(seconds, 1e-6)))
+        steps = min(STEPS, most)
+        self.progress.target = (len(FACTORS) + 1) * steps + OVERFIT_STEPS
+        return steps
+
+    def _start(self, steps):
+        """The mean loss of the last steps of an arm if no step changed anything."""
+        self._reset(0.0)
+        batches = [self._number(n) for n in range(first_of_last(steps), steps)]
+        losses = {n: self._step(n)[0] for n in dict.fromkeys(batches)}
+        return float(np.mean([losses[n] for n in batches]))
+
+    def _steps(self, factor, steps):
+        """The loss of each step, and the gradients of the first."""
+        self._reset(factor)
+        losses: list = []
+        gradients: list = []
+        for number in range(steps):
+            loss, found = self._step(number)
+            losses.append(loss)
+            gradients = gradients or self._gradients(found)
+            self.progress.add()
+            if not np.isfinite(loss) or time.monotonic() > self.deadline:
+                break
+        last = map(_slope, found)
+        pairs = zip(gradients, last, strict=True)
+        gradients = [one._replace(is_cut=one.size == end == 0) for one, end in pairs]
+        return np.array(losses), gradients
+
+    def _reset(self, factor):
+        for variable, value in zip(self.variables, self.before, strict=True):
+            variable.assign(value)
+        self.optimizer.learning_rate = self.rate * factor
+
+    def _number(self, step):
+        """Of the batch of a step."""
+        return step % len(self.batches)
+
+    def _step(self, number):
+        loss, gradients = self.step(*self._some(self.batches[self._number(number)]))
+        return float(backend.to_numpy(loss)), gradients
+
+    def _overfit(self, runs):
+        best = min(runs.values(), key=lambda trial_run: trial_run.end).factor
+        few = np.arange(min(OVERFIT_SAMPLES, self.length))
+        self.batches = [np.resize(few, self.batch)]  # of the same shape
+        losses, _ = self._steps(best, OVERFIT_STEPS)
+        return TrialRun(best, losses, OVERFIT_STEPS, [], 0.0)
+
+    def _activity_penalty(self):
+        """What regularizers of the outputs of layers add to the loss of a batch."""
+        layers = self.model._flatten_layers()
+        if not any(layer.activity_regularizer for layer in layers):
+            return 0.0
+        total = 0.0
+        for layer, values in self.snapshot.call_in_training()[1]:
+            if layer.activity_regularizer is not None:
+                penalty = layer.activity_regularizer(_tensor(values))
+                total += float(backend.to_numpy(penalty)) / len(values)
+        return total
+
+    def _trial_run(self, factor, losses, steps):
+        predictions, dead = [], 0.0
+        if np.isfinite(losses[-1]) and time.monotonic() < self.deadline:
+            predictions, layers = self.snapshot.call_in_training()
+            dead = worst_dead_share(layers)
+        return TrialRun(factor, losses, steps, predictions, dead)
+
+    def _some(self, chosen):
+        return tuple(
+            None
+            if part is None
+            else keras.tree.map_structure(lambda leaf: _tensor(leaf[chosen]), part)
+            for part in self.sample[:3]
+        )
+
+    def _gradients(self, found):
+        names = _layer_names(self.model)
+        pairs = zip(self.variables, self.before, strict=True)
+        before = {id(v): value for v, value in pairs}
+        result = []
+        for variable, gradient in zip(
+            self.model.trainable_variables, found, strict=True
+        ):
+            old = before[id(variable)].astype("float64")
+            new = backend.to_numpy(variable).astype("float64")
+            size = _slope(gradient) / self.loss_scale
+            name = names.get(id(variable), variable.path)
+            decay = _decay(variable, old)
+            is_kernel = len(variable.shape) > 1
+            sizes = size, root_mean_square(old), root_mean_square(new - old), decay
+            result.append(Gradient(name, is_kernel, *sizes))
+        return result
+
+
+class _Progress:
+    """A progress bar, where it takes more than a moment."""
+
+    def __init__(self, is_shown):
+        self.bar, self.is_shown = None, is_shown
+        self.target, self.done, self.start = 1, 0, time.monotonic()
+
+    def add(self):
+        self.done += 1
+        if not (self.is_shown and keras.config.is_interactive_logging_enabled()):
+            return
+        if self.bar is None and time.monotonic() - self.start > SHOWN_AFTER:
+            self.bar = keras.utils.Progbar(self.target, interval=0.5, unit_name="step")
+        if self.bar is not None:
+            self.bar.update(min(self.done, self.target - 1))
+
+    def end(self):
+        if self.bar is not None:
+            self.bar.update(self.target, finalize=True)
+
+
+def _is_still(runs, start):
+    """Whether no arm has changed the loss."""
+    return all(
+        abs(trial_run.end - start) < CHANGES * abs(start) for trial_run in runs.values()
+    )
+
+
+def _tensor(array):
+    if array.dtype.kind == "f":
+        array = array.astype(keras.config.floatx())  # as `fit` does
+    if array.dtype.kind not in "biuf":
+        return array
+    return keras.ops.convert_to_tensor(array)
+
+
+def _slope(gradient):
+    """The size of a gradient; 0 where the loss does not depend on the variable."""
+    if gradient is None:
+        return 0.0
+    if type(gradient).__name__ == "IndexedSlices":  # that of an embedding: some rows
+        gradient = gradient.values
+    return root_mean_square(backend.to_numpy(gradient).astype("float64"))
+
+
+def _penalty(model):
+    """What the regularizers of the weights add to the loss."""
+    total = 0.0
+    for variable in model.trainable_variables:
+        if getattr(variable, "regularizer", None) is not None:
+            total += float(backend.to_numpy(variable.regularizer(variable)))
+    return total
+
+
+def _decay(variable, value):
+    """The size of the gradient of a regularizer."""
+    regularizer = getattr(variable, "regularizer", None)
+    if regularizer is None:
+        return 0.0
+    return root_mean_square(backend.gradient(regularizer, value.astype("float32")))
+
+
+def _layer_names(model):
+    return {
+        id(variable): layer.name
+        for layer in model._flatten_layers()
+        if not layer._layers
+        for variable in layer.variables
+    }

@@ -1,0 +1,61 @@
+"""A short trial: what a few steps do to a model, which is put back afterwards."""
+
+import warnings
+
+from keras_trainfix import backend
+from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
+from keras_trainfix.diagnosis.trial.runner import FACTORS, Runner
+
+SECONDS = 12.0  # for all arms
+BLIND = 0.02  # standard deviation of predictions, of that of the targets
+
+
+def try_steps(
+    snapshot, weights=None, factors=FACTORS, seconds=SECONDS, show_progress=True
+):
+    """Makes a few steps at several learning rates, and puts everything back.
+
+    Args:
+        snapshot: `Snapshot`.
+        weights: List of arrays, as `get_weights` has them, to start from instead of
+            the present ones: those of a model before training.
+        factors: Factors of the learning rate that is compiled.
+        seconds: About how long it may take.
+        show_progress: Whether to show a bar where it takes more than a moment.
+
+    Returns:
+        `Trial`.
+
+    Raises:
+        ValueError: If the model has no optimizer or loss, no trainable weights, a
+            `train_step` of its own, or steps that take too long.
+    """
+    model = snapshot.model
+    _check(model)
+    with (
+        warnings.catch_warnings(),
+        unchanged(model, weights=True),
+        backend.own_compiled_loss(model),
+    ):
+        warnings.simplefilter("ignore")
+        if weights is not None:
+            model.set_weights(weights)
+        is_fresh = weights is not None or not snapshot.iterations
+        return Runner(snapshot, is_fresh, seconds, show_progress).run(factors)
+
+
+def is_constant_after(view, trial_run):
+    """Whether the predictions after an `TrialRun` are the same for all samples."""
+    pairs = zip(view.snapshot.views(), trial_run.predictions, strict=False)
+    seen = [other.skill_of(predictions) for other, predictions in pairs]
+    ratios = [one.std_ratio for one in seen if one is not None]
+    return bool(ratios) and max(ratios) < BLIND
+
+
+def _check(model):
+    if getattr(model, "optimizer", None) is None:
+        raise ValueError("The model is not compiled.")
+    if not model.trainable_variables:
+        raise ValueError("No weight is trainable.")
+    if not type(model).train_step.__module__.startswith("keras."):
+        raise ValueError("The model has a `train_step` of its own.")
