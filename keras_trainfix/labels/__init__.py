@@ -1,4 +1,4 @@
-"""What a label is: one reader of `y_true` for losses, metrics and diagnosis."""
+"""The definition of a label: one reader of `y_true` for losses, metrics, diagnosis."""
 
 from keras_trainfix.labels.reading import (
     ROUNDING,

@@ -1,15 +1,38 @@
-"""What is wrong with labels that are neither a class nor ignored, in words."""
+"""Error messages about labels that are neither a class nor ignored."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
+from keras_trainfix.labels.types import Tensor
 
 
 def invalid_labels_message(
-    raw, invalid, is_rows, num_classes, ignored, axis, has_multi_label=True
-):
-    """The message about labels that are neither a class nor ignored."""
+    raw: Tensor,
+    invalid: Tensor,
+    is_rows: bool,
+    num_classes: int,
+    ignored: Sequence[int],
+    axis: int,
+    has_multi_label: bool = True,
+) -> str:
+    """The message about labels that are neither a class nor ignored.
+
+    Args:
+        raw: The labels as they arrived.
+        invalid: Boolean tensor of the pixel shape: the labels in question.
+        is_rows: Whether the labels are one-hot or soft rows.
+        num_classes: Integer, 2 or more.
+        ignored: The ignored ids.
+        axis: Integer, the class axis of rows.
+        has_multi_label: Whether the caller has an argument `multi_label`.
+
+    Returns:
+        String: what was expected, the most frequent values found, and a way out.
+    """
     raw = backend.to_numpy(raw) if ops.is_tensor(raw) else raw
     raw = raw if raw.dtype.kind in "biu" else raw.astype("float64")
     invalid = backend.to_numpy(invalid)
@@ -36,21 +59,27 @@ def invalid_labels_message(
     )
 
 
-def _sums_message(rows, has_multi_label):
+def _sums_message(rows: np.ndarray, has_multi_label: bool) -> str:
     sums = rows.sum(-1, dtype="float64")
     several = (
-        "pass `multi_label=True`" if has_multi_label else "count each class on its own"
+        "pass `multi_label=True`" if has_multi_label else "count each class separately"
     )
     return (
         "The rows of one-hot and soft labels must sum to 1, or be 0 for void. "
         f"Received: {len(sums)} rows of y_true with sums from {sums.min():.6g} to "
-        f"{sums.max():.6g}. If a pixel may have several classes, {several}; if "
-        "`y_true` holds one label a pixel, no rows, its shape is that of `y_pred` by "
-        "chance, or `y_pred` lacks a class axis of size 1."
+        f"{sums.max():.6g}. If a pixel may have several classes, {several}. If "
+        "`y_true` holds one label per pixel, its shape only happens to equal that of "
+        "`y_pred`, or `y_pred` lacks a class axis of size 1."
     )
 
 
-def _way_out(raw, wrong, is_rows, num_classes, ignored):
+def _way_out(
+    raw: np.ndarray,
+    wrong: np.ndarray,
+    is_rows: bool,
+    num_classes: int,
+    ignored: Sequence[int],
+) -> str:
     if (is_rows or num_classes == 2) and np.isin(raw, (0, 255)).all():
         return (
             "If it is a mask saved as 0 and 255, divide it by 255; if 255 marks void, "
@@ -76,6 +105,6 @@ def _way_out(raw, wrong, is_rows, num_classes, ignored):
     )
 
 
-def shown(ids):
-    """`ids` as the user would write `ignore_class`."""
+def shown(ids: Sequence[int]) -> Any:
+    """`ids` as a user would write `ignore_class`."""
     return ids[0] if len(ids) == 1 else ids or None

@@ -1,13 +1,14 @@
-"""The one definition of what a label is and of what "void" is.
+"""The one definition of a label and of "void".
 
-`read_labels` turns any form of `y_true` into one; losses, metrics and diagnosis work
-on its result. Which form arrived is decided by shapes and dtypes, never by values, so
-that compiled and eager code agree.
+`read_labels` converts any form of `y_true` to one form, on which losses, metrics and
+diagnosis work. Shapes and dtypes decide which form arrived, never values, so that
+compiled and eager code agree.
 """
 
 import functools
 import numbers
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from keras import ops
@@ -23,55 +24,61 @@ from keras_trainfix.labels.dtypes import (
 )
 from keras_trainfix.labels.messages import invalid_labels_message
 from keras_trainfix.labels.shapes import label_form, static_shape
+from keras_trainfix.labels.types import IgnoreClass, Tensor
 
-# How far from 1 the sum of a row of probabilities may be, in bfloat16 for one.
+# How far the sum of a row of probabilities may be from 1, for example in bfloat16.
 ROUNDING = 0.01
 
 
 class Labels(NamedTuple):
-    """What `read_labels` returns. All three hold for compiled code as well.
+    """The result of `read_labels`, in eager and in compiled code.
 
     Attributes:
         values: Either int32 labels of the pixel shape, or float32 (float64 if that
-            arrived) rows with one entry a channel on the class axis. 0 where `valid`
-            is False, so they can be one-hot encoded or gathered with as they are.
+            arrived) rows with one entry per channel on the class axis. 0 where
+            `valid` is False, so that one-hot encoding and gathering need no check.
         valid: Boolean tensor of the pixel shape (the shape of `y_pred` without its
             class axis): the pixels that count.
         invalid: Boolean tensor of the pixel shape: the labels that are neither a
-            class nor ignored. They are no error in compiled code, so whoever
-            compiles has to report `count_invalid`.
+            class nor ignored. Compiled code cannot raise; its caller must report
+            `count_invalid`.
     """
 
-    values: Any
-    valid: Any
-    invalid: Any
+    values: Tensor
+    valid: Tensor
+    invalid: Tensor
 
     @property
-    def sparse(self):
-        """Whether `values` are integer labels, and not rows."""
+    def sparse(self) -> bool:
+        """Whether `values` are integer labels rather than rows."""
         return len(self.values.shape) == len(self.valid.shape)
 
 
 def read_labels(
-    y_true, shape, ignore_class=255, axis=-1, multi_label=False, check=True
-):
-    """Reads labels of any form into integer labels or soft rows, and a valid mask.
+    y_true: Tensor,
+    shape: Sequence[int | None],
+    ignore_class: IgnoreClass = 255,
+    axis: int = -1,
+    multi_label: bool | None = False,
+    check: bool = True,
+) -> Labels:
+    """Reads labels of any form as integer labels or soft rows, and a valid mask.
 
     With `y_pred` of shape `(N, ..., C)`, `y_true` is one of
 
     - sparse, `(N, ...)` or `(N, ..., 1)` of any integer or float dtype;
     - one-hot or soft, `(N, ..., C)`, with its classes on the axis of `y_pred`;
-    - binary where `C == 1`: `(N, ...)` or `(N, ..., 1)`. Integers are read as labels
-      0 and 1, floats as rows of one probability. `y_pred` may lack its class axis
-      only where it is `(N,)`: of `(N, H, W)` the last axis is taken for the classes.
+    - binary if `C == 1`: `(N, ...)` or `(N, ..., 1)`. Integers are read as labels 0
+      and 1, floats as rows of one probability. `y_pred` may lack its class axis only
+      if it has shape `(N,)`: the last axis of `(N, H, W)` is read as the classes.
 
-    The shape of `y_pred` tells these apart. Where a graph is compiled for unknown
-    sizes it may not, and that is an error.
+    The shape of `y_pred` distinguishes these. It is an error if it cannot, which
+    happens in a graph compiled for unknown sizes.
 
-    A sparse or binary label is void where it is an ignored id. A row is void where a
-    channel holds an ignored id other than 0 and 1, where its arg-max is an ignored
-    class, or where it is all zero, unless `multi_label=True` or `C == 1`. With the
-    same exceptions a row that does not sum to 1 is invalid.
+    A sparse or binary label is void if it is an ignored id. A row is void if a
+    channel holds an ignored id other than 0 and 1, if its arg-max is an ignored
+    class, or if it is all zero, unless `multi_label=True` or `C == 1`. With the same
+    exceptions, a row that does not sum to 1 is invalid.
 
     Args:
         y_true: Array or tensor of labels.
@@ -79,9 +86,9 @@ def read_labels(
         ignore_class: Integer, tuple of integers, or None: ids of void, inside or
             outside the range of the classes. Defaults to `255`.
         axis: Integer, the class axis of `y_pred`. Defaults to `-1`.
-        multi_label: Whether a pixel may have several classes or none. None is False
-            where the user cannot choose.
-        check: Whether to raise on labels that are neither a class nor ignored, where
+        multi_label: Whether a pixel may have several classes or none. None means
+            False where the user has no such argument.
+        check: Whether to raise on labels that are neither a class nor ignored, if
             their values can be read. Defaults to `True`.
 
     Returns:
@@ -89,7 +96,8 @@ def read_labels(
 
     Raises:
         ValueError: If `y_true` does not fit `shape`, if its dtype cannot hold the
-            classes and the ignored ids, if `ignore_class` is no id, or for `check`.
+            classes and the ignored ids, if `ignore_class` holds an invalid id, or if
+            `check` finds invalid labels.
 
     Examples:
         >>> labels = read_labels(np.array([2, 255, 0]), shape=(3, 4))
@@ -125,19 +133,19 @@ def read_labels(
     return Labels(mask_predictions(values, valid, axis), valid, invalid)
 
 
-def count_invalid(labels):
+def count_invalid(labels: Labels) -> Tensor:
     """The number of labels that are neither a class nor ignored, an int32 tensor."""
     return ops.sum(ops.cast(labels.invalid, "int32"))
 
 
-def class_ids(labels, axis=-1):
+def class_ids(labels: Labels, axis: int = -1) -> Tensor:
     """`labels` as int32 classes of the pixel shape; 0 where not valid."""
     if labels.sparse:
         return labels.values
     return _arg_max(labels.values, axis)
 
 
-def class_rows(labels, channels, axis=-1):
+def class_rows(labels: Labels, channels: int, axis: int = -1) -> Tensor:
     """`labels` as float rows of `channels` entries on `axis`; 0 where not valid."""
     if not labels.sparse:
         return labels.values
@@ -147,10 +155,10 @@ def class_rows(labels, channels, axis=-1):
     return mask_predictions(rows, labels.valid, axis)
 
 
-def mask_predictions(y_pred, valid, axis=-1):
-    """`y_pred` with 0 at void pixels, whatever was there, in the value and gradient.
+def mask_predictions(y_pred: Tensor, valid: Tensor, axis: int = -1) -> Tensor:
+    """`y_pred` with 0 at void pixels, in value and gradient, whatever was there.
 
-    Has to come before any arithmetic: 0 times NaN is NaN, `where` afterwards leaves
+    Must come before any arithmetic: 0 times NaN is NaN, and a later `where` leaves
     NaN in the gradient.
 
     Args:
@@ -172,29 +180,34 @@ def mask_predictions(y_pred, valid, axis=-1):
     return ops.where(valid, y_pred, 0)
 
 
-def ignored_ids(ignore_class):
+def ignored_ids(ignore_class: IgnoreClass) -> tuple[int, ...]:
     """`ignore_class` as a tuple of distinct integers; empty for None.
 
     Raises:
-        ValueError: If it is not made of integers of 32 bits.
+        ValueError: If `ignore_class` holds anything but 32-bit integers.
     """
     if ignore_class is None:
         return ()
-    is_one = not isinstance(ignore_class, (tuple, list))
-    ids = (ignore_class,) if is_one else tuple(ignore_class)
+    ids = ignore_class if isinstance(ignore_class, (tuple, list)) else (ignore_class,)
     for index in ids:
         is_integer = isinstance(index, numbers.Integral) and not isinstance(index, bool)
         if not is_integer or abs(int(index)) >= LARGEST:
             raise ValueError(
-                "`ignore_class` must be an integer of 32 bits, a tuple of them, or "
-                f"None. Received: ignore_class={ignore_class!r}."
+                "`ignore_class` must be a 32-bit integer, a tuple of them, or None. "
+                f"Received: ignore_class={ignore_class!r}."
             )
     return tuple(dict.fromkeys(map(int, ids)))
 
 
-def _read_rows(rows, ignored, channels, axis, multi_label):
-    """`(void, known)` of rows of `channels` entries; a pixel may be both."""
-    # Not by minimum and maximum: these may pass over NaN.
+def _read_rows(
+    rows: Tensor,
+    ignored: Sequence[int],
+    channels: int,
+    axis: int,
+    multi_label: bool | None,
+) -> tuple[Tensor, Tensor]:
+    """`(void, known)` for rows of `channels` entries; a pixel may be both."""
+    # Minimum and maximum would not do: they may skip NaN.
     known = ops.all(ops.logical_and(rows >= 0, rows <= 1), axis=axis)
     marked = [index for index in ignored if index not in (0, 1)]
     void = ops.any(_any_of(rows, marked), axis=axis)
@@ -213,14 +226,14 @@ def _read_rows(rows, ignored, channels, axis, multi_label):
     return void, known
 
 
-def _arg_max(rows, axis):
-    """The int32 class of each row; of a single channel, 1 above one half."""
+def _arg_max(rows: Tensor, axis: int) -> Tensor:
+    """The int32 class of each row; with a single channel, 1 above one half."""
     if rows.shape[axis] == 1:
         return ops.cast(ops.squeeze(rows > 0.5, axis), "int32")
     return ops.cast(ops.argmax(rows, axis=axis), "int32")
 
 
-def _any_of(values, ids):
+def _any_of(values: Tensor, ids: Sequence[int]) -> Tensor:
     if not ids:
         return ops.zeros_like(values, dtype="bool")
     return functools.reduce(ops.logical_or, [values == index for index in ids])

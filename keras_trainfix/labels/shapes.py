@@ -1,8 +1,24 @@
-"""Which form of labels a shape is, for predictions of another."""
+"""Infers the form of labels from the shapes of `y_true` and `y_pred`."""
+
+from typing import Any
+
+# Sizes of the axes; None is a size that is not known until the graph runs.
+Shape = tuple[int | None, ...]
 
 
-def label_form(labels, predictions, axis):
-    """`(channels, whether y_true is rows, the axis of y_true to squeeze or None)`."""
+def label_form(
+    labels: Shape, predictions: Shape, axis: int
+) -> tuple[int, bool, int | None]:
+    """The form of labels of one static shape, for predictions of another.
+
+    Returns:
+        `(channels, is_rows, squeezed)`: the number of classes, whether the labels are
+        one-hot or soft rows, and the axis of `y_true` to squeeze, or None.
+
+    Raises:
+        ValueError: If the shapes do not fit, or if the size of the class axis is
+            unknown.
+    """
     received = (
         f"Received: y_true.shape={labels}, y_pred.shape={predictions}, axis={axis}."
     )
@@ -11,8 +27,8 @@ def label_form(labels, predictions, axis):
     rank = len(predictions)
     if not -rank <= axis < rank or axis % rank == 0:
         raise ValueError(
-            "`axis` must be the class axis of `y_pred`, and not its first axis, the "
-            f"batch. {received}"
+            "`axis` must be the class axis of `y_pred`, not its first axis, which is "
+            f"the batch. {received}"
         )
     axis %= rank
     channels = predictions[axis]
@@ -20,7 +36,7 @@ def label_form(labels, predictions, axis):
     if channels is None or (len(labels) == rank and labels[axis] is None):
         raise ValueError(
             "The sizes of the class axis of `y_pred` and `y_true` must be known when "
-            "the graph is compiled: they tell sparse labels from one-hot ones. "
+            "the graph is compiled: they distinguish sparse from one-hot labels. "
             f"{received} Use `keras.ops.reshape`, or `set_shape` in a tf.data pipeline."
         )
     if shapes_fit(labels, pixels):
@@ -41,8 +57,8 @@ def label_form(labels, predictions, axis):
     )
 
 
-def static_shape(shape):
-    """`shape` as a tuple, in which None is a size that is not known yet."""
+def static_shape(shape: Any) -> Shape:
+    """`shape` as a tuple; raises if the number of axes is unknown."""
     try:
         return tuple(shape)
     except ValueError as error:  # TensorFlow's shape of an unknown rank
@@ -53,11 +69,11 @@ def static_shape(shape):
         ) from error
 
 
-def same_size(size, other):
-    """Whether two static sizes may be equal; None is unknown."""
+def same_size(size: int | None, other: int | None) -> bool:
+    """Whether two static sizes may be equal."""
     return size is None or other is None or size == other
 
 
-def shapes_fit(shape, other):
+def shapes_fit(shape: Shape, other: Shape) -> bool:
     """Whether two static shapes may be equal."""
     return len(shape) == len(other) and all(map(same_size, shape, other))

@@ -1,97 +1,61 @@
-"""The base of the losses: what is void, how values are weighted and averaged."""
+"""What the losses share: a base class, its function form, weighting and averaging."""
 
-from collections.abc import Callable
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import keras
 from keras import ops
 
 from keras_trainfix import backend
 from keras_trainfix.labels import ignored_ids
+from keras_trainfix.labels.types import ClassWeight, IgnoreClass, Tensor
 from keras_trainfix.labels.weights import standard_class_weight
 from keras_trainfix.losses.pixels import Pixels
 
 MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 
-
-def reduce_loss(pixels, values, weights, reduction):
-    """The weighted mean, or sum, of the values of pixels or images.
-
-    Args:
-        pixels: `Pixels` that the values are of.
-        values: Float tensor, finite wherever `weights` are 0.
-        weights: Float tensor of the shape of `values`.
-        reduction: String of `keras.losses`, or None. All means are the same:
-            `sum(weights * values) / sum(weights)`, and 0 where no weight is left.
-            Under `tf.distribute` they are means over all replicas.
-
-    Returns:
-        Float tensor. NaN where a label is neither a class nor ignored: compiled code
-        cannot raise, and eager code has raised before.
-    """
-    check_reduction(reduction)
-    weighted = weights * values
-    unknown = ops.where(pixels.any_invalid, float("nan"), 0.0)
-    unknown = ops.cast(unknown, weighted.dtype)
-    if reduction in (None, "none"):
-        is_pixelwise = len(values.shape) == 3
-        weighted = ops.reshape(weighted, pixels.shape) if is_pixelwise else weighted
-        return weighted + unknown
-    # Along one axis after the other, for the precision of the sum.
-    total, weight = weighted, weights
-    while len(total.shape):
-        total, weight = ops.sum(total, axis=-1), ops.sum(weight, axis=-1)
-    if reduction in MEANS:
-        weight = backend.sum_over_replicas(ops.stop_gradient(weight))
-        total = total / ops.where(weight > 0, weight, 1)
-    return total + unknown
-
-
-def check_reduction(reduction):
-    """Raises unless `reduction` is one of Keras'."""
-    if reduction not in (*MEANS, "sum", "none", None):
-        raise ValueError(
-            f"`reduction` must be one of {', '.join(map(repr, MEANS))}, 'sum', 'none' "
-            f"or None. Received: reduction={reduction!r}."
-        )
+Function = TypeVar("Function", bound=Callable)
 
 
 class MaskedLoss(keras.Loss):
     """Base of losses that leave void pixels out, in value and gradient.
 
-    A subclass names its `core`: a pure function of the `Pixels` of a batch, of
-    `class_weight` and of the `settings`. It returns the values of pixels `(N, K, L)`,
-    of images `(N,)` or of the batch `(1,)`, and as many weights.
+    A subclass sets `core`: a pure function of the `Pixels` of a batch, `class_weight`
+    and the `settings`. It returns the values of pixels `(N, K, L)`, of images `(N,)`
+    or of the batch `(1,)`, and as many weights.
 
     Args:
         ignore_class: Integer, tuple of integers, or None: ids of void labels.
-        from_logits: Whether predictions are logits, and not probabilities.
-        class_weight: List, array or dict of the weights of classes, or None.
-        multi_label: Whether each class has a sigmoid of its own.
+        from_logits: Whether predictions are logits rather than probabilities.
+        class_weight: List, array or dict of class weights, or None.
+        multi_label: Whether each class has its own sigmoid.
         axis: Integer, the class axis of the predictions.
         reduction: String of `keras.losses`, or None.
         name: String, the name of the loss.
         dtype: Dtype of the result, or a dtype policy. The arithmetic is float32 or
-            wider whatever it is, and labels are never cast to it.
+            wider regardless, and labels are never cast to it.
         **settings: The arguments of `core`, kept as attributes.
     """
 
-    core: Callable  # set by subclasses, a static method
+    core: Callable[..., tuple[Tensor, Tensor]]  # a static method
     needed: tuple[str, ...] = ()  # the terms that `core` asks of `Pixels`
 
     def __init__(
         self,
-        ignore_class,
-        from_logits,
-        class_weight,
-        multi_label,
-        axis,
-        reduction,
-        name,
-        dtype,
-        **settings,
-    ):
+        ignore_class: IgnoreClass,
+        from_logits: bool,
+        class_weight: ClassWeight,
+        multi_label: bool,
+        axis: int,
+        reduction: str | None,
+        name: str | None,
+        dtype: Any,
+        **settings: Any,
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
-        check_reduction(reduction)
+        _check_reduction(reduction)
         self.reduction = reduction  # older versions of Keras do not know all of them
         ignored_ids(ignore_class)
         self.ignore_class = ignore_class
@@ -103,17 +67,25 @@ class MaskedLoss(keras.Loss):
         for key, value in settings.items():
             setattr(self, key, value)
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
         with keras.name_scope(self.name):
             pixels = self.read(y_true, y_pred, sample_weight)
             return ops.cast(self.reduce(pixels, self.reduction), self.dtype)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The values before reduction: of pixels, of images or of the batch."""
         return ops.cast(self.reduce(self.read(y_true, y_pred), "none"), self.dtype)
 
-    def read(self, y_true, y_pred, sample_weight=None, needed=None):
-        """The `Pixels` of a batch, as this loss understands it."""
+    def read(
+        self,
+        y_true: Tensor,
+        y_pred: Tensor,
+        sample_weight: Tensor | None = None,
+        needed: Iterable[str] | None = None,
+    ) -> Pixels:
+        """The `Pixels` of a batch, read with the settings of this loss."""
         return Pixels(
             y_true,
             y_pred,
@@ -126,17 +98,17 @@ class MaskedLoss(keras.Loss):
             dtype=self.dtype,
         )
 
-    def reduce(self, pixels, reduction):
+    def reduce(self, pixels: Pixels, reduction: str | None) -> Tensor:
         """The loss of `Pixels`."""
         values, weights = self.values(pixels)
         return reduce_loss(pixels, values, weights, reduction)
 
-    def values(self, pixels):
+    def values(self, pixels: Pixels) -> tuple[Tensor, Tensor]:
         """The values and weights of `Pixels` before reduction."""
         settings = {key: getattr(self, key) for key in self.settings}
         return type(self).core(pixels, self.class_weight, **settings)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "ignore_class": self.ignore_class,
@@ -146,3 +118,69 @@ class MaskedLoss(keras.Loss):
             "axis": self.axis,
             **{key: getattr(self, key) for key in self.settings},
         }
+
+
+def function_of(loss_class: type[MaskedLoss]) -> Callable[[Function], Function]:
+    """Decorator that implements a function by the loss class with its settings.
+
+    The function declares a signature and a docstring, and needs no body. Its result
+    is float32 or wider under any dtype policy.
+    """
+
+    def implement(declared: Function) -> Function:
+        signature = inspect.signature(declared)
+
+        @functools.wraps(declared)
+        def function(*args: Any, **kwargs: Any) -> Tensor:
+            settings = signature.bind(*args, **kwargs).arguments
+            batch = settings.pop("y_true"), settings.pop("y_pred")
+            sample_weight = settings.pop("sample_weight", None)
+            loss = loss_class(**settings, dtype="float32")
+            return loss.reduce(loss.read(*batch, sample_weight), loss.reduction)
+
+        return function  # type: ignore[return-value]
+
+    return implement
+
+
+def reduce_loss(
+    pixels: Pixels, values: Tensor, weights: Tensor, reduction: str | None
+) -> Tensor:
+    """The weighted mean, or sum, of the values of pixels or images.
+
+    Args:
+        pixels: The `Pixels` that `values` belong to.
+        values: Float tensor, finite wherever `weights` are 0.
+        weights: Float tensor of the shape of `values`.
+        reduction: String of `keras.losses`, or None. All means are the same:
+            `sum(weights * values) / sum(weights)`, or 0 if all weights are 0. Under
+            `tf.distribute` they are means over all replicas.
+
+    Returns:
+        Float tensor. NaN if any label is neither a class nor ignored: compiled code
+        cannot raise, and eager code already has.
+    """
+    weighted = weights * values
+    unknown = ops.where(pixels.any_invalid, float("nan"), 0.0)
+    unknown = ops.cast(unknown, weighted.dtype)
+    if reduction in (None, "none"):
+        is_pixelwise = len(values.shape) == 3
+        weighted = ops.reshape(weighted, pixels.shape) if is_pixelwise else weighted
+        return weighted + unknown
+    # One axis at a time keeps the sum precise.
+    total, weight = weighted, weights
+    while len(total.shape):
+        total, weight = ops.sum(total, axis=-1), ops.sum(weight, axis=-1)
+    if reduction in MEANS:
+        weight = backend.sum_over_replicas(ops.stop_gradient(weight))
+        total = total / ops.where(weight > 0, weight, 1)
+    return total + unknown
+
+
+def _check_reduction(reduction: str | None) -> None:
+    """Raises unless `reduction` is one of Keras'."""
+    if reduction not in (*MEANS, "sum", "none", None):
+        raise ValueError(
+            f"`reduction` must be one of {', '.join(map(repr, MEANS))}, 'sum', 'none' "
+            f"or None. Received: reduction={reduction!r}."
+        )

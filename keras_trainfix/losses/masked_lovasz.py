@@ -1,178 +1,26 @@
 """The Lovász extension of the Jaccard loss, with void pixels left out."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from keras_trainfix.losses.masked_loss import MaskedLoss, reduce_loss
+from keras_trainfix.labels.types import ClassWeight, IgnoreClass, Tensor
+from keras_trainfix.losses.masked_loss import MaskedLoss, function_of
 from keras_trainfix.losses.pixels import Pixels
 from keras_trainfix.losses.region import check_region, class_mean, class_weights_of
 
 
-@keras.saving.register_keras_serializable(package="keras_trainfix")
-def masked_lovasz(
-    y_true,
-    y_pred,
-    ignore_class=255,
-    from_logits=False,
-    class_weight=None,
-    scope="image",
-    include_background=True,
-    include_absent=False,
-    hinge=False,
-    multi_label=False,
-    axis=-1,
-    sample_weight=None,
-    reduction="sum_over_batch_size",
-):
-    """Lovász loss over valid pixels, for custom training steps.
-
-    The function of `MaskedLovasz`, which describes what it computes. Its result is
-    float32 or wider under any dtype policy.
-
-    Args:
-        y_true: Labels, see `MaskedLovasz`.
-        y_pred: Predictions of shape `(N, ..., C)`.
-        ignore_class: Integer, tuple of integers, or None: ids of void.
-        from_logits: Whether `y_pred` are logits.
-        class_weight: List, array or dict of the weights of classes, or None.
-        scope: `"image"` or `"batch"`.
-        include_background: Whether class 0 counts.
-        include_absent: Whether classes without a pixel count.
-        hinge: Whether to take hinge errors of logits.
-        multi_label: Whether each class has a sigmoid of its own.
-        axis: Integer, the class axis of `y_pred`.
-        sample_weight: Weights of samples `(N,)` or of pixels `(N, ...)`, or None.
-        reduction: String of `keras.losses`, or None. Defaults to
-            `"sum_over_batch_size"`, the weighted mean over images.
-
-    Returns:
-        Scalar tensor; with `reduction="none"` one of shape `(N,)`, for
-        `scope="batch"` `(1,)`.
-
-    Raises:
-        ValueError: As `MaskedLovasz`.
-
-    Examples:
-        >>> labels = np.array([[1, 1, 0, 255]])
-        >>> found = np.array([[[1.0], [0.0], [1.0], [np.nan]]])
-        >>> round(float(masked_lovasz(labels, found)), 4)  # 1 - IoU
-        0.6667
-    """
-    check_region(scope, smooth=0)
-    _check_hinge(hinge, from_logits)
-    pixels = Pixels(
-        y_true, y_pred, sample_weight, ignore_class, from_logits, multi_label, axis
-    )
-    values, weights = lovasz_values(
-        pixels, class_weight, scope, include_background, include_absent, hinge
-    )
-    return reduce_loss(pixels, values, weights, reduction)
-
-
-@keras.saving.register_keras_serializable(package="keras_trainfix")
-class MaskedLovasz(MaskedLoss):
-    """Lovász loss over the pixels that are not void.
-
-    The convex extension of `1 - IoU` to probabilities: for hard predictions it is
-    exactly that, and its gradient is how much the IoU changes with each pixel. The
-    loss of a class is computed from the errors `|t - p|` of its pixels, sorted, then
-    averaged over classes, then over images.
-
-    Void pixels are treated as in `MaskedSoftDice`, and so are absent classes. Where
-    one counts, its loss is its largest probability. It costs a sort of the pixels for
-    every class, and its gradient is sparse early in training: start with another
-    loss, or add one with `WeightedSum`. Soft labels are read as their largest class.
-
-    Args:
-        ignore_class: Integer, tuple of integers, or None: the ids of void, inside or
-            outside the range of the classes. Defaults to `255`.
-        from_logits: Whether predictions are logits. Defaults to `False`.
-        class_weight: List or array with one weight a class, a dict from class to
-            weight (classes left out weigh 1), or None: the weights of the mean over
-            classes, which are normalized. Of one sigmoid unit, classes are 0 and 1.
-        scope: `"image"`, a loss for each image, or `"batch"`, one over the pixels of
-            all (under `tf.distribute`, all of a replica). Defaults to `"image"`.
-        include_background: Whether class 0 counts. Defaults to `True`.
-        include_absent: Whether absent classes count in the mean. Defaults to `False`.
-        hinge: Whether sigmoid units are judged by the hinge errors of their logits,
-            `max(0, 1 - logit)` where the label is 1, and not of their probabilities.
-            Defaults to `False`.
-        multi_label: Whether each class has a sigmoid of its own. Defaults to `False`,
-            a softmax, or a sigmoid where there is one channel.
-        axis: Integer, the class axis of the predictions. Defaults to `-1`.
-        reduction: String of `keras.losses`, or None. Defaults to
-            `"sum_over_batch_size"`, the weighted mean over images; `"sum"`, and
-            `"none"` or None for the values of images.
-        name: String, the name of the loss.
-        dtype: Dtype of the result. The arithmetic is float32 or wider.
-
-    Call arguments:
-        y_true: Labels: sparse `(N, ...)` or `(N, ..., 1)`, one-hot `(N, ..., C)`, of
-            any integer or float dtype that holds them.
-        y_pred: Predictions, `(N, ..., C)`; one channel is a sigmoid's.
-        sample_weight: Weights that broadcast from the left. Those of samples, `(N,)`,
-            weigh the images in the mean; those of pixels, `(N, ...)`, weigh the
-            pixels in the IoU. A pixel of weight 0 is void.
-
-    Raises:
-        ValueError: If an argument is out of range; if labels, weights and predictions
-            do not fit; in eager mode, if a label is neither a class nor ignored, or
-            `y_pred` are no probabilities though `from_logits=False`. In compiled code
-            a label that is no class makes the value NaN.
-
-    Examples:
-        >>> loss = MaskedLovasz()
-        >>> labels = np.array([[1, 0, 255]])
-        >>> float(loss(labels, np.array([[[0.75], [0.25], [0.5]]])))
-        0.25
-
-    Reference:
-        [Berman et al., 2018](https://arxiv.org/abs/1705.08790); the hinge:
-        [Yu and Blaschko, 2015](https://arxiv.org/abs/1512.07797).
-    """
-
-    def __init__(
-        self,
-        ignore_class=255,
-        from_logits=False,
-        class_weight=None,
-        scope="image",
-        include_background=True,
-        include_absent=False,
-        hinge=False,
-        multi_label=False,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="masked_lovasz",
-        dtype=None,
-    ):
-        check_region(scope, smooth=0)
-        _check_hinge(hinge, from_logits)
-        super().__init__(
-            ignore_class,
-            from_logits,
-            class_weight,
-            multi_label,
-            axis,
-            reduction,
-            name,
-            dtype,
-            scope=scope,
-            include_background=include_background,
-            include_absent=include_absent,
-            hinge=hinge,
-        )
-
-    @staticmethod
-    def core(pixels, class_weight, **settings):
-        return lovasz_values(pixels, class_weight, **settings)
-
-
 def lovasz_values(
-    pixels, class_weight, scope, include_background, include_absent, hinge
-):
+    pixels: Pixels,
+    class_weight: ClassWeight,
+    scope: str,
+    include_background: bool,
+    include_absent: bool,
+    hinge: bool,
+) -> tuple[Tensor, Tensor]:
     """The losses and weights of images, both `(N,)`; of the batch, `(1,)`."""
-    labels = ops.cast(pixels.hard_rows, pixels.weights.dtype)
+    labels = ops.cast(pixels.one_hot, pixels.weights.dtype)
     if hinge:
         _check_sigmoid(pixels)
         errors = ops.relu(1 - pixels.scores * (2 * labels - 1))
@@ -184,7 +32,7 @@ def lovasz_values(
         for part in (errors, labels, ops.expand_dims(pixels.weights, -1))
     )
     labels = labels * counts  # the weight of a whole image cancels in its IoU
-    # Void last, where it cannot change the terms before it, nor has one of its own.
+    # Void last, where it adds no term and cannot change those before it.
     order = ops.argsort(-ops.where(counts > 0, ops.stop_gradient(errors), -1), axis=-1)
     labels = ops.take_along_axis(labels, order, axis=-1)
     counts = ops.take_along_axis(ops.broadcast_to(counts, ops.shape(errors)), order, -1)
@@ -200,8 +48,8 @@ def lovasz_values(
     return values, unit_weights
 
 
-def _jaccard_slopes(labels, counts, labelled):
-    """By how much each pixel, wrong together with those before it, lowers the IoU."""
+def _jaccard_slopes(labels: Tensor, counts: Tensor, labelled: Tensor) -> Tensor:
+    """How much each pixel, wrong together with those before it, lowers the IoU."""
     overlap = labelled - ops.cumsum(labels, axis=-1)
     union = labelled + ops.cumsum(counts - labels, axis=-1)
     loss = 1 - overlap / ops.where(union > 0, union, 1)
@@ -209,23 +57,156 @@ def _jaccard_slopes(labels, counts, labelled):
     return ops.where(counts > 0, loss - before, 0)
 
 
-def _in_units(values, number):
+def _in_units(values: Tensor, number: Any) -> Tensor:
     """`(N, K, L, C)` as `(U, C, pixels)`."""
     values = ops.reshape(values, (number, -1, values.shape[-1]))
     return ops.swapaxes(values, 1, 2)
 
 
-def _check_hinge(hinge, from_logits):
+@keras.saving.register_keras_serializable(package="keras_trainfix")
+class MaskedLovasz(MaskedLoss):
+    """Lovász loss over the pixels that are not void.
+
+    The convex extension of `1 - IoU` to probabilities: it equals `1 - IoU` for hard
+    predictions, and its gradient is how much the IoU changes with each pixel. The
+    loss of a class is computed from the sorted errors `|t - p|` of its pixels, then
+    averaged over classes, then over images.
+
+    Void pixels and absent classes are treated as in `MaskedSoftDice`. The loss of an
+    absent class that counts is its largest probability. Each class costs a sort of
+    the pixels, and the gradient is sparse early in training: start with another loss,
+    or add one with `WeightedSum`. Soft labels are read as their largest class.
+
+    Args:
+        ignore_class: Integer, tuple of integers, or None: the ids of void, inside or
+            outside the range of the classes. Defaults to `255`.
+        from_logits: Whether predictions are logits. Defaults to `False`.
+        class_weight: List or array with one weight per class, a dict from class to
+            weight (missing classes weigh 1), or None: the weights of the mean over
+            classes, which are normalized. A single sigmoid unit has classes 0 and 1.
+        scope: `"image"`, one loss per image, or `"batch"`, one over the pixels of all
+            images (under `tf.distribute`, of a replica). Defaults to `"image"`.
+        include_background: Whether class 0 counts. Defaults to `True`.
+        include_absent: Whether absent classes count in the mean. Defaults to `False`.
+        hinge: Whether the errors of sigmoid units are the hinge errors of their
+            logits, `max(0, 1 - logit)` where the label is 1. Defaults to `False`, the
+            errors of their probabilities.
+        multi_label: Whether each class has its own sigmoid. Defaults to `False`: a
+            softmax, or a sigmoid if there is one channel.
+        axis: Integer, the class axis of the predictions. Defaults to `-1`.
+        reduction: String of `keras.losses`, or None. Defaults to
+            `"sum_over_batch_size"`, the weighted mean over images; `"sum"`; `"none"`
+            or None for the values of images.
+        name: String, the name of the loss.
+        dtype: Dtype of the result. The arithmetic is float32 or wider.
+
+    Call arguments:
+        y_true: Labels: sparse `(N, ...)` or `(N, ..., 1)`, one-hot `(N, ..., C)`, of
+            any integer or float dtype that holds them.
+        y_pred: Predictions, `(N, ..., C)`; a single channel is a sigmoid's.
+        sample_weight: Weights that broadcast from the left. Sample weights `(N,)`
+            weigh the images in the mean; pixel weights `(N, ...)` weigh the pixels in
+            the IoU. A pixel of weight 0 is void.
+
+    Raises:
+        ValueError: If an argument is out of range; if labels, weights and predictions
+            do not fit; in eager mode, if a label is neither a class nor ignored, or
+            if `y_pred` are not probabilities and `from_logits=False`. In compiled
+            code an invalid label makes the value NaN.
+
+    Examples:
+        >>> loss = MaskedLovasz()
+        >>> labels = np.array([[1, 0, 255]])
+        >>> float(loss(labels, np.array([[[0.75], [0.25], [0.5]]])))
+        0.25
+
+    Reference:
+        [Berman et al., 2018](https://arxiv.org/abs/1705.08790); the hinge:
+        [Yu and Blaschko, 2015](https://arxiv.org/abs/1512.07797).
+    """
+
+    core = staticmethod(lovasz_values)
+
+    def __init__(
+        self,
+        ignore_class: IgnoreClass = 255,
+        from_logits: bool = False,
+        class_weight: ClassWeight = None,
+        scope: str = "image",
+        include_background: bool = True,
+        include_absent: bool = False,
+        hinge: bool = False,
+        multi_label: bool = False,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "masked_lovasz",
+        dtype: Any = None,
+    ) -> None:
+        check_region(scope, smooth=0)
+        _check_hinge(hinge, from_logits)
+        super().__init__(
+            *(ignore_class, from_logits, class_weight, multi_label, axis),
+            *(reduction, name, dtype),
+            scope=scope,
+            include_background=include_background,
+            include_absent=include_absent,
+            hinge=hinge,
+        )
+
+
+@keras.saving.register_keras_serializable(package="keras_trainfix")
+@function_of(MaskedLovasz)
+def masked_lovasz(
+    y_true: Tensor,
+    y_pred: Tensor,
+    ignore_class: IgnoreClass = 255,
+    from_logits: bool = False,
+    class_weight: ClassWeight = None,
+    scope: str = "image",
+    include_background: bool = True,
+    include_absent: bool = False,
+    hinge: bool = False,
+    multi_label: bool = False,
+    axis: int = -1,
+    sample_weight: Tensor | None = None,
+    reduction: str | None = "sum_over_batch_size",
+) -> Tensor:
+    """Lovász loss over valid pixels, for custom training steps.
+
+    `MaskedLovasz` as a function; its settings are described there. The result is
+    float32 or wider under any dtype policy.
+
+    Args:
+        y_true: Labels, see `MaskedLovasz`.
+        y_pred: Predictions of shape `(N, ..., C)`.
+        sample_weight: Weights of samples `(N,)` or of pixels `(N, ...)`, or None.
+
+    Returns:
+        Scalar tensor; with `reduction="none"` one of shape `(N,)`, or `(1,)` if also
+        `scope="batch"`.
+
+    Raises:
+        ValueError: As `MaskedLovasz`.
+
+    Examples:
+        >>> labels = np.array([[1, 1, 0, 255]])
+        >>> found = np.array([[[1.0], [0.0], [1.0], [np.nan]]])
+        >>> round(float(masked_lovasz(labels, found)), 4)  # 1 - IoU
+        0.6667
+    """
+
+
+def _check_hinge(hinge: bool, from_logits: bool) -> None:
     if hinge and not from_logits:
         raise ValueError(
-            "`hinge=True` is for logits. Received: from_logits=False. Remove the "
+            "`hinge=True` needs logits. Received: from_logits=False. Remove the "
             "sigmoid from the model and pass `from_logits=True`."
         )
 
 
-def _check_sigmoid(pixels):
+def _check_sigmoid(pixels: Pixels) -> None:
     if pixels.exclusive:
         raise ValueError(
-            "`hinge=True` is for sigmoid units: one output channel, or "
+            "`hinge=True` needs sigmoid units: one output channel, or "
             f"multi_label=True. Received: y_pred with {pixels.num_classes} classes."
         )

@@ -1,13 +1,16 @@
-"""Soft Dice that leaves void pixels out."""
+"""Soft Dice loss that leaves void pixels out."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
-from keras_trainfix.losses.masked_loss import MaskedLoss, reduce_loss
+from keras_trainfix.labels.types import ClassWeight, IgnoreClass, Tensor
+from keras_trainfix.losses.masked_loss import MaskedLoss, function_of
 from keras_trainfix.losses.pixels import Pixels
 from keras_trainfix.losses.region import (
+    Regions,
     absent_loss,
     check_region,
     class_mean,
@@ -19,220 +22,17 @@ from keras_trainfix.losses.region import (
 GENERALIZED = {"square": 2, "simple": 1, "uniform": 0}
 
 
-@keras.saving.register_keras_serializable(package="keras_trainfix")
-def masked_soft_dice(
-    y_true,
-    y_pred,
-    ignore_class=255,
-    from_logits=False,
-    class_weight=None,
-    scope="image",
-    include_background=True,
-    include_absent=False,
-    squared=False,
-    generalized=None,
-    log_cosh=False,
-    smooth=0.0,
-    multi_label=False,
-    axis=-1,
-    sample_weight=None,
-    reduction="sum_over_batch_size",
-):
-    """Soft Dice loss over valid pixels, for custom training steps.
-
-    The function of `MaskedSoftDice`, which describes what it computes. Its result is
-    float32 or wider under any dtype policy. It can be differentiated once, with
-    respect to `y_pred`.
-
-    Args:
-        y_true: Labels, see `MaskedSoftDice`.
-        y_pred: Predictions of shape `(N, ..., C)`.
-        ignore_class: Integer, tuple of integers, or None: ids of void.
-        from_logits: Whether `y_pred` are logits.
-        class_weight: List, array or dict of the weights of classes, or None.
-        scope: `"image"` or `"batch"`.
-        include_background: Whether class 0 counts.
-        include_absent: Whether classes without a pixel count.
-        squared: Whether the denominator holds squares.
-        generalized: None, `"square"`, `"simple"` or `"uniform"`.
-        log_cosh: Whether to take `log(cosh(loss))`.
-        smooth: Float, 0 or more.
-        multi_label: Whether each class has a sigmoid of its own.
-        axis: Integer, the class axis of `y_pred`.
-        sample_weight: Weights of samples `(N,)` or of pixels `(N, ...)`, or None.
-        reduction: String of `keras.losses`, or None. Defaults to
-            `"sum_over_batch_size"`, the weighted mean over images.
-
-    Returns:
-        Scalar tensor; with `reduction="none"` one of shape `(N,)`, for
-        `scope="batch"` `(1,)`.
-
-    Raises:
-        ValueError: As `MaskedSoftDice`.
-
-    Examples:
-        >>> labels = np.array([[0, 255, 1]])
-        >>> probabilities = np.array([[[0.5, 0.5], [np.nan, 7.0], [0.5, 0.5]]])
-        >>> float(masked_soft_dice(labels, probabilities))  # 1 - 2 * 0.5 / (1 + 1)
-        0.5
-    """
-    generalized = _check(scope, smooth, squared, generalized)
-    pixels = Pixels(
-        y_true,
-        y_pred,
-        sample_weight,
-        ignore_class,
-        from_logits,
-        multi_label,
-        axis,
-        needed=("region",),
-    )
-    values, weights = soft_dice_values(
-        pixels,
-        class_weight,
-        scope,
-        include_background,
-        include_absent,
-        squared,
-        generalized,
-        log_cosh,
-        smooth,
-    )
-    return reduce_loss(pixels, values, weights, reduction)
-
-
-@keras.saving.register_keras_serializable(package="keras_trainfix")
-class MaskedSoftDice(MaskedLoss):
-    """Soft Dice loss over the pixels that are not void.
-
-    Of a class with labels `t` and probabilities `p` it is, summed over valid pixels,
-
-        1 - (2 * sum(t * p) + smooth) / (sum(t) + sum(p) + smooth)
-
-    then averaged over classes, then over images. What a model predicts under void,
-    NaN included, changes neither the value nor the gradient; images without a valid
-    pixel are left out of the average, and a batch without one gives 0 and a zero
-    gradient. A perfect prediction gives 0 whichever classes are absent.
-
-    Classes that no pixel of the image has are left out of the mean: what they are
-    predicted is missing from the other classes. Where classes are not exclusive (one
-    sigmoid unit, or `multi_label=True`), or no other class is left, they count, and
-    without smoothing as the share of all valid pixels that they are predicted in: so
-    an empty mask has a gradient against its false positives.
-
-    Args:
-        ignore_class: Integer, tuple of integers, or None: the ids of void, inside or
-            outside the range of the classes. Defaults to `255`.
-        from_logits: Whether predictions are logits. Defaults to `False`.
-        class_weight: List or array with one weight a class, a dict from class to
-            weight (classes left out weigh 1), or None: the weights of the mean over
-            classes, which are normalized. Of one sigmoid unit, classes are 0 and 1.
-        scope: `"image"`, a loss for each image, or `"batch"`, one over the pixels of
-            all (under `tf.distribute`, all of a replica). Defaults to `"image"`.
-        include_background: Whether class 0 counts. Without it, false positives of an
-            absent class on the background go unseen: add `MaskedCrossentropy`, or
-            pass `include_absent=True`. Defaults to `True`.
-        include_absent: Whether absent classes count in the mean. Defaults to `False`.
-        squared: Whether to use `sum(t**2) + sum(p**2)`, as in V-Net. Defaults to
-            `False`.
-        generalized: One ratio of sums over the present classes in place of theirs, with
-            the classes weighted by their inverse size, relative to that of the
-            smallest: `"square"` (`1/sum(t)**2`), `"simple"` (`1/sum(t)`) or
-            `"uniform"`. Defaults to None, the mean.
-        log_cosh: Whether to take `log(cosh(loss))` of each image. Defaults to
-            `False`.
-        smooth: Float, 0 or more, added above and below. Defaults to `0.0`: none is
-            needed here to avoid dividing by 0.
-        multi_label: Whether each class has a sigmoid of its own. Defaults to `False`,
-            a softmax, or a sigmoid where there is one channel.
-        axis: Integer, the class axis of the predictions. Defaults to `-1`.
-        reduction: String of `keras.losses`, or None. Defaults to
-            `"sum_over_batch_size"`, the weighted mean over images; `"sum"`, and
-            `"none"` or None for the values of images.
-        name: String, the name of the loss.
-        dtype: Dtype of the result. The arithmetic is float32 or wider.
-
-    Call arguments:
-        y_true: Labels: sparse `(N, ...)` or `(N, ..., 1)`, one-hot or soft
-            `(N, ..., C)`, of any integer or float dtype that holds them.
-        y_pred: Predictions, `(N, ..., C)`; one channel is a sigmoid's.
-        sample_weight: Weights that broadcast from the left. Those of samples, `(N,)`,
-            weigh the images in the mean; those of pixels, `(N, ...)`, weigh the terms
-            of the sums. A pixel of weight 0 is void.
-
-    Raises:
-        ValueError: If an argument is out of range; if labels, weights and predictions
-            do not fit; in eager mode, if a label is neither a class nor ignored, or
-            `y_pred` are no probabilities though `from_logits=False`. In compiled code
-            a label that is no class makes the value NaN.
-
-    Examples:
-        >>> loss = MaskedSoftDice(from_logits=True)
-        >>> labels = np.array([[0, 255, 1]])
-        >>> logits = np.array([[[99.0, 0.0], [0.0, 99.0], [0.0, 99.0]]])
-        >>> float(loss(labels, logits))
-        0.0
-
-    Reference:
-        [Milletari et al., 2016](https://arxiv.org/abs/1606.04797); generalized Dice:
-        [Sudre et al., 2017](https://arxiv.org/abs/1707.03237); log-cosh:
-        [Jadon, 2020](https://arxiv.org/abs/2006.14822).
-    """
-
-    needed = ("region",)
-
-    def __init__(
-        self,
-        ignore_class=255,
-        from_logits=False,
-        class_weight=None,
-        scope="image",
-        include_background=True,
-        include_absent=False,
-        squared=False,
-        generalized=None,
-        log_cosh=False,
-        smooth=0.0,
-        multi_label=False,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="masked_soft_dice",
-        dtype=None,
-    ):
-        super().__init__(
-            ignore_class,
-            from_logits,
-            class_weight,
-            multi_label,
-            axis,
-            reduction,
-            name,
-            dtype,
-            scope=scope,
-            include_background=include_background,
-            include_absent=include_absent,
-            squared=squared,
-            generalized=_check(scope, smooth, squared, generalized),
-            log_cosh=log_cosh,
-            smooth=smooth,
-        )
-
-    @staticmethod
-    def core(pixels, class_weight, **settings):
-        return soft_dice_values(pixels, class_weight, **settings)
-
-
 def soft_dice_values(
-    pixels,
-    class_weight,
-    scope,
-    include_background,
-    include_absent,
-    squared,
-    generalized,
-    log_cosh,
-    smooth,
-):
+    pixels: Pixels,
+    class_weight: ClassWeight,
+    scope: str,
+    include_background: bool,
+    include_absent: bool,
+    squared: bool,
+    generalized: str | None,
+    log_cosh: bool,
+    smooth: float,
+) -> tuple[Tensor, Tensor]:
     """The losses and weights of images, both `(N,)`; of the batch, `(1,)`."""
     regions = region_sums(pixels, scope, squared)
     weights = class_weights_of(pixels, class_weight, include_background)
@@ -253,7 +53,14 @@ def soft_dice_values(
     return values, regions.weights
 
 
-def _generalized(regions, total, present, class_weights, kind, smooth):
+def _generalized(
+    regions: Regions,
+    total: Tensor,
+    present: Tensor,
+    class_weights: Tensor,
+    kind: str,
+    smooth: float,
+) -> Tensor:
     """The loss of all present classes together, `(U, 1)`."""
     counts = ops.logical_and(present, class_weights > 0)
     smallest = ops.where(counts, regions.labelled, float("inf"))
@@ -265,12 +72,172 @@ def _generalized(regions, total, present, class_weights, kind, smooth):
     return 1 - divide(overlap + smooth, total + smooth)
 
 
-def _check(scope, smooth, squared, generalized):
-    check_region(scope, smooth)
-    generalized = "square" if generalized is True else generalized or None
-    if generalized not in (None, *GENERALIZED):
+@keras.saving.register_keras_serializable(package="keras_trainfix")
+class MaskedSoftDice(MaskedLoss):
+    """Soft Dice loss over the pixels that are not void.
+
+    For a class with labels `t` and probabilities `p` it is, summed over valid pixels,
+
+        1 - (2 * sum(t * p) + smooth) / (sum(t) + sum(p) + smooth)
+
+    averaged over classes, then over images. Predictions under void, NaN included,
+    change neither the value nor the gradient. Images without a valid pixel are left
+    out of the average, and a batch without one gives 0 and a zero gradient. A perfect
+    prediction gives 0 whichever classes are absent.
+
+    Classes absent from an image are left out of the mean: their false positives
+    already count as false negatives of the others. They do count where classes are
+    not exclusive (one sigmoid unit, or `multi_label=True`) or where no other class is
+    left. Without smoothing, the loss of an absent class is then the share of valid
+    pixels predicted as it, so that an empty mask has a gradient against its false
+    positives.
+
+    Args:
+        ignore_class: Integer, tuple of integers, or None: the ids of void, inside or
+            outside the range of the classes. Defaults to `255`.
+        from_logits: Whether predictions are logits. Defaults to `False`.
+        class_weight: List or array with one weight per class, a dict from class to
+            weight (missing classes weigh 1), or None: the weights of the mean over
+            classes, which are normalized. A single sigmoid unit has classes 0 and 1.
+        scope: `"image"`, one loss per image, or `"batch"`, one over the pixels of all
+            images (under `tf.distribute`, of a replica). Defaults to `"image"`.
+        include_background: Whether class 0 counts. Without it, nothing penalizes
+            false positives of an absent class on the background: add
+            `MaskedCrossentropy`, or pass `include_absent=True`. Defaults to `True`.
+        include_absent: Whether absent classes count in the mean. Defaults to `False`.
+        squared: Whether to use `sum(t**2) + sum(p**2)`, as in V-Net. Defaults to
+            `False`.
+        generalized: One ratio of sums over the present classes instead of the mean of
+            their ratios, with classes weighted by their inverse size relative to the
+            smallest: `"square"` (`1/sum(t)**2`), `"simple"` (`1/sum(t)`) or
+            `"uniform"`. Defaults to None, the mean.
+        log_cosh: Whether to take `log(cosh(loss))` of each image. Defaults to
+            `False`.
+        smooth: Float, 0 or more, added to numerator and denominator. Not needed to
+            avoid a division by 0. Defaults to `0.0`.
+        multi_label: Whether each class has its own sigmoid. Defaults to `False`: a
+            softmax, or a sigmoid if there is one channel.
+        axis: Integer, the class axis of the predictions. Defaults to `-1`.
+        reduction: String of `keras.losses`, or None. Defaults to
+            `"sum_over_batch_size"`, the weighted mean over images; `"sum"`; `"none"`
+            or None for the values of images.
+        name: String, the name of the loss.
+        dtype: Dtype of the result. The arithmetic is float32 or wider.
+
+    Call arguments:
+        y_true: Labels: sparse `(N, ...)` or `(N, ..., 1)`, one-hot or soft
+            `(N, ..., C)`, of any integer or float dtype that holds them.
+        y_pred: Predictions, `(N, ..., C)`; a single channel is a sigmoid's.
+        sample_weight: Weights that broadcast from the left. Sample weights `(N,)`
+            weigh the images in the mean; pixel weights `(N, ...)` weigh the terms of
+            the sums. A pixel of weight 0 is void.
+
+    Raises:
+        ValueError: If an argument is out of range; if labels, weights and predictions
+            do not fit; in eager mode, if a label is neither a class nor ignored, or
+            if `y_pred` are not probabilities and `from_logits=False`. In compiled
+            code an invalid label makes the value NaN.
+
+    Examples:
+        >>> loss = MaskedSoftDice(from_logits=True)
+        >>> labels = np.array([[0, 255, 1]])
+        >>> logits = np.array([[[99.0, 0.0], [0.0, 99.0], [0.0, 99.0]]])
+        >>> float(loss(labels, logits))
+        0.0
+
+    Reference:
+        [Milletari et al., 2016](https://arxiv.org/abs/1606.04797); generalized Dice:
+        [Sudre et al., 2017](https://arxiv.org/abs/1707.03237); log-cosh:
+        [Jadon, 2020](https://arxiv.org/abs/2006.14822).
+    """
+
+    core = staticmethod(soft_dice_values)
+    needed = ("region",)
+
+    def __init__(
+        self,
+        ignore_class: IgnoreClass = 255,
+        from_logits: bool = False,
+        class_weight: ClassWeight = None,
+        scope: str = "image",
+        include_background: bool = True,
+        include_absent: bool = False,
+        squared: bool = False,
+        generalized: str | bool | None = None,
+        log_cosh: bool = False,
+        smooth: float = 0.0,
+        multi_label: bool = False,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "masked_soft_dice",
+        dtype: Any = None,
+    ) -> None:
+        check_region(scope, smooth)
+        super().__init__(
+            *(ignore_class, from_logits, class_weight, multi_label, axis),
+            *(reduction, name, dtype),
+            scope=scope,
+            include_background=include_background,
+            include_absent=include_absent,
+            squared=squared,
+            generalized=_kind(generalized),
+            log_cosh=log_cosh,
+            smooth=smooth,
+        )
+
+
+@keras.saving.register_keras_serializable(package="keras_trainfix")
+@function_of(MaskedSoftDice)
+def masked_soft_dice(
+    y_true: Tensor,
+    y_pred: Tensor,
+    ignore_class: IgnoreClass = 255,
+    from_logits: bool = False,
+    class_weight: ClassWeight = None,
+    scope: str = "image",
+    include_background: bool = True,
+    include_absent: bool = False,
+    squared: bool = False,
+    generalized: str | bool | None = None,
+    log_cosh: bool = False,
+    smooth: float = 0.0,
+    multi_label: bool = False,
+    axis: int = -1,
+    sample_weight: Tensor | None = None,
+    reduction: str | None = "sum_over_batch_size",
+) -> Tensor:
+    """Soft Dice loss over valid pixels, for custom training steps.
+
+    `MaskedSoftDice` as a function; its settings are described there. The result is
+    float32 or wider under any dtype policy. It can be differentiated once, with
+    respect to `y_pred`.
+
+    Args:
+        y_true: Labels, see `MaskedSoftDice`.
+        y_pred: Predictions of shape `(N, ..., C)`.
+        sample_weight: Weights of samples `(N,)` or of pixels `(N, ...)`, or None.
+
+    Returns:
+        Scalar tensor; with `reduction="none"` one of shape `(N,)`, or `(1,)` if also
+        `scope="batch"`.
+
+    Raises:
+        ValueError: As `MaskedSoftDice`.
+
+    Examples:
+        >>> labels = np.array([[0, 255, 1]])
+        >>> probabilities = np.array([[[0.5, 0.5], [np.nan, 7.0], [0.5, 0.5]]])
+        >>> float(masked_soft_dice(labels, probabilities))  # 1 - 2 * 0.5 / (1 + 1)
+        0.5
+    """
+
+
+def _kind(generalized: str | bool | None) -> str | None:
+    """The kind of generalized Dice, or None; True is its original, `"square"`."""
+    kind = "square" if generalized is True else generalized or None
+    if kind not in (None, *GENERALIZED):
         raise ValueError(
             f"`generalized` must be one of {sorted(GENERALIZED)}, or None. Received: "
             f"generalized={generalized!r}."
         )
-    return generalized
+    return kind

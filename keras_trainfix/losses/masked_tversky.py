@@ -1,9 +1,12 @@
-"""Tversky loss, and with it soft Jaccard, that leaves void pixels out."""
+"""Tversky loss, including soft Jaccard, that leaves void pixels out."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
-from keras_trainfix.losses.masked_loss import MaskedLoss, reduce_loss
+from keras_trainfix.labels.types import ClassWeight, IgnoreClass, Tensor
+from keras_trainfix.losses.masked_loss import MaskedLoss, function_of
 from keras_trainfix.losses.pixels import Pixels
 from keras_trainfix.losses.region import (
     absent_loss,
@@ -15,143 +18,93 @@ from keras_trainfix.losses.region import (
 )
 
 
-@keras.saving.register_keras_serializable(package="keras_trainfix")
-def masked_tversky(
-    y_true,
-    y_pred,
-    ignore_class=255,
-    from_logits=False,
-    class_weight=None,
-    alpha=0.5,
-    beta=0.5,
-    gamma=1.0,
-    scope="image",
-    include_background=True,
-    include_absent=False,
-    smooth=0.0,
-    multi_label=False,
-    axis=-1,
-    sample_weight=None,
-    reduction="sum_over_batch_size",
-):
-    """Tversky loss over valid pixels, for custom training steps.
-
-    The function of `MaskedTversky`, which describes what it computes. Its result is
-    float32 or wider under any dtype policy. It can be differentiated once, with
-    respect to `y_pred`.
-
-    Args:
-        y_true: Labels, see `MaskedTversky`.
-        y_pred: Predictions of shape `(N, ..., C)`.
-        ignore_class: Integer, tuple of integers, or None: ids of void.
-        from_logits: Whether `y_pred` are logits.
-        class_weight: List, array or dict of the weights of classes, or None.
-        alpha: Float, 0 or more: the weight of false positives.
-        beta: Float, 0 or more: the weight of false negatives.
-        gamma: Float above 0: the focal exponent.
-        scope: `"image"` or `"batch"`.
-        include_background: Whether class 0 counts.
-        include_absent: Whether classes without a pixel count.
-        smooth: Float, 0 or more.
-        multi_label: Whether each class has a sigmoid of its own.
-        axis: Integer, the class axis of `y_pred`.
-        sample_weight: Weights of samples `(N,)` or of pixels `(N, ...)`, or None.
-        reduction: String of `keras.losses`, or None. Defaults to
-            `"sum_over_batch_size"`, the weighted mean over images.
-
-    Returns:
-        Scalar tensor; with `reduction="none"` one of shape `(N,)`, for
-        `scope="batch"` `(1,)`.
-
-    Raises:
-        ValueError: As `MaskedTversky`.
-
-    Examples:
-        >>> labels = np.array([[1, 1, 0, 255]])
-        >>> found = np.array([[[1.0], [0.0], [0.0], [np.nan]]])  # one, of two
-        >>> round(float(masked_tversky(labels, found, alpha=0.9, beta=0.1)), 4)
-        0.0909
-    """
-    _check(alpha, beta, gamma, scope, smooth)
-    pixels = Pixels(
-        y_true,
-        y_pred,
-        sample_weight,
-        ignore_class,
-        from_logits,
-        multi_label,
-        axis,
-        needed=("region",),
-    )
-    values, weights = tversky_values(
-        pixels,
-        class_weight,
-        alpha,
-        beta,
-        gamma,
-        scope,
-        include_background,
-        include_absent,
-        smooth,
-    )
-    return reduce_loss(pixels, values, weights, reduction)
+def tversky_values(
+    pixels: Pixels,
+    class_weight: ClassWeight,
+    alpha: float,
+    beta: float,
+    gamma: float,
+    scope: str,
+    include_background: bool,
+    include_absent: bool,
+    smooth: float,
+) -> tuple[Tensor, Tensor]:
+    """The losses and weights of images, both `(N,)`; of the batch, `(1,)`."""
+    regions = region_sums(pixels, scope)
+    weights = class_weights_of(pixels, class_weight, include_background)
+    present = regions.labelled > 0
+    overlap = regions.overlap
+    false_positives = regions.predicted - overlap
+    false_negatives = regions.labelled - overlap
+    total = overlap + alpha * false_positives + beta * false_negatives
+    values = 1 - divide(overlap + smooth, total + smooth)
+    if not smooth:
+        values = ops.where(present, values, absent_loss(regions))
+    if gamma != 1:
+        # A root has no slope at 0, and rounding may leave a value below 0.
+        is_positive = values > 0
+        values = ops.where(is_positive, values, 1)
+        values = ops.where(is_positive, values**gamma, 0)
+    values = class_mean(pixels, values, present, weights, include_absent)
+    return values, regions.weights
 
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")
 class MaskedTversky(MaskedLoss):
     """Tversky loss over the pixels that are not void.
 
-    Of a class with true positives `TP`, false positives `FP` and false negatives
+    For a class with true positives `TP`, false positives `FP` and false negatives
     `FN`, summed over the probabilities of valid pixels, it is
 
         (1 - (TP + smooth) / (TP + alpha * FP + beta * FN + smooth)) ** gamma
 
-    then averaged over classes, then over images. `alpha = beta = 0.5` is soft Dice,
+    averaged over classes, then over images. `alpha = beta = 0.5` is soft Dice,
     `alpha = beta = 1` the soft Jaccard (IoU) loss. Void pixels, absent classes and
     empty masks are treated as in `MaskedSoftDice`.
 
-    `alpha` weighs false positives, as in the paper; `keras.losses.Tversky` has the
-    two exchanged up to Keras 3.15.
+    `alpha` weighs false positives, as in the paper; up to Keras 3.15,
+    `keras.losses.Tversky` has the two exchanged.
 
     Args:
         ignore_class: Integer, tuple of integers, or None: the ids of void, inside or
             outside the range of the classes. Defaults to `255`.
         from_logits: Whether predictions are logits. Defaults to `False`.
-        class_weight: List or array with one weight a class, a dict from class to
-            weight (classes left out weigh 1), or None: the weights of the mean over
-            classes, which are normalized. Of one sigmoid unit, classes are 0 and 1.
+        class_weight: List or array with one weight per class, a dict from class to
+            weight (missing classes weigh 1), or None: the weights of the mean over
+            classes, which are normalized. A single sigmoid unit has classes 0 and 1.
         alpha: Float, 0 or more: the weight of false positives. Defaults to `0.5`.
-        beta: Float, 0 or more: the weight of false negatives; above `alpha` it
+        beta: Float, 0 or more: the weight of false negatives. A value above `alpha`
             raises the recall of small classes. Defaults to `0.5`.
         gamma: Float above 0: the focal exponent. Below 1, hard classes keep more of
-            their gradient towards the end. Defaults to `1.0`.
-        scope: `"image"`, a loss for each image, or `"batch"`, one over the pixels of
-            all (under `tf.distribute`, all of a replica). Defaults to `"image"`.
+            their gradient towards the end of training. Defaults to `1.0`.
+        scope: `"image"`, one loss per image, or `"batch"`, one over the pixels of all
+            images (under `tf.distribute`, of a replica). Defaults to `"image"`.
         include_background: Whether class 0 counts. Defaults to `True`.
         include_absent: Whether absent classes count in the mean. Defaults to `False`.
-        smooth: Float, 0 or more, added above and below. Defaults to `0.0`.
-        multi_label: Whether each class has a sigmoid of its own. Defaults to `False`,
-            a softmax, or a sigmoid where there is one channel.
+        smooth: Float, 0 or more, added to numerator and denominator. Defaults to
+            `0.0`.
+        multi_label: Whether each class has its own sigmoid. Defaults to `False`: a
+            softmax, or a sigmoid if there is one channel.
         axis: Integer, the class axis of the predictions. Defaults to `-1`.
         reduction: String of `keras.losses`, or None. Defaults to
-            `"sum_over_batch_size"`, the weighted mean over images; `"sum"`, and
-            `"none"` or None for the values of images.
+            `"sum_over_batch_size"`, the weighted mean over images; `"sum"`; `"none"`
+            or None for the values of images.
         name: String, the name of the loss.
         dtype: Dtype of the result. The arithmetic is float32 or wider.
 
     Call arguments:
         y_true: Labels: sparse `(N, ...)` or `(N, ..., 1)`, one-hot or soft
             `(N, ..., C)`, of any integer or float dtype that holds them.
-        y_pred: Predictions, `(N, ..., C)`; one channel is a sigmoid's.
-        sample_weight: Weights that broadcast from the left. Those of samples, `(N,)`,
-            weigh the images in the mean; those of pixels, `(N, ...)`, weigh the terms
-            of the sums. A pixel of weight 0 is void.
+        y_pred: Predictions, `(N, ..., C)`; a single channel is a sigmoid's.
+        sample_weight: Weights that broadcast from the left. Sample weights `(N,)`
+            weigh the images in the mean; pixel weights `(N, ...)` weigh the terms of
+            the sums. A pixel of weight 0 is void.
 
     Raises:
         ValueError: If an argument is out of range; if labels, weights and predictions
             do not fit; in eager mode, if a label is neither a class nor ignored, or
-            `y_pred` are no probabilities though `from_logits=False`. In compiled code
-            a label that is no class makes the value NaN.
+            if `y_pred` are not probabilities and `from_logits=False`. In compiled
+            code an invalid label makes the value NaN.
 
     Examples:
         >>> jaccard = MaskedTversky(alpha=1.0, beta=1.0)
@@ -166,36 +119,32 @@ class MaskedTversky(MaskedLoss):
         inverse of this one.
     """
 
+    core = staticmethod(tversky_values)
     needed = ("region",)
 
     def __init__(
         self,
-        ignore_class=255,
-        from_logits=False,
-        class_weight=None,
-        alpha=0.5,
-        beta=0.5,
-        gamma=1.0,
-        scope="image",
-        include_background=True,
-        include_absent=False,
-        smooth=0.0,
-        multi_label=False,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="masked_tversky",
-        dtype=None,
-    ):
-        _check(alpha, beta, gamma, scope, smooth)
+        ignore_class: IgnoreClass = 255,
+        from_logits: bool = False,
+        class_weight: ClassWeight = None,
+        alpha: float = 0.5,
+        beta: float = 0.5,
+        gamma: float = 1.0,
+        scope: str = "image",
+        include_background: bool = True,
+        include_absent: bool = False,
+        smooth: float = 0.0,
+        multi_label: bool = False,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "masked_tversky",
+        dtype: Any = None,
+    ) -> None:
+        _check(alpha, beta, gamma)
+        check_region(scope, smooth)
         super().__init__(
-            ignore_class,
-            from_logits,
-            class_weight,
-            multi_label,
-            axis,
-            reduction,
-            name,
-            dtype,
+            *(ignore_class, from_logits, class_weight, multi_label, axis),
+            *(reduction, name, dtype),
             alpha=alpha,
             beta=beta,
             gamma=gamma,
@@ -205,44 +154,54 @@ class MaskedTversky(MaskedLoss):
             smooth=smooth,
         )
 
-    @staticmethod
-    def core(pixels, class_weight, **settings):
-        return tversky_values(pixels, class_weight, **settings)
+
+@keras.saving.register_keras_serializable(package="keras_trainfix")
+@function_of(MaskedTversky)
+def masked_tversky(
+    y_true: Tensor,
+    y_pred: Tensor,
+    ignore_class: IgnoreClass = 255,
+    from_logits: bool = False,
+    class_weight: ClassWeight = None,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    gamma: float = 1.0,
+    scope: str = "image",
+    include_background: bool = True,
+    include_absent: bool = False,
+    smooth: float = 0.0,
+    multi_label: bool = False,
+    axis: int = -1,
+    sample_weight: Tensor | None = None,
+    reduction: str | None = "sum_over_batch_size",
+) -> Tensor:
+    """Tversky loss over valid pixels, for custom training steps.
+
+    `MaskedTversky` as a function; its settings are described there. The result is
+    float32 or wider under any dtype policy. It can be differentiated once, with
+    respect to `y_pred`.
+
+    Args:
+        y_true: Labels, see `MaskedTversky`.
+        y_pred: Predictions of shape `(N, ..., C)`.
+        sample_weight: Weights of samples `(N,)` or of pixels `(N, ...)`, or None.
+
+    Returns:
+        Scalar tensor; with `reduction="none"` one of shape `(N,)`, or `(1,)` if also
+        `scope="batch"`.
+
+    Raises:
+        ValueError: As `MaskedTversky`.
+
+    Examples:
+        >>> labels = np.array([[1, 1, 0, 255]])
+        >>> found = np.array([[[1.0], [0.0], [0.0], [np.nan]]])  # one, of two
+        >>> round(float(masked_tversky(labels, found, alpha=0.9, beta=0.1)), 4)
+        0.0909
+    """
 
 
-def tversky_values(
-    pixels,
-    class_weight,
-    alpha,
-    beta,
-    gamma,
-    scope,
-    include_background,
-    include_absent,
-    smooth,
-):
-    """The losses and weights of images, both `(N,)`; of the batch, `(1,)`."""
-    regions = region_sums(pixels, scope)
-    weights = class_weights_of(pixels, class_weight, include_background)
-    present = regions.labelled > 0
-    overlap = regions.overlap
-    false_positives = regions.predicted - overlap
-    false_negatives = regions.labelled - overlap
-    total = overlap + alpha * false_positives + beta * false_negatives
-    values = 1 - divide(overlap + smooth, total + smooth)
-    if not smooth:
-        values = ops.where(present, values, absent_loss(regions))
-    if gamma != 1:
-        # A root has no slope at 0. Rounding may leave a value below it.
-        is_positive = values > 0
-        values = ops.where(is_positive, values, 1)
-        values = ops.where(is_positive, values**gamma, 0)
-    values = class_mean(pixels, values, present, weights, include_absent)
-    return values, regions.weights
-
-
-def _check(alpha, beta, gamma, scope, smooth):
-    check_region(scope, smooth)
+def _check(alpha: float, beta: float, gamma: float) -> None:
     is_fine = 0 <= alpha < float("inf") and 0 <= beta < float("inf") and alpha + beta
     if not is_fine:
         raise ValueError(

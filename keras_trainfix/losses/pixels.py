@@ -2,6 +2,8 @@
 
 import functools
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 from keras import ops
@@ -9,59 +11,60 @@ from keras import ops
 from keras_trainfix import backend
 from keras_trainfix.labels import class_ids, class_rows, mask_predictions, read_labels
 from keras_trainfix.labels.dtypes import wide
+from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.labels.weights import pixel_weights
 from keras_trainfix.losses.class_terms import class_terms
 
-# The slope of the logarithm stops growing below a probability whose inverse the dtype
-# can hold in which the prediction arrived, and its gradient leaves.
+# Below this probability the slope of the logarithm stops growing: its inverse must fit
+# in the dtype of the predictions, which is also that of their gradient.
 SMALLEST_PROBABILITY = {"float16": 2.0**-14}
 
 
 class Pixels:
     """A batch as losses see it: `N` images of `K` rows of `L` pixels, classes last.
 
-    Sums over an image are added up row by row: float32 loses whole percents where a
-    million numbers are added one after the other.
+    Images are summed row by row: adding a million float32 numbers one after another
+    is off by whole percents.
 
     Args:
         y_true: Labels of any form that `read_labels` reads.
         y_pred: Probabilities or logits of shape `(N, ..., C)`. If Keras attached a
-            mask to them, what it hides is void.
-        sample_weight: Weights that broadcast from the left, or None. Where they are 0
-            is void.
+            mask to them, masked pixels are void.
+        sample_weight: Weights that broadcast from the left, or None. Pixels of weight
+            0 are void.
         ignore_class: Ids of void, see `read_labels`.
         from_logits: Whether `y_pred` are logits.
-        multi_label: Whether each class has a sigmoid of its own.
+        multi_label: Whether each class has its own sigmoid.
         axis: Integer, the class axis of `y_pred`.
-        needed: Which of `"crossentropy"` and `"region"` will be asked for: one pass
-            over the logits computes both.
-        dtype: `"float64"` to compute in it; else it is float32, or float64 where
-            `y_pred` is.
+        needed: Which of `"crossentropy"` and `"region"` will be used: one pass over
+            the logits computes both.
+        dtype: `"float64"` to compute in it. Otherwise the arithmetic is float32, or
+            float64 if `y_pred` is.
 
     Attributes:
         shape: The pixel shape, that of `y_pred` without its class axis.
         num_classes: Integer `C`.
-        exclusive: Whether one class is right, by a softmax, and not any number.
-        sparse: Whether the labels arrived as integers, and not as rows.
+        exclusive: Whether exactly one class is right (softmax), not any number.
+        sparse: Whether the labels arrived as integers rather than as rows.
         valid: Boolean `(N, K, L)`.
         weights: Float `(N, K, L)`, 0 where not valid.
-        sample_weight: Float `(N,)` if weights of samples were given, else None. They
-            are part of `weights`.
+        sample_weight: Float `(N,)` if samples have weights, else None. They are also
+            part of `weights`.
         any_invalid: Boolean scalar: whether a label is neither a class nor ignored.
     """
 
     def __init__(
         self,
-        y_true,
-        y_pred,
-        sample_weight=None,
-        ignore_class=255,
-        from_logits=False,
-        multi_label=False,
-        axis=-1,
-        needed=(),
-        dtype=None,
-    ):
+        y_true: Tensor,
+        y_pred: Tensor,
+        sample_weight: Tensor | None = None,
+        ignore_class: IgnoreClass = 255,
+        from_logits: bool = False,
+        multi_label: bool = False,
+        axis: int = -1,
+        needed: Iterable[str] = (),
+        dtype: str | None = None,
+    ) -> None:
         mask = backend.keras_mask(y_pred)
         y_pred = ops.convert_to_tensor(y_pred)
         received = keras.backend.standardize_dtype(y_pred.dtype)
@@ -96,33 +99,31 @@ class Pixels:
             self._check_probabilities()
 
     @functools.cached_property
-    def ids(self):
+    def ids(self) -> Tensor:
         """The labels as int32 classes `(N, K, L)`; 0 where not valid."""
         return class_ids(self._labels)
 
     @functools.cached_property
-    def rows(self):
+    def rows(self) -> Tensor:
         """The labels as float `(N, K, L, C)`; 0 where not valid."""
         rows = class_rows(self._labels, self.num_classes)
         return mask_predictions(ops.cast(rows, self.weights.dtype), self.valid)
 
     @functools.cached_property
-    def scores(self):
+    def scores(self) -> Tensor:
         """`y_pred` as `(N, K, L, C)`; 0 where not valid."""
         return mask_predictions(self._scores, self.valid)
 
     @functools.cached_property
-    def probabilities(self):
+    def probabilities(self) -> Tensor:
         """`(N, K, L, C)`; 0 where not valid."""
         if not self.from_logits:
             return self.scores
-        all_scores = (
-            ops.exp(-self.surprise) if self.exclusive else ops.sigmoid(self.scores)
-        )
-        return mask_predictions(all_scores, self.valid)
+        scores = ops.exp(-self.nll) if self.exclusive else ops.sigmoid(self.scores)
+        return mask_predictions(scores, self.valid)
 
     @functools.cached_property
-    def surprise(self):
+    def nll(self) -> Tensor:
         """`-log(p)` of every class, `(N, K, L, C)`; finite under void."""
         if not self.from_logits:
             return -self._log(self.scores)
@@ -131,21 +132,21 @@ class Pixels:
         return ops.softplus(-self.scores)
 
     @functools.cached_property
-    def surprise_of_absence(self):
+    def nll_negative(self) -> Tensor:
         """`-log(1 - p)` of every class, `(N, K, L, C)`; finite under void."""
         if not self.from_logits:
             return -self._log(1 - self.scores)
         return ops.softplus(self.scores)
 
     @functools.cached_property
-    def hard_rows(self):
+    def one_hot(self) -> Tensor:
         """`rows` with 1 for the class of a pixel, or for each class above one half."""
         if self.exclusive and not self.sparse:
             return ops.one_hot(self.ids, self.num_classes)
         return self.rows > 0.5
 
     @functools.cached_property
-    def crossentropy(self):
+    def crossentropy(self) -> Tensor:
         """`-log(p)` of sparse labels of a softmax, `(N, K, L)`; 0 where not valid."""
         if self.from_logits:
             return self._terms["crossentropy"]
@@ -153,10 +154,10 @@ class Pixels:
         return ops.where(self.valid, -self._log(at_label), 0)
 
     @functools.cached_property
-    def region_sums(self):
+    def region_sums(self) -> tuple[Tensor, Tensor, Tensor]:
         """`(overlap, predicted, labelled)`, weighted sums over images, `(N, C)` each.
 
-        Of labels times probabilities, of probabilities, and of labels.
+        The sums of labels times probabilities, of probabilities, and of labels.
         """
         if not (self.exclusive and self.sparse):
             rows, probabilities = self.rows, self.probabilities
@@ -172,30 +173,30 @@ class Pixels:
         overlap = self._sums_by_class(self.weights * at_label)
         return overlap, self.image_sums(self.scores), labelled
 
-    def image_sums(self, values):
+    def image_sums(self, values: Tensor) -> Tensor:
         """The weighted sums over images, `(N, C)`, of values `(N, K, L, C)`."""
         rows = backend.product(ops.expand_dims(self.weights, -2), values)
         return ops.sum(rows, axis=(1, 2))
 
-    def _sums_by_class(self, values):
+    def _sums_by_class(self, values: Tensor) -> Tensor:
         return ops.sum(backend.sums_by_class(values, self.ids, self.num_classes), 1)
 
     @functools.cached_property
-    def _terms(self):
+    def _terms(self) -> dict[str, Any]:
         ids, needed = backend.as_index(self.ids), self.needed
         return class_terms(self._scores, ids, self.valid, self.weights, needed)
 
-    def _log(self, probabilities):
-        # Below the smallest probability clipping would leave no slope at all, and a
-        # saturated answer could not be unlearned.
+    def _log(self, probabilities: Tensor) -> Tensor:
+        # Clipping would leave no slope below the smallest probability, so that a
+        # saturated wrong prediction could not be unlearned.
         held = ops.stop_gradient(ops.maximum(probabilities, self.smallest))
         offset = (probabilities - ops.stop_gradient(probabilities)) / held
         return ops.log(held) + offset
 
-    def _check_probabilities(self):
+    def _check_probabilities(self) -> None:
         if not backend.is_concrete(self._scores) or 0 in tuple(self._scores.shape):
             return
-        # First the quick look. NaN, which void pixels may hold, fails it.
+        # The raw scores first, which is quick. NaN under void fails that check.
         for scores in (self._scores, self.scores):
             scores = ops.stop_gradient(scores)
             low, high = float(ops.min(scores)), float(ops.max(scores))
@@ -205,19 +206,19 @@ class Pixels:
             raise ValueError(
                 "`y_pred` must be probabilities, between 0 and 1, with "
                 f"from_logits=False. Received: y_pred from {low:.6g} to {high:.6g}. "
-                "If the last layer of the model has no activation these are logits: "
+                "If the last layer of the model has no activation, these are logits: "
                 "pass `from_logits=True`."
             )
 
 
-def _classes_last(tensor, axis):
+def _classes_last(tensor: Tensor, axis: int) -> Tensor:
     if axis in (-1, len(tensor.shape) - 1):
         return tensor
     return ops.moveaxis(tensor, axis, -1)
 
 
-def _in_rows(tensor, classes=False):
-    """`(N, ..., L)` as `(N, K, L)`, and with `classes` their axis after them."""
+def _in_rows(tensor: Tensor, classes: bool = False) -> Tensor:
+    """`(N, ..., L)` as `(N, K, L)`; with `classes`, `(N, ..., L, C)` likewise."""
     shape = tuple(tensor.shape)
     pixels, last = (shape[:-1], shape[-1:]) if classes else (shape, ())
     if len(pixels) < 3:
@@ -236,15 +237,15 @@ def _in_rows(tensor, classes=False):
     return ops.reshape(tensor, tuple(-1 if size is None else size for size in new))
 
 
-def _row_length(size):
-    """A length to cut a long last axis into, or None."""
+def _row_length(size: int | None) -> int | None:
+    """The length of the pieces to cut a long last axis into, or None."""
     if size is None or size <= 4096:
         return None
     length = next(n for n in range(2048, 0, -1) if size % n == 0)
     return length if length >= 64 else None
 
 
-def _check_weights(weights):
+def _check_weights(weights: Tensor) -> None:
     weights = ops.stop_gradient(weights)
     if backend.is_concrete(weights) and not bool(ops.all(weights >= 0)):
         raise ValueError(
@@ -254,8 +255,8 @@ def _check_weights(weights):
         )
 
 
-def _per_sample(sample_weight, weights):
-    """The weights of samples `(N,)`, or None where pixels have their own."""
+def _per_sample(sample_weight: Tensor | None, weights: Tensor) -> Tensor | None:
+    """The weights of samples `(N,)`, or None if pixels have their own."""
     if sample_weight is None:
         return None
     sample_weight = ops.convert_to_tensor(sample_weight)

@@ -1,10 +1,12 @@
-"""What the losses of regions share: sums over images or batches, means over classes."""
+"""Shared by the region losses: sums over images or the batch, means over classes."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from keras import ops
 
+from keras_trainfix.labels.types import ClassWeight, Tensor
 from keras_trainfix.labels.weights import class_weight_vector
+from keras_trainfix.losses.pixels import Pixels
 
 SCOPES = ("image", "batch")
 
@@ -13,21 +15,21 @@ class Regions(NamedTuple):
     """Weighted sums over the pixels of `U` units, images or the batch, `(U, C)` each.
 
     Attributes:
-        overlap: Of labels times probabilities.
-        predicted: Of probabilities, or of their squares.
-        labelled: Of labels, or of their squares.
-        size: Of ones, `(U, 1)`.
+        overlap: Sums of labels times probabilities.
+        predicted: Sums of probabilities, or of their squares.
+        labelled: Sums of labels, or of their squares.
+        size: Sums of ones, `(U, 1)`.
         weights: The weights of the units in the loss, `(U,)`.
     """
 
-    overlap: Any
-    predicted: Any
-    labelled: Any
-    size: Any
-    weights: Any
+    overlap: Tensor
+    predicted: Tensor
+    labelled: Tensor
+    size: Tensor
+    weights: Tensor
 
 
-def region_sums(pixels, scope="image", squared=False):
+def region_sums(pixels: Pixels, scope: str = "image", squared: bool = False) -> Regions:
     """The `Regions` of a batch."""
     if squared:
         rows, probabilities = pixels.rows, pixels.probabilities
@@ -42,7 +44,7 @@ def region_sums(pixels, scope="image", squared=False):
         sums = tuple(ops.sum(part, axis=0, keepdims=True) for part in sums)
     weights = ops.cast(sums[-1][:, 0] > 0, size.dtype)
     if scope == "image" and pixels.sample_weight is not None:
-        # They weigh the images in the loss, and cancel inside an image.
+        # Sample weights weigh images in the loss, and cancel inside an image.
         factor = ops.where(pixels.sample_weight > 0, pixels.sample_weight, 1)
         sums = tuple(part / ops.expand_dims(factor, -1) for part in sums)
         weights = weights * pixels.sample_weight
@@ -50,8 +52,10 @@ def region_sums(pixels, scope="image", squared=False):
     return Regions(overlap, predicted, labelled, size, weights)
 
 
-def class_weights_of(pixels, class_weight, include_background):
-    """The weights `(C,)` of the classes in the mean: 0 for one left out."""
+def class_weights_of(
+    pixels: Pixels, class_weight: ClassWeight, include_background: bool
+) -> Tensor:
+    """The weights `(C,)` of the classes in the mean; 0 for a class left out."""
     number = pixels.num_classes
     if class_weight is None:
         weights = [1.0] * number
@@ -64,15 +68,21 @@ def class_weights_of(pixels, class_weight, include_background):
     return ops.cast(ops.convert_to_tensor(weights), pixels.weights.dtype)
 
 
-def class_mean(pixels, values, present, class_weights, include_absent):
+def class_mean(
+    pixels: Pixels,
+    values: Tensor,
+    present: Tensor,
+    class_weights: Tensor,
+    include_absent: bool,
+) -> Tensor:
     """The weighted means `(U,)` over classes of values `(U, C)`.
 
-    Of exclusive classes the absent ones are left out: a false positive of theirs is a
-    false negative of another class. Where that leaves none they count after all, and
-    so does each class that has a sigmoid of its own.
+    Absent classes are left out if classes are exclusive: their false positives are
+    false negatives of other classes. They count if no other class is left, or if each
+    class has its own sigmoid.
 
     Args:
-        pixels: `Pixels` that the values are of.
+        pixels: The `Pixels` that `values` belong to.
         values: Float tensor `(U, C)`.
         present: Boolean tensor `(U, C)`.
         class_weights: Float tensor `(C,)`.
@@ -86,31 +96,32 @@ def class_mean(pixels, values, present, class_weights, include_absent):
     return divide(ops.sum(weights * values, axis=-1), ops.sum(weights, axis=-1))
 
 
-def divide(numerator, denominator, otherwise=0.0):
-    """The quotient, and where the denominator is 0 another value without gradient.
+def divide(numerator: Tensor, denominator: Tensor, otherwise: float = 0.0) -> Tensor:
+    """The quotient; where the denominator is 0, another value without gradient.
 
-    So is one whose square, which the gradient divides by, leaves the range of float32.
+    A denominator counts as 0 if its square, by which the gradient divides, underflows
+    in float32.
     """
     is_zero = denominator < 1e-18
     quotient = numerator / ops.where(is_zero, 1, denominator)
     return ops.where(is_zero, otherwise, quotient)
 
 
-def absent_loss(regions):
-    """The loss of classes that no pixel has: their false positives among all pixels.
+def absent_loss(regions: Regions) -> Tensor:
+    """The loss of absent classes: the share of pixels that are their false positives.
 
-    Without smoothing the losses of regions are constant here: the first false
-    positive costs as much as all, so that the gradient says nothing.
+    Without smoothing, region losses are constant for an absent class: one false
+    positive costs as much as any number, and there is no gradient.
     """
     return divide(regions.predicted, regions.size)
 
 
-def check_region(scope, smooth):
-    """Raises on settings that all losses of regions have."""
+def check_region(scope: str, smooth: float) -> None:
+    """Raises on invalid settings that all region losses have."""
     if scope not in SCOPES:
         raise ValueError(
-            "`scope` must be 'image', a loss for each image, or 'batch', one over all "
-            f"its pixels. Received: scope={scope!r}."
+            "`scope` must be 'image', one loss per image, or 'batch', one over all "
+            f"pixels of the batch. Received: scope={scope!r}."
         )
     if not 0 <= smooth < float("inf"):
         raise ValueError(f"`smooth` must be 0 or more. Received: smooth={smooth}.")

@@ -1,8 +1,12 @@
 """Several losses of the same predictions, computed together."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_trainfix.labels.types import Tensor
 from keras_trainfix.losses.masked_loss import MaskedLoss
 
 SHARED = ("ignore_class", "from_logits", "multi_label", "axis")
@@ -12,17 +16,17 @@ SHARED = ("ignore_class", "from_logits", "multi_label", "axis")
 class WeightedSum(keras.Loss):
     """A weighted sum of masked losses, in one pass over the logits.
 
-    The labels are read once, and losses of regions share one softmax and one gradient
-    with cross-entropy. The value is that of the losses one by one.
+    The labels are read once, and region losses share one softmax and one gradient
+    with cross-entropy. The value equals the sum of the losses computed separately.
 
     Args:
-        losses: List of losses of this package that agree on
-            `ignore_class`, `from_logits`, `multi_label` and `axis`, and whose
-            reduction is a mean or sum.
-        weights: List of as many floats, 0 or more. Defaults to None, 1 each.
+        losses: List of losses of this package that agree on `ignore_class`,
+            `from_logits`, `multi_label` and `axis`, and whose reduction is a mean or
+            a sum.
+        weights: List of floats, 0 or more, one per loss. Defaults to None, 1 each.
         name: String, the name of the loss.
         dtype: Dtype of the result. The arithmetic is float32 or wider.
-        reduction: Ignored, as each loss has its own. Kept for `keras.Loss`.
+        reduction: Ignored, because each loss has its own. Kept for `keras.Loss`.
 
     Call arguments:
         y_true: Labels, as the losses take them.
@@ -30,8 +34,8 @@ class WeightedSum(keras.Loss):
         sample_weight: Weights that broadcast from the left.
 
     Raises:
-        ValueError: If the losses disagree, or if `weights` do not fit.
-        TypeError: If one is no loss of this package.
+        ValueError: If `losses` is empty or they disagree, or if `weights` do not fit.
+        TypeError: If one of `losses` is not a loss of this package.
 
     Examples:
         >>> from keras_trainfix import MaskedCrossentropy, MaskedSoftDice
@@ -45,17 +49,17 @@ class WeightedSum(keras.Loss):
 
     def __init__(
         self,
-        losses,
-        weights=None,
-        name="weighted_sum",
-        dtype=None,
-        reduction="sum_over_batch_size",
-    ):
+        losses: Sequence[MaskedLoss],
+        weights: Sequence[float] | None = None,
+        name: str | None = "weighted_sum",
+        dtype: Any = None,
+        reduction: str | None = "sum_over_batch_size",
+    ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.losses = list(losses)
         _check_losses(self.losses)
-        self.weights = [1.0] * len(self.losses) if weights is None else list(weights)
-        self.weights = [float(weight) for weight in self.weights]
+        given = [1.0] * len(self.losses) if weights is None else weights
+        self.weights = [float(weight) for weight in given]
         is_fitting = len(self.weights) == len(self.losses)
         if not is_fitting or not all(0 <= w < float("inf") for w in self.weights):
             raise ValueError(
@@ -63,7 +67,9 @@ class WeightedSum(keras.Loss):
                 f"each loss. Received: weights={weights}."
             )
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
         with keras.name_scope(self.name):
             needed = {term for loss in self.losses for term in loss.needed}
             first = self.losses[0]
@@ -74,10 +80,10 @@ class WeightedSum(keras.Loss):
             )
             return ops.cast(total, self.dtype)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return self(y_true, y_pred)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "losses": [
@@ -87,7 +93,7 @@ class WeightedSum(keras.Loss):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "WeightedSum":
         losses = [
             loss
             if isinstance(loss, keras.Loss)
@@ -97,19 +103,19 @@ class WeightedSum(keras.Loss):
         return cls(**{**config, "losses": losses})
 
 
-def _check_losses(losses):
+def _check_losses(losses: Sequence[Any]) -> None:
     for loss in losses:
         if not isinstance(loss, MaskedLoss):
             raise TypeError(
                 "`losses` must be losses of keras_trainfix, such as MaskedSoftDice "
-                f"and MaskedCrossentropy. Received: {loss!r}. Combine others by "
-                "giving the model one output for each."
+                f"and MaskedCrossentropy. Received: {loss!r}. To combine other "
+                "losses, give the model one output for each."
             )
         if loss.reduction in (None, "none"):
             raise ValueError(
-                "`losses` must have a reduction: their values before it have "
-                f"different shapes. Received: {loss.name} with "
-                f"reduction={loss.reduction!r}."
+                "`losses` must have a reduction: without one their values differ in "
+                f"shape. Received: {loss.name} with reduction={loss.reduction!r}. Pass "
+                "reduction='sum_over_batch_size'."
             )
     if not losses:
         raise ValueError("`losses` must not be empty. Received: losses=[].")
