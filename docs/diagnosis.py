@@ -1,16 +1,16 @@
-"""A net that finds a square in images, collapsed, and what a diagnosis says of it.
+"""Diagnoses a collapsed net that should locate a square in an image.
 
     python docs/diagnosis.py
 
-Prints the text that docs/diagnosis.md shows, and draws docs/diagnosis.svg: what a
-notebook shows. About a minute on two cores.
+Prints the text in docs/diagnosis.md and draws docs/diagnosis.svg, the notebook view.
+Takes about a minute on two cores.
 """
 
 import os
 import sys
 from pathlib import Path
 
-# A convolution of oneDNN writes out of bounds on some CPUs, see examples/README.md.
+# A oneDNN convolution writes out of bounds on some CPUs: see examples/README.md.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -26,7 +26,7 @@ WIDTH, HEIGHT = 840, 715
 
 
 def squares(samples=640, size=64):
-    """White squares on black, and their places in [-1, 1]."""
+    """White squares on black, and their positions in [-1, 1]."""
     rng = np.random.default_rng(1)
     corners = rng.integers(0, size - 8, (samples, 2))
     x = np.zeros((samples, size, size, 3), "float32")
@@ -36,7 +36,7 @@ def squares(samples=640, size=64):
 
 
 def collapsed(x, y, learning_rate=0.01):
-    """The net, after two epochs at a learning rate that is too high."""
+    """The net after two epochs at too high a learning rate."""
     keras.utils.set_random_seed(1)
     filters = {"kernel_size": 5, "strides": 2, "activation": "relu"}
     model = keras.Sequential(
@@ -54,7 +54,7 @@ def collapsed(x, y, learning_rate=0.01):
 
 
 def save_picture(diagnosis, path):
-    """The HTML of a diagnosis in an SVG, which every browser draws."""
+    """Wraps the HTML of a diagnosis in an SVG, which every browser can display."""
     path.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
         f'viewBox="0 0 {WIDTH} {HEIGHT}">'
@@ -66,7 +66,7 @@ def save_picture(diagnosis, path):
 
 
 def main(path=FOLDER / "diagnosis.svg"):
-    """Prints the diagnosis, and draws it."""
+    """Prints the diagnosis and draws it."""
     x, y = squares()
     diagnosis = diagnose(collapsed(x, y), x, y)
     print(diagnosis)

@@ -1,4 +1,4 @@
-"""Adds a page for each code of a diagnosis and each public name, and tables of them."""
+"""Adds a page for each diagnosis code and each public name, and an index of each."""
 
 import inspect
 
@@ -18,8 +18,8 @@ FAMILIES = {
 INTRODUCTION = """# Codes
 
 What a [diagnosis](../diagnosis.md) can find. An *error* keeps a model from learning, a
-*warning* costs something or may, a *note* is good to know. Codes and names do not
-change. `python -m keras_trainfix explain KTF501` prints a page.
+*warning* does or may do harm, a *note* is good to know. Codes and names never change.
+`python -m keras_trainfix explain KTF501` prints the page for a code.
 """
 
 CONFUSION = (
@@ -29,7 +29,7 @@ CONFUSION = (
     "class_table",
     "plot",
 )
-# What a page has beside the public name: its methods, own or inherited, ...
+# What a page documents besides the public name: its methods, own or inherited, ...
 METHODS = {
     "CollapseDetector": ["plot"],
     "Diagnosis": ["ok", "codes", "raise_for_errors", "to_dict"],
@@ -38,7 +38,7 @@ METHODS = {
     **dict.fromkeys(["ConfusionMatrix", "DiceScore", "MeanIoU"], CONFUSION),
     "PixelAccuracy": CONFUSION,
 }
-# ... and what has no public name of its own.
+# ... and related classes without a public name.
 RELATED = {
     "Diagnosis": ["diagnosis.findings.DiagnosisError"],
     "batch_norm_gap": ["models.gap.BatchNormGap", "models.gap.LayerGap"],
@@ -81,7 +81,7 @@ def on_files(files, config):
 
 
 def _check_names():
-    """Raises if a public name has no place in the documentation, or no docstring."""
+    """Raises if a public name is missing from the documentation or has no docstring."""
     placed = sorted(name for names in NAMES.values() for name in names)
     wrong = set(placed) ^ set(keras_trainfix.__all__)
     if wrong or len(set(placed)) < len(placed):

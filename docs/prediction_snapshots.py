@@ -1,15 +1,15 @@
-"""The predictions of a small net on real brain slices, epoch by epoch.
+"""Draws the predictions of a small net on real brain slices, epoch by epoch.
 
     python docs/prediction_snapshots.py
 
-Draws docs/prediction-snapshots.png. About a minute on two cores.
+Writes docs/prediction-snapshots.png. Takes about a minute on two cores.
 """
 
 import os
 import sys
 from pathlib import Path
 
-# A convolution of oneDNN writes out of bounds on some CPUs, see examples/README.md.
+# A oneDNN convolution writes out of bounds on some CPUs: see examples/README.md.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -21,11 +21,11 @@ from examples import real_data
 from keras_trainfix import MaskedCrossentropy, PredictionSnapshots
 
 FOLDER = Path(__file__).resolve().parent
-NAMES = ["background", "grey matter", "white matter", "other"]
+NAMES = ["background", "gray matter", "white matter", "other"]
 
 
 def main(path=FOLDER / "prediction-snapshots.png", epochs=12):
-    """Trains, and draws three slices that are not trained on."""
+    """Trains, and draws three held-out slices."""
     keras.utils.set_random_seed(1)
     (x, y), (x_test, y_test) = real_data.tissue_slices()
     model = keras.Sequential(

@@ -1,8 +1,8 @@
-"""Draws the pictures of the pages of symptoms, from the snippets of these pages.
+"""Draws the pictures on the symptom pages, from the snippets on those pages.
 
     python docs/symptoms.py
 
-Runs the faulty and the fixed training of each page. About a minute on two cores.
+Runs the faulty and the fixed training of each page. Takes about a minute on two cores.
 """
 
 import os
@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-# A convolution of oneDNN writes out of bounds on some CPUs, see examples/README.md.
+# A oneDNN convolution writes out of bounds on some CPUs: see examples/README.md.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -28,7 +28,7 @@ TITLES = ("fault", "fixed")
 
 
 def _trained(page):
-    """The names of a page after its faulty, and after its fixed training."""
+    """Namespaces of a page after its faulty and after its fixed training."""
     text = (FOLDER / f"{page}.md").read_text("utf-8")
     names, stages = {}, []
     for snippet in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
@@ -74,7 +74,7 @@ def _losses(axes, names):
 
 
 def _pairs(page, draw):
-    """Two panels: with the fault, and without."""
+    """Two panels: with the fault and without it."""
     figure, panels = plt.subplots(1, 2, figsize=(7, 2.6), layout="constrained")
     for axes, title, names in zip(panels, TITLES, _trained(page), strict=True):
         draw(axes, names)
@@ -84,7 +84,7 @@ def _pairs(page, draw):
 
 
 def _masks(page):
-    """Three images, their masks, and what is predicted with the fault and without."""
+    """Three images, their masks, and the predictions with the fault and without it."""
     fault, fixed = _trained(page)
     columns = {
         "image": fixed["x"],
@@ -106,7 +106,7 @@ def _save(figure, page):
 
 
 def main():
-    """Draws all of them."""
+    """Draws all the pictures."""
     keras.config.disable_interactive_logging()
     _pairs("constant-answer", _scatter)
     _pairs("one-class", _bars)

@@ -1,8 +1,8 @@
-"""A net that shall find a box in an image, and answers with the middle of the image.
+"""A net that should locate a box in an image, but always predicts the middle.
 
-`02_box_regression.ipynb` measures with it which remedies help. The net, the optimizer,
-the loss and the number of images are those of a question that was asked in public; the
-size of the images is ours: 16x16, for a CPU.
+`02_box_regression.ipynb` measures which remedies help it. The net, the optimizer, the
+loss and the number of images come from a question that was asked in public; the image
+size is ours: 16x16, small enough for a CPU.
 """
 
 import os
@@ -18,15 +18,15 @@ SHORT = os.environ.get("KERAS_TRAINFIX_SHORT") == "1"
 TRAIN, VALIDATION, EPOCHS = (512, 200, 1) if SHORT else (10_000, 2_000, 1)
 SIZE, BOX, BATCH_SIZE = 16, 4, 128
 FILTERS = (8, 16, 32) if SHORT else (32, 64, 128)
-ROOM = SIZE - BOX  # pixels that a box can be moved by
+ROOM = SIZE - BOX  # range of box positions, in pixels
 
 
 class Run(NamedTuple):
-    """A training: the model, its predictions from -1 to 1, and how it went.
+    """One training: the model, its predictions from -1 to 1, and its history.
 
-    `losses` are those of each step as `fit` shows them: means since the epoch began.
-    `errors`, one an epoch, are the mean distance between the predicted box and the true
-    one on the validation images, in pixels.
+    `losses` has one value per step, as `fit` shows them: the running mean of the epoch.
+    `errors` has one value per epoch: the mean distance between the predicted and the
+    true box on the validation images, in pixels.
     """
 
     model: keras.Model
@@ -37,12 +37,12 @@ class Run(NamedTuple):
 
     @property
     def collapsed(self):
-        """Whether it is NaN, or the same for all images but for a thousandth."""
+        """Whether predictions are NaN or vary by less than a thousandth."""
         return not self.predictions.std(axis=0).max() > 1e-3
 
 
 def load_data(seed):
-    """`(x, y), (x_val, y_val)`: white boxes on black, and where they are, -1 to 1."""
+    """`(x, y), (x_val, y_val)`: white boxes on black, and their positions, -1 to 1."""
     rng = np.random.default_rng(seed)
     corners = rng.integers(0, ROOM + 1, (TRAIN + VALIDATION, 2))
     x = np.zeros((len(corners), SIZE, SIZE, 3), "float32")
@@ -53,7 +53,7 @@ def load_data(seed):
 
 
 def convolutional(filters=FILTERS):
-    """The net as it was posted."""
+    """The net as posted."""
     kernel = {"kernel_size": 5, "strides": 2, "padding": "same", "activation": "relu"}
     return [
         *(layers.Conv2D(number, **kernel) for number in filters),
@@ -82,7 +82,7 @@ def standardised(x):
 
 
 def equalised(x):
-    """Each gray value replaced by the share of pixels of the image up to it."""
+    """Replaces each gray value by the share of pixels that are no brighter."""
     pixels = x.reshape(len(x), -1)
     ranks = [np.searchsorted(np.sort(p), p, side="right") for p in pixels]
     return (np.array(ranks, "float32") / pixels.shape[1]).reshape(x.shape)
@@ -105,18 +105,18 @@ def train(
     epochs=EPOCHS,
     callbacks=(),
 ):
-    """Trains a net, with Adam(0.01) if nothing else is said.
+    """Trains a net, with Adam(0.01) by default.
 
     Args:
         data: What `load_data` returns.
-        seed: Integer, of the weights and the order of the batches.
+        seed: Integer, for the weights and the order of the batches.
         net: Function that returns the layers.
         adam: Learning rate of Adam.
-        sgd: Learning rate of SGD, in place of Adam.
+        sgd: Learning rate of SGD, instead of Adam.
         inputs: Function to apply to the images, or None.
-        in_pixels: Boolean: targets from 0 to 12, not from -1 to 1.
+        in_pixels: Boolean; True for targets from 0 to 12 instead of -1 to 1.
         epochs: Integer.
-        callbacks: Callbacks of Keras.
+        callbacks: Keras callbacks.
 
     Returns:
         `Run`.
@@ -158,11 +158,11 @@ def train(
 
 
 def plot_losses(runs, constant):
-    """The loss that `fit` shows, step by step, of several runs of several arms.
+    """Plots the loss that `fit` shows, step by step, for several variants.
 
     Args:
-        runs: Dict of a title to a list of `Run`.
-        constant: Loss of the best constant answer, for a dashed line.
+        runs: Dict of a title to a list of `Run`, one per seed.
+        constant: Loss of the best constant prediction, for a dashed line.
 
     Returns:
         The figure.
@@ -180,7 +180,7 @@ def plot_losses(runs, constant):
 
 
 def plot_answers(runs, data):
-    """Predictions over targets, and boxes on images, a row for each of `runs`.
+    """Plots predictions against targets, and boxes on images, one row per run.
 
     Args:
         runs: Dict of a title to a `Run`.

@@ -1,15 +1,15 @@
-"""A small net on real brain slices, and which tissues it takes for which.
+"""Trains a small net on real brain slices and shows which tissues it confuses.
 
     python examples/confusion_matrix.py
 
-Trains for half a minute, prints a table of the classes and writes `confusion.png`.
+Takes half a minute, prints a table of the classes and writes `confusion.png`.
 """
 
 import os
 import sys
 from pathlib import Path
 
-# A convolution of oneDNN writes out of bounds on some CPUs, see examples/README.md.
+# A oneDNN convolution writes out of bounds on some CPUs: see examples/README.md.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -20,7 +20,7 @@ from keras import layers
 from examples import real_data
 from keras_trainfix import MaskedCrossentropy, MeanIoU
 
-NAMES = ["background", "grey matter", "white matter", "other"]
+NAMES = ["background", "gray matter", "white matter", "other"]
 
 
 def main(path="confusion.png", epochs=4):

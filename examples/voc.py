@@ -1,18 +1,19 @@
-"""Trains a DeepLab v3+ on Pascal VOC 2012, void borders left out.
+"""Trains a DeepLab v3+ on Pascal VOC 2012, ignoring the void borders.
 
     python examples/voc.py VOCdevkit/VOC2012 [--weights none] [--epochs 20]
 
-The way of `03_segmentation_with_void.ipynb`, for a folder that you have: `ImageSets`,
-`JPEGImages` and `SegmentationClass`, with 1,464 images to train on, 1,449 to validate
-and 21 classes. First pyramid and decoder are trained, then statistics of batch
-normalization are made anew and kept, and the whole network is trained. After each step
-it prints the IoU of the classes; `voc/snapshots.png` shows predictions by epoch.
+The steps of `03_segmentation_with_void.ipynb` on your own copy of the data: 1,464
+training and 1,449 validation images and 21 classes, in the folders `ImageSets`,
+`JPEGImages` and `SegmentationClass`. First the pyramid and decoder are trained, then
+the batch normalization statistics are recomputed and frozen, and the whole network is
+trained. After each step it prints the IoU per class; `voc/snapshots.png` shows the
+predictions by epoch.
 """
 
 import argparse
 from pathlib import Path
 
-# First: it prepares the environment of Keras.
+# First, because it sets up Keras' environment.
 from segmentation_with_void import deeplab_head, resize_and_pad, tf  # isort: skip
 import keras
 import numpy as np
@@ -59,20 +60,20 @@ def find_pairs(folder, split):
 
     Args:
         folder: The folder `VOC2012`.
-        split: `"train"`, `"val"` or `"trainval"`: a file of `ImageSets/Segmentation`.
+        split: `"train"`, `"val"` or `"trainval"`: a file in `ImageSets/Segmentation`.
 
     Returns:
         List of `(image, label)`, both `pathlib.Path`.
 
     Raises:
-        FileNotFoundError: If the list of names is not there, or a file that it names.
+        FileNotFoundError: If the list of names, or a file it names, is missing.
     """
     folder = Path(folder)
     names = folder / "ImageSets" / "Segmentation" / f"{split}.txt"
     if not names.is_file():
         raise FileNotFoundError(
             "The folder must be VOC2012 of Pascal VOC, with ImageSets, JPEGImages and "
-            f"SegmentationClass in it. Received: folder={folder}, in which there is no "
+            f"SegmentationClass in it. Received: folder={folder}, which has no "
             f"{names.relative_to(folder)}."
         )
     pairs = [
@@ -85,19 +86,19 @@ def find_pairs(folder, split):
     for path in (path for pair in pairs for path in pair):
         if not path.is_file():
             raise FileNotFoundError(
-                f"All files that {names.name} names must be there. Received: {path}, "
-                "which is not. Labels are in the archive of the segmentation task."
+                f"Every file that {names.name} names must exist. Received: {path}, "
+                "which is missing. Labels are in the segmentation task's archive."
             )
     return pairs
 
 
 def read_label(path):
-    """Class ids `(H, W)` in uint8 of a palette PNG, void 255.
+    """Class ids `(H, W)` in uint8 from a palette PNG, with 255 for void.
 
-    TensorFlow's decoder would give the colours of the palette, not the ids.
+    TensorFlow's decoder would return the palette's colors, not the ids.
 
     Raises:
-        ValueError: If the file has no palette, or ids that are no classes.
+        ValueError: If the file has no palette, or ids that are not classes.
     """
     with Image.open(path) as image:
         if image.mode != "P":
@@ -124,9 +125,9 @@ def read(image_path, label_path):
 
 
 def fit_to(size, image, label):
-    """Resizes until the longer side is `size`, and pads the other.
+    """Resizes the longer side to `size` and pads the other.
 
-    What is padded is mid-grey in the image and void in the label.
+    Padding is mid-gray in the image and void in the label.
 
     Returns:
         Image `(size, size, 3)` in float32 from -1 to 1, label `(size, size, 1)` in
@@ -138,14 +139,13 @@ def fit_to(size, image, label):
 
 
 def augmentation():
-    """A function for `tf.data` that flips, turns, moves and zooms images and labels.
+    """A function for `tf.data` that flips, rotates, shifts and zooms images and labels.
 
-    The layers of Keras move both alike there (outside of `tf.data`, `RandomRotation`
-    turns labels another way on torch). Up to Keras 3.13 they interpolate labels as
-    they do images, which makes classes of the numbers between two others: so both take
-    the nearest pixel. What comes in from outside is `fill_value` in both, so that
-    labels are shifted by one for the while: 0 is then mid-grey in an image, and void in
-    a label.
+    Inside `tf.data`, the Keras layers transform both alike (outside, `RandomRotation`
+    rotates labels differently on torch). Up to Keras 3.13 they interpolate labels like
+    images, which invents classes between two others, so both use the nearest pixel.
+    Pixels from outside get the same `fill_value` in both, so labels are temporarily
+    shifted by one: then 0 is mid-gray in an image and void in a label.
     """
     how = {"fill_mode": "constant", "fill_value": 0.0, "interpolation": "nearest"}
     layers = [
@@ -165,7 +165,7 @@ def augmentation():
 
 
 def batches(pairs, size, batch_size, augment=None):
-    """A `tf.data.Dataset` of images and sparse labels; shuffled, if augmented."""
+    """A `tf.data.Dataset` of images and sparse labels, shuffled if augmented."""
     paths = [[str(path) for path in part] for part in zip(*pairs, strict=True)]
     dataset = tf.data.Dataset.from_tensor_slices(tuple(paths))
     if augment is not None:
@@ -190,7 +190,7 @@ def deeplab(size, weights="imagenet", alpha=1.0):
     network = keras.applications.MobileNetV2(
         shape, alpha=alpha, include_top=False, weights=weights
     )
-    # A quarter and a sixteenth of the size.
+    # A quarter and a sixteenth of the input size.
     taps = [network.get_layer(f"block_{number}_add").output for number in (2, 12)]
     backbone = keras.Model(network.inputs[0], taps, name="backbone")
     backbone.trainable = False
@@ -201,14 +201,14 @@ def deeplab(size, weights="imagenet", alpha=1.0):
 
 
 def train(model, backbone, data, validation, epochs, folder):
-    """The three steps; returns the `MeanIoU` after each, by its name.
+    """Runs the three steps; returns the `MeanIoU` after each, by name.
 
     Args:
-        model: `keras.Model`, of `deeplab`.
+        model: `keras.Model` from `deeplab`.
         backbone: Its pretrained part.
-        data: Batches to train with.
-        validation: Batches to validate with.
-        epochs: Integer, of the first and of the third step, each.
+        data: Training batches.
+        validation: Validation batches.
+        epochs: Integer, for the first and the third step each.
         folder: Where to write pictures.
     """
     loss = WeightedSum(
@@ -232,7 +232,7 @@ def train(model, backbone, data, validation, epochs, folder):
             data,
             validation_data=validation,
             epochs=epochs,
-            shuffle=False,  # by Keras: the pipeline does that
+            shuffle=False,  # the pipeline shuffles
             callbacks=[stop, snapshots],
             verbose=2,
         )
@@ -250,9 +250,9 @@ def train(model, backbone, data, validation, epochs, folder):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", help="VOC2012 of Pascal VOC")
-    parser.add_argument("--train", default="train", help="a list of ImageSets")
-    parser.add_argument("--validation", default="val", help="a list of ImageSets")
+    parser.add_argument("folder", help="the VOC2012 folder of Pascal VOC")
+    parser.add_argument("--train", default="train", help="a list in ImageSets")
+    parser.add_argument("--validation", default="val", help="a list in ImageSets")
     parser.add_argument("--size", type=int, default=256, help="a multiple of 16")
     parser.add_argument("--batch-size", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=20)
@@ -261,7 +261,7 @@ def main(arguments=None):
     )
     parser.add_argument("--alpha", type=float, default=1.0, help="width of MobileNetV2")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--output", default="voc", help="folder of the pictures")
+    parser.add_argument("--output", default="voc", help="folder for the pictures")
     options = parser.parse_args(arguments)
     keras.utils.set_random_seed(options.seed)
     pairs = [
