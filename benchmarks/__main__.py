@@ -1,7 +1,7 @@
-"""Runs benchmarks: `python -m benchmarks [NAME...]`, under the backend Keras is set to.
+"""Runs benchmarks on the current Keras backend: `python -m benchmarks [NAME...]`.
 
-Contestants take turns in one process, so that a slow moment of the machine hits all of
-them; what is printed are ratios of medians.
+Contestants take turns in one process, so a slow moment of the machine affects them all;
+the printed numbers are ratios of medians.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A training step and an inference step under each way to normalize."""
+"""Times a training step and an inference step with each way to normalize."""
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ class Affine(layers.Layer):
 
 
 def network(normalize):
-    """Six convolutions, each with what `normalize()` gives, and a linear head."""
+    """Six convolutions, each followed by `normalize()`, and a linear head."""
     keras.utils.set_random_seed(1)
     x = inputs = keras.Input(SHAPE)
     for filters, strides in ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (128, 2)):
@@ -60,7 +60,7 @@ def batch():
 
 
 def train_steps(name, steps=3):
-    """A few training steps of one contestant, to measure their memory."""
+    """A few training steps of one contestant, for measuring memory."""
     model = CONTESTANTS[name]()
     for _ in range(steps):
         model.train_on_batch(*batch())
@@ -70,7 +70,7 @@ def main():
     keras.config.disable_interactive_logging()
     x, y = batch()
     models = {name: build() for name, build in CONTESTANTS.items()}
-    # Both return numbers on the host, so they return when the work is done.
+    # Both return host values, so they return only when the work is done.
     train = {
         name: lambda model=model: model.train_on_batch(x, y)
         for name, model in models.items()

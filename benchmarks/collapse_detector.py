@@ -1,17 +1,17 @@
-"""What does `CollapseDetector` cost, does it rescue, and does it spare the healthy?
+"""What `CollapseDetector` costs, and whether it rescues and leaves the healthy alone.
 
-`cost` compares fits with and without it. `box` rescues the box net, five seeds with
-squares on black and on noise. `rescues` are the faulty trainings of
-`benchmarks.diagnosis` that need no other model, with `action="rescue"`, against the
-same net trained right from the start. `faults` are the trained ones among all faults:
-is the cause named when `fit` ends? `zoo` are healthy trainings: alarms, and weights
-that have to be those of a training without it, to the bit.
+`cost` compares fits with and without it. `box` rescues the box net, with five seeds on
+black and on noisy backgrounds. `rescues` runs the faulty trainings of
+`benchmarks.diagnosis` that need no other model with `action="rescue"`, and compares
+them with the same net trained correctly from the start. `faults` runs every fault that
+requires training: is the cause named when `fit` ends? `zoo` runs healthy trainings: are
+there alarms, and are the weights bit-identical to a training without the detector?
 
 Environment variables choose a part:
 
     BENCHMARK_SEEDS="101 102"                        the seeds, 101 by default
-    BENCHMARK_PARTS="cost box rescues faults zoo"    some of the five, or all
-    BENCHMARK_CASES="LSTM"                           cases with this in their name
+    BENCHMARK_PARTS="cost box rescues faults zoo"    some of the five, all by default
+    BENCHMARK_CASES="LSTM"                           cases whose name contains this
 """
 
 import contextlib
@@ -31,24 +31,24 @@ from keras_trainfix.diagnosis.observe.sample import take
 SEEDS = (101,)
 PARTS = "cost box rescues faults zoo"
 SIZE, IMAGES, BATCH = 64, 4000, 128  # of the box net
-EPOCHS = 4  # of a turn
+EPOCHS = 4  # per turn
 ROUNDS = 3
 BOX_SEEDS = range(5)
 BACKGROUNDS = {"black": 3, "noise": 15}  # and epochs
-AT_LEAST = 30  # epochs of a faulty training, so that a rescue has time
+AT_LEAST = 30  # epochs of a faulty training, to give a rescue time
 RESCUABLE = {"301", "303", "401", "402", "403", "408", "409"}
 NEED_ANOTHER_NET = ("root of", "logarithm of", "dropout of", "dead frozen body")
-HARMED = 0.5  # of the skill of the right training: below, a fault did harm,
-RESCUED = 0.8  # and from here on it is rescued
+HARMED = 0.5  # share of the correct training's skill below which a fault did harm
+RESCUED = 0.8  # share of that skill above which a training counts as rescued
 
 
 def main(seeds=None, parts=None, only=None):
-    """Runs the parts and prints what came out.
+    """Runs the parts and prints the results.
 
     Args:
-        seeds: Integers; those of the environment by default, as all arguments.
+        seeds: Integers; from the environment by default, like all arguments.
         parts: Some of `PARTS`.
-        only: String: cases with this in their name.
+        only: String; runs only cases whose name contains it.
     """
     seeds, parts, only = asked_for(seeds, parts, only)
     seeds, parts = seeds or SEEDS, parts or PARTS
@@ -65,7 +65,7 @@ def main(seeds=None, parts=None, only=None):
 
 
 def box_data(seed, images=IMAGES, size=SIZE, noise=False):
-    """Images with a white square on black or noise, and where it is, from -1 to 1."""
+    """Images with a white square on black or noise, and its position, from -1 to 1."""
     rng = np.random.default_rng(seed)
     shape = (images, size, size, 3)
     x = rng.random(shape, "float32") if noise else np.zeros(shape, "float32")
@@ -76,7 +76,7 @@ def box_data(seed, images=IMAGES, size=SIZE, noise=False):
 
 
 def box_net(seed, rate=0.01, size=SIZE):
-    """A net that finds the square, or collapses, by the learning rate."""
+    """A net that finds the square or collapses, depending on the learning rate."""
     keras.utils.set_random_seed(seed)
     filters = {"kernel_size": 5, "strides": 2, "activation": "relu"}
     model = keras.Sequential(
@@ -93,7 +93,7 @@ def box_net(seed, rate=0.01, size=SIZE):
 
 
 def of_cost():
-    """Prints what fits cost with and without it, and a glance and a look."""
+    """Prints the cost of fits with and without it, and of quick and full checks."""
     x, y = box_data(1)
     models = {name: box_net(1, rate=1e-3) for name in ("without", "with")}
 
@@ -115,9 +115,9 @@ def _print_milliseconds(case):
     cases.train(case, model, data, 1)
     watch = Watch(model, take(data.x, data.y))
     calls = {
-        f"{case.name}: a glance": lambda: watch.quick_check(100),
-        f"{case.name}: a look at symptoms": lambda: watch.symptoms(watch.look()),
-        f"{case.name}: a whole look": lambda: watch.examine(watch.look()),
+        f"{case.name}: a quick check": lambda: watch.quick_check(100),
+        f"{case.name}: a check for symptoms": lambda: watch.symptoms(watch.look()),
+        f"{case.name}: a full check": lambda: watch.examine(watch.look()),
     }
     seconds = in_turns(calls, rounds=5, repeats=2)
     print_table(case.name, seconds, next(iter(calls)))
@@ -144,7 +144,7 @@ def of_box(only):
 
 
 def of_rescues(seeds, only):
-    """Prints what became of the faulty trainings that need no other model."""
+    """Prints the results of rescuing faulty trainings that need no other model."""
     table = []
     for fault, seed in runs.each(_rescuable(), seeds, lambda f: only in f.case.name):
         case = fault.case
@@ -191,12 +191,12 @@ def _right(case):
 
 
 def _trained(case, seed, action):
-    """Trains; gives the skill, and the detector or None."""
+    """Trains; returns the skill, and the detector or None."""
     return _run(case, seed, action)[:2]
 
 
 def _run(case, seed, action):
-    """Trains; gives the skill, the detector or None, and the weights."""
+    """Trains; returns the skill, the detector or None, and the weights."""
     model, data = cases.build(case, seed)
     detector = None
     if action is not None:
@@ -211,11 +211,11 @@ def _run(case, seed, action):
 
 
 def _epochs_lost(detector):
-    """Epochs until the last rescue; all of them where there is none."""
+    """Epochs until the last rescue, or 0 without one."""
     if not detector.rescues:
         return 0
     if not detector.alarms:
-        return 0  # repaired before the first step
+        return 0  # fixed before the first step
     steps = detector.history["step"]
     return detector.history["epoch"][steps.index(detector.alarms[-1])] + 1
 
@@ -253,7 +253,7 @@ def of_faults(seeds, only):
 
 
 def of_healthy(seeds, only):
-    """Prints alarms in healthy trainings, and whether weights are the same bits."""
+    """Prints alarms in healthy trainings, and whether weights are bit-identical."""
     trainings, alarms, changed, share = 0, [], [], []
     for case, seed in runs.each(zoo.CASES, seeds, lambda case: only in case.name):
         trainings += 1

@@ -1,4 +1,4 @@
-"""Value and gradient of segmentation losses on logits, 5 % of the pixels void.
+"""Times value and gradient of segmentation losses on logits with 5 % void pixels.
 
 Compiled on TensorFlow and JAX, eager on torch.
 """
@@ -14,7 +14,7 @@ from benchmarks import peers
 from benchmarks.measure import in_turns, peak_memory, print_table
 
 SHAPES = [(4, 256, 256, 21), (2, 512, 512, 21)]
-LIMITS = [  # (contestant, reference, the ratio not to exceed)
+LIMITS = [  # (contestant, reference, maximum ratio)
     ("MaskedCrossentropy", "keras SparseCategoricalCrossentropy", 0.6),
     ("MaskedCrossentropy", "torch cross_entropy", 1.1),
     ("MaskedSoftDice", "softmax", 1.3),
@@ -28,7 +28,7 @@ OURS = ("MaskedCrossentropy", "MaskedSoftDice", "WeightedSum")
 
 
 def batch(shape):
-    """Logits, labels with void, and what the softmax is multiplied with."""
+    """Logits, labels with void, and factors for the softmax."""
     rng = np.random.default_rng(1)
     labels = rng.integers(0, shape[-1], shape[:-1], dtype="int32")
     labels[rng.random(labels.shape) < 0.05] = 255
@@ -37,7 +37,7 @@ def batch(shape):
 
 
 def contestants(shape):
-    """Dict of name to a function of `(logits, labels, slopes)` that gives a scalar."""
+    """Dict of name to a scalar function of `(logits, labels, slopes)`."""
     dice = kt.MaskedSoftDice(from_logits=True)
     crossentropy = kt.MaskedCrossentropy(from_logits=True)
     both = kt.WeightedSum([dice, crossentropy])
@@ -67,9 +67,9 @@ def torch_peers():
             z.flatten(0, -2), y.flatten().long(), ignore_index=255
         )
 
-    # Dice of others wants the classes on axis 1. A Keras model has them last, so that
-    # they are moved; each is also measured on logits that have them there. Along axis 1
-    # a softmax is twice as fast. MONAI knows no void.
+    # The other Dice losses expect classes on axis 1. A Keras model has them last, so
+    # they are moved; each loss is also measured on channels-first logits, where a
+    # softmax is twice as fast. MONAI does not support void.
     def monai_dice(z, y, _):
         return monai(z, (y % 255)[:, None])
 
@@ -86,7 +86,7 @@ def torch_peers():
 
 
 def step(function, logits, labels, slopes):
-    """A function without arguments that returns when value and gradient are there."""
+    """A function without arguments that returns once value and gradient are ready."""
     backend = keras.backend.backend()
     arrays = [ops.convert_to_tensor(array) for array in (logits, labels, slopes)]
     if backend == "jax":
@@ -119,7 +119,7 @@ def step(function, logits, labels, slopes):
 
 
 def copy(logits):
-    """What reads the logits once and writes as much, as any gradient must."""
+    """Reads the logits once and writes as much, as any gradient must."""
     backend = keras.backend.backend()
     logits = ops.convert_to_tensor(logits)
     if backend == "jax":
@@ -136,7 +136,7 @@ def copy(logits):
 
 
 def steps_of(name, shape, number=3):
-    """A few steps of one contestant, to measure their memory; none without a name."""
+    """A few steps of one contestant, for measuring memory; none if `name` is None."""
     logits, labels = np.full(shape, 0.5, "float32"), np.ones(shape[:-1], "int32")
     if name is None:
         float(ops.max(ops.convert_to_tensor(logits)))  # waits for the copy
@@ -149,8 +149,8 @@ def steps_of(name, shape, number=3):
 def extra_memory(name, shape):
     """Peak memory beyond the logits, in multiples of their size.
 
-    Twice the difference between two sizes, so that what a process needs whatever it
-    computes, its compiler say, does not count.
+    Compares the growth from a small to a large batch with and without the loss, so
+    fixed costs such as the compiler do not count.
     """
     small, large = (tuple(shape), (5 * shape[0], *shape[1:]))
 

@@ -1,4 +1,4 @@
-"""Timing contestants in turns, and their peak memory."""
+"""Times contestants in turns and measures their peak memory."""
 
 import os
 import re
@@ -12,12 +12,12 @@ import keras
 
 
 def asked_for(seeds=None, parts=None, only=None):
-    """Completes what a caller asks for by what environment variables do.
+    """Fills in arguments that a caller left out from environment variables.
 
     Args:
-        seeds: Integers, or None for those of `BENCHMARK_SEEDS`.
-        parts: Names of parts, or None for those of `BENCHMARK_PARTS`.
-        only: A part of the names of cases, or None for that of `BENCHMARK_CASES`.
+        seeds: Integers, or None for `BENCHMARK_SEEDS`.
+        parts: Names of parts, or None for `BENCHMARK_PARTS`.
+        only: Text that case names must contain, or None for `BENCHMARK_CASES`.
 
     Returns:
         `(seeds, parts, only)`, where the first two may still be empty.
@@ -28,12 +28,12 @@ def asked_for(seeds=None, parts=None, only=None):
 
 
 def in_turns(contestants, rounds=15, repeats=5):
-    """Median seconds of one call of each contestant, taking turns.
+    """Median seconds per call of each contestant, measured in turns.
 
     Args:
         contestants: Dict of name to a function that returns when its work is done.
-        rounds: How often each gets its turn.
-        repeats: Calls in a turn.
+        rounds: Number of turns each gets.
+        repeats: Calls per turn.
 
     Returns:
         Dict of name to seconds.
@@ -43,7 +43,7 @@ def in_turns(contestants, rounds=15, repeats=5):
         call()
     seconds = {name: [] for name in contestants}
     for turn in range(rounds):
-        # The order alternates, so that no one always follows the same neighbour.
+        # The order alternates, so no contestant always follows the same one.
         order = list(contestants.items())[:: 1 if turn % 2 else -1]
         for name, call in order:
             start = time.perf_counter()
@@ -56,7 +56,7 @@ def in_turns(contestants, rounds=15, repeats=5):
 def peak_memory(statement):
     """Peak memory in bytes of a new process that runs `statement`.
 
-    A process of its own, because allocators keep what an earlier contestant needed.
+    Uses a new process because allocators keep memory that an earlier contestant needed.
     """
     code = (
         f"{statement}\nfrom benchmarks.measure import high_water_mark\n"
@@ -64,7 +64,7 @@ def peak_memory(statement):
     )
     result = subprocess.run(
         [sys.executable, "-c", code],
-        # Freed blocks go back at once, and do not count as used.
+        # Returns freed blocks at once, so they do not count as used.
         env={**os.environ, "MALLOC_MMAP_THRESHOLD_": str(2**16)},
         check=True,
         capture_output=True,
@@ -74,10 +74,10 @@ def peak_memory(statement):
 
 
 def high_water_mark():
-    """The most memory that this process has had, in bytes."""
+    """Peak memory of this process, in bytes."""
     status = Path("/proc/self/status")
     if status.exists():
-        # `getrusage` would count the parent's memory at the time of the fork.
+        # `getrusage` would include the parent's memory at the time of the fork.
         return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) * 1024
     import resource
 
@@ -102,7 +102,7 @@ def device_name():
 
 
 def print_table(title, seconds, reference, memory=None):
-    """Prints milliseconds, the ratio to `reference`, and peak memory of a process."""
+    """Prints milliseconds, the ratio to `reference`, and peak memory if given."""
     print(f"\n{title:<44}  {'ms':>8}  ratio{'  peak MiB' if memory else ''}")
     for name, value in seconds.items():
         line = f"{name:<44}  {value * 1e3:>8.2f}  {value / seconds[reference]:>5.2f}"

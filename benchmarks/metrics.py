@@ -1,4 +1,4 @@
-"""One update of mean IoU from logits, 5 % of the pixels void, in eager calls."""
+"""Times an eager mean IoU update from logits with 5 % void pixels."""
 
 import functools
 import importlib.util
@@ -15,11 +15,11 @@ from benchmarks.measure import in_turns, peak_memory, print_table
 CLASSES = 21
 SHAPE = (8, 512, 512)
 IS_TORCH = keras.backend.backend() == "torch"
-# On torch Keras counts in a loop of Python over the pixels, half a minute for `SHAPE`.
+# On torch, Keras counts pixels in a Python loop: half a minute for `SHAPE`.
 PART = (1, 64, 64)
 KERAS = "keras MeanIoU" + (" (1x64x64, scaled by pixels)" if IS_TORCH else "")
 REFERENCE = "argmax and numpy.bincount"
-LIMITS = [  # (contestant, reference, the ratio not to exceed)
+LIMITS = [  # (contestant, reference, maximum ratio)
     ("MeanIoU", KERAS, 1 / 10 if IS_TORCH else 1 / 3),
     ("MeanIoU", REFERENCE, 1.2),
     ("MeanIoU", "torchmetrics", 1.0),
@@ -27,7 +27,7 @@ LIMITS = [  # (contestant, reference, the ratio not to exceed)
     ("MeanIoU, classes first", "torchmetrics, classes first", 1.0),
     ("MeanIoU, classes first", "torchmetrics, unchecked, classes first", 1.0),
 ]
-MEMORY_LIMIT = 12  # bytes a pixel
+MEMORY_LIMIT = 12  # bytes per pixel
 KINDS = ("tensors", "NumPy arrays")
 
 
@@ -40,9 +40,9 @@ def batch(shape):
 
 
 def contestants(logits, labels):
-    """Dict of name to a function without arguments that counts a batch once more.
+    """Dict of name to a function without arguments that counts a batch again.
 
-    Each returns all of its counts on the host, so it returns when the work is done.
+    Each returns its counts on the host, so it returns only when the work is done.
     """
     z, y = ops.convert_to_tensor(logits), ops.convert_to_tensor(labels)
     weights = np.random.default_rng(2).random(labels.shape, "float32")
@@ -52,7 +52,7 @@ def contestants(logits, labels):
         "MeanIoU, NumPy arrays": ours(labels, logits),
         "MeanIoU, weights of pixels": ours(y, z, weights),
         REFERENCE: lambda: bincount(labels, arg_max(z)),
-        # Labels of which it is known that they are 0 to 20 and 255 need no mask.
+        # Labels known to be 0 to 20 or 255 need no mask.
         "fastest argmax and bincount, unchecked": lambda: bincount_of_bytes(
             labels, fastest_arg_max(z)
         ),
@@ -81,7 +81,7 @@ def of_keras(labels, logits):
 
     def run():
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it asks JAX for 64 bits
+            warnings.simplefilter("ignore")  # it requests 64 bits from JAX
             metric.update_state(y, z)
         return ops.convert_to_numpy(metric.total_cm.value)
 
@@ -91,8 +91,8 @@ def of_keras(labels, logits):
 def torch_peers(y, z):
     from torchmetrics.classification import MulticlassJaccardIndex
 
-    # The classes have to be on axis 1. A Keras model has them last, so that they are
-    # moved, which copies nothing; each is also measured on logits that have them there.
+    # torchmetrics expects classes on axis 1. A Keras model has them last, so they are
+    # moved, which copies nothing; each is also measured on channels-first logits.
     first = z.movedim(-1, 1).contiguous()
 
     def jaccard(z, **arguments):
@@ -114,14 +114,14 @@ def torch_peers(y, z):
 
 
 def arg_max(z):
-    """The arg-max of the backend, as a NumPy array."""
+    """The backend's arg-max, as a NumPy array."""
     if IS_TORCH:
         return z.argmax(-1).cpu().numpy()
     return np.asarray(_compiled_arg_max()(z))
 
 
 def fastest_arg_max(z):
-    """The same; torch finds maxima faster than it finds where they are."""
+    """The same, but on torch `max` is faster than `argmax`."""
     return z.max(-1).indices.cpu().numpy() if IS_TORCH else arg_max(z)
 
 
@@ -152,11 +152,11 @@ def bincount_of_bytes(labels, predictions):
 
 
 def updates_of(kind, shape, number=2):
-    """A few updates, to measure their memory; only the batch if the number is 0."""
-    library = ops if kind == "tensors" else np  # which make the batch without copies
+    """A few updates, for measuring memory; only creates the batch if `number` is 0."""
+    library = ops if kind == "tensors" else np  # each creates the batch without copies
     labels = library.full(shape, 1, dtype="int32")
     logits = library.full((*shape, CLASSES), 0.5, dtype="float32")
-    float(logits[0, 0, 0, 0])  # waits for them
+    float(logits[0, 0, 0, 0])  # waits for the arrays
     metric = kt.MeanIoU(CLASSES)
     for _ in range(number):
         metric.update_state(labels, logits)
@@ -164,10 +164,10 @@ def updates_of(kind, shape, number=2):
 
 
 def extra_memory(kind):
-    """Peak memory of an update beyond the batch: bytes, and bytes a further pixel.
+    """Peak memory of an update on top of the batch: bytes, and bytes per further pixel.
 
-    The latter is the difference between two sizes, so that what is needed whatever the
-    size, by the compiler or for the piece that is being counted, does not count.
+    The latter is the difference between two sizes, so fixed costs such as the compiler
+    and the chunk being counted are left out.
     """
     small, large = SHAPE, (5 * SHAPE[0], *SHAPE[1:])
 

@@ -1,4 +1,4 @@
-"""Losses of other libraries, which take part in benchmarks and testify in tests."""
+"""Losses from other libraries, for comparison in benchmarks and tests."""
 
 import importlib
 import sys
@@ -7,8 +7,8 @@ import warnings
 
 from examples import real_data
 
-# segmentation-models-pytorch needs a torchvision that has no CPU build. Its losses need
-# torch alone, so they are taken out of the package.
+# segmentation-models-pytorch needs a torchvision without a CPU build. Its losses need
+# only torch, so they are extracted from the package.
 SMP_VERSION = "0.6.0"
 SMP_MODULES = {
     "constants": "c29f510cf95410da6ea7779a5a3e513ba1cffb837cfb46944f6ab13b6896c0bb",
@@ -54,5 +54,5 @@ def monai_losses():
         ImportError: If MONAI is not installed.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what it imports
+        warnings.simplefilter("ignore")  # from its imports
         return importlib.import_module("monai.losses")

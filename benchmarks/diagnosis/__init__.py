@@ -1,14 +1,14 @@
-"""Does the diagnosis name the causes of faulty trainings, and leave healthy ones alone?
+"""Whether the diagnosis names the causes of faults and leaves healthy trainings alone.
 
-`faults` are trainings with a known fault, `zoo` are healthy ones; `report` counts what
-`diagnose` said of them. Numbers to publish come from seeds of 101 and above: those
-below 100 are for development, and thresholds may have been chosen on them.
+`faults` are trainings with a known fault, `zoo` are healthy ones; `report` counts the
+findings of `diagnose`. Publish only numbers from seeds of 101 and above: seeds below
+100 are for development, and thresholds may have been chosen on them.
 
 Environment variables choose a part:
 
     BENCHMARK_SEEDS="101 102"       the seeds, 101 by default
     BENCHMARK_PARTS="zoo faults"    one of the two, or both
-    BENCHMARK_CASES="LSTM"          cases with this in their name, or this code
+    BENCHMARK_CASES="LSTM"          cases whose name contains this, or with this code
 """
 
 from benchmarks.diagnosis import report, runs
@@ -19,12 +19,12 @@ PARTS = "zoo faults"
 
 
 def main(seeds=None, parts=None, only=None):
-    """Runs the cases and prints what was found.
+    """Runs the cases and prints the findings.
 
     Args:
-        seeds: Integers; those of the environment by default, as all arguments.
+        seeds: Integers; from the environment by default, like all arguments.
         parts: `"zoo"`, `"faults"`, or both.
-        only: String: cases with this in their name or among their codes.
+        only: String; runs only cases whose name or codes contain it.
     """
     seeds, parts, only = asked_for(seeds, parts, only)
     seeds, parts = seeds or SEEDS, parts or PARTS

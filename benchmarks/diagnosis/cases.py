@@ -1,4 +1,4 @@
-"""A case: data, a net, a loss and an optimizer; and how it is built and looked at."""
+"""Cases (data, net, loss and optimizer), and how to build, train and diagnose them."""
 
 import contextlib
 import functools
@@ -20,20 +20,21 @@ BINARY = "binary_crossentropy"
 
 
 class Case(NamedTuple):
-    """A training.
+    """One training.
 
     Attributes:
         name: String.
-        data: A source of `data`.
-        net: A net of `nets`.
-        loss: As `compile` takes it.
-        optimizer: Function that makes one; None for a model that is not compiled.
-        epochs: Of the training.
-        batch: Size of its batches.
-        metrics: As `compile` takes them.
+        data: A source from `data`.
+        net: A net from `nets`.
+        loss: As for `compile`.
+        optimizer: Function that creates one; None for a model that is not compiled.
+        epochs: Number of epochs.
+        batch: Batch size.
+        metrics: As for `compile`.
         fit: Dict of further arguments of `fit`.
         prepare: Function of a model and a generator, called before `compile`.
-        change: Function of the compiled model and the data, called before a first look.
+        change: Function of the compiled model and the data, called before the first
+            diagnosis.
         trained_on: Function of the targets and a generator: what `fit` gets instead.
     """
 
@@ -52,7 +53,7 @@ class Case(NamedTuple):
 
 
 def optimizer(kind):
-    """A function of settings that returns a maker of optimizers of one class."""
+    """Returns a function of settings that returns a factory for one optimizer class."""
     return lambda *args, **settings: functools.partial(kind, *args, **settings)
 
 
@@ -66,7 +67,7 @@ nadam = optimizer(keras.optimizers.Nadam)
 
 
 def decaying(rate, steps=100):
-    """A maker of Adam with a rate that falls along a cosine."""
+    """A factory for Adam with cosine decay."""
     return lambda: keras.optimizers.Adam(
         keras.optimizers.schedules.CosineDecay(rate, steps)
     )
@@ -89,7 +90,7 @@ def build(case, seed):
 
 
 def train(case, model, data, epochs):
-    """Fits a model; what it warns of is not shown."""
+    """Fits a model without showing warnings."""
     settings = {"epochs": epochs, "verbose": 0, **(case.fit or {})}
     if data.y is not None:
         rng = np.random.default_rng(1)
@@ -102,7 +103,7 @@ def train(case, model, data, epochs):
 
 
 def look(model, data, fit=True):
-    """The `Diagnosis`, with a trial of a few steps if `fit`; it prints nothing."""
+    """The `Diagnosis`, with a trial of a few steps if `fit`; prints nothing."""
     settings = {}
     if "fit" in inspect.signature(diagnose).parameters:
         settings["fit"] = fit

@@ -1,7 +1,7 @@
-"""Data for the trainings: small real sets, and made-up ones, shuffled by a seed.
+"""Data for the trainings: small real and synthetic data sets, shuffled by a seed.
 
-A source is called with its settings and returns a function of a random generator, so
-that the tables of cases hold sources and not arrays: `iris(scaled=False)(rng)`.
+A source takes settings and returns a function of a random generator, so the tables of
+cases hold sources instead of arrays: `table("iris", scaled=False)(rng)`.
 """
 
 import functools
@@ -27,12 +27,12 @@ TABLES = {  # the last column is the target
         "8594f084258ead302f20a7479463f7a7584d33fe00042d442a7101530c8b46de",
     ),
 }
-# Importing scikit-learn, and downloading, fail so where a package cannot be had.
+# Raised by importing or downloading a package that is not available.
 UNAVAILABLE = (ImportError, ConnectionError)
 
 
 class Data(NamedTuple):
-    """What `fit` takes: `y` is None where `x` is a data set."""
+    """Arguments of `fit`; `y` is None if `x` is a data set."""
 
     x: Any
     y: Any = None
@@ -40,7 +40,7 @@ class Data(NamedTuple):
 
 
 def source(function):
-    """Makes a function of a generator and settings one of settings alone."""
+    """Turns a function of generator and settings into one of settings alone."""
 
     @functools.wraps(function)
     def configured(*args, **settings):
@@ -50,7 +50,7 @@ def source(function):
 
 
 def but(data, x=None, y=None, sample_weight=None):
-    """A source with parts changed.
+    """A source with some parts changed.
 
     Args:
         data: A source.
@@ -74,7 +74,7 @@ def but(data, x=None, y=None, sample_weight=None):
 
 
 def standardized(values):
-    """Mean 0 and standard deviation 1 in each column, in float32."""
+    """Each column with mean 0 and standard deviation 1, in float32."""
     values = np.asarray(values, "float64")
     spread = values.std(0)
     return ((values - values.mean(0)) / np.where(spread, spread, 1)).astype("float32")
@@ -97,7 +97,7 @@ def unit(values, _=None):
 
 @source
 def table(rng, name, scaled=True, most=None, ordered=False):
-    """A table of scikit-learn or mlxtend: `"iris"`, `"auto_mpg"`, ..."""
+    """A table from scikit-learn or mlxtend: `"iris"`, `"auto_mpg"`, ..."""
     x, y = _mlxtend(name) if name in TABLES else _sklearn(name)
     order = np.arange(len(x)) if ordered else rng.permutation(len(x))
     order = order[:most]
@@ -117,7 +117,7 @@ def digits(rng, shape=(64,), most=700, ordered=False):
 
 @source
 def mnist(rng, most=800, scale=1 / 255):
-    """Digits of 28x28 pixels with a channel."""
+    """Digits of 28x28 pixels with one channel."""
     x, y = _mnist()
     order = rng.permutation(len(x))[:most]
     return Data((x[order, ..., None] * scale).astype("float32"), y[order])
@@ -125,7 +125,7 @@ def mnist(rng, most=800, scale=1 / 255):
 
 @source
 def tissues(rng, most=20, size=32):
-    """Slices of a brain with labels 0 to 3, and 255 where the tissue is not known."""
+    """Brain slices with labels 0 to 3, and 255 where the tissue is unknown."""
     (x, y), _ = _tissues()
     order = rng.permutation(len(x))[:most]
     step = x.shape[1] // size
@@ -134,7 +134,7 @@ def tissues(rng, most=20, size=32):
 
 @source
 def linear(rng, samples=256, features=8, outputs=1, noise=0.1):
-    """A regression on a weighted sum: targets with a spread of about 1."""
+    """Regression on a weighted sum; targets have a standard deviation of about 1."""
     x = rng.normal(size=(samples, features)).astype("float32")
     weights = rng.normal(size=(features, outputs)) / np.sqrt(features)
     y = x @ weights + noise * rng.normal(size=(samples, outputs))
@@ -143,7 +143,7 @@ def linear(rng, samples=256, features=8, outputs=1, noise=0.1):
 
 @source
 def curved(rng, samples=384, features=6, noise=0.1):
-    """A regression that a linear model does not solve."""
+    """A regression that a linear model cannot solve."""
     x = rng.normal(size=(samples, features)).astype("float32")
     y = (
         np.sin(2 * x[:, :1])
@@ -165,7 +165,7 @@ def blobs(rng, samples=320, features=6, classes=3, distance=2.5, shares=None):
 
 @source
 def rings(rng, samples=400, noise=0.1):
-    """Two classes, one around the other."""
+    """Two classes, one surrounding the other."""
     y = rng.integers(0, 2, samples)
     angle = rng.uniform(0, 2 * np.pi, samples)
     radius = 0.5 + y + noise * rng.normal(size=samples)
@@ -175,7 +175,7 @@ def rings(rng, samples=400, noise=0.1):
 
 @source
 def noise(rng, samples=256, features=10, classes=0):
-    """Inputs and targets that have nothing to do with each other."""
+    """Unrelated inputs and targets."""
     x = rng.normal(size=(samples, features)).astype("float32")
     if classes:
         return Data(x, rng.integers(0, classes, samples))
@@ -203,7 +203,7 @@ def tagged(rng, samples=300, steps=10):
 
 @source
 def texts(rng, samples=400, words=60, length=12, classes=2):
-    """Ids of words; each class likes a few words of its own."""
+    """Word ids; each class prefers a few words of its own."""
     y = rng.integers(0, classes, samples)
     x = rng.integers(classes * 5, words, (samples, length))
     liked = rng.integers(0, 5, (samples, length)) + 5 * y[:, None]
@@ -213,7 +213,7 @@ def texts(rng, samples=400, words=60, length=12, classes=2):
 
 @source
 def squares(rng, samples=256, size=16, side=4):
-    """Images with a bright square, and where its centre is, from -1 to 1."""
+    """Images with a bright square, and the position of its center, from -1 to 1."""
     y = rng.integers(0, size - side + 1, (samples, 2))
     x = 0.1 * rng.random((samples, size, size, 1))
     for image, (top, left) in zip(x, y, strict=True):
@@ -223,7 +223,7 @@ def squares(rng, samples=256, size=16, side=4):
 
 @source
 def masks(rng, samples=96, size=16, side=7, present=1.0, noise=0.3):
-    """Noisy images, and the mask `(N, size, size, 1)` of a square in them."""
+    """Noisy images of a square, and its mask `(N, size, size, 1)`."""
     y = np.zeros((samples, size, size, 1), "float32")
     for mask in y[: round(samples * present)]:
         top, left = rng.integers(0, size - side + 1, 2)
@@ -272,7 +272,7 @@ def _mlxtend(name):
     content = real_data.fetch(name).read_bytes()
     text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
     rows = np.genfromtxt(text.decode().splitlines(), delimiter=",")
-    rows = rows[:, ~np.isnan(rows).all(0)]  # names of cars
+    rows = rows[:, ~np.isnan(rows).all(0)]  # car names
     rows = rows[~np.isnan(rows).any(1)]
     return rows[:, :-1], rows[:, -1:].astype("float32")
 

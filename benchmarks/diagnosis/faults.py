@@ -1,7 +1,7 @@
-"""Faulty trainings, by the codes that have to be found in them.
+"""Faulty trainings, with the codes that must be found in them.
 
-Widths, depths, data and weights are drawn by the seed. What a fault does depends on
-them: one whose training went well all the same is not counted, see `Fault.needs_harm`.
+The seed determines widths, depths, data and weights, and the effect of a fault depends
+on them. A fault whose training succeeds anyway is not counted: see `Fault.needs_harm`.
 """
 
 from typing import NamedTuple
@@ -14,10 +14,10 @@ class Fault(NamedTuple):
 
     Attributes:
         case: `Case`.
-        expected: Tuple of codes that have to be found, without `KTF`. One such as
-            `"121|205"` asks for either.
-        first: Set of codes of which one has to be the first finding.
-        is_trained: Whether it is looked at after its training, not before.
+        expected: Tuple of codes that must be found, without `KTF`. An entry such as
+            `"121|205"` means either.
+        first: Set of codes, one of which must be the first finding.
+        is_trained: Whether it is diagnosed after training instead of before.
     """
 
     case: Case
@@ -27,22 +27,22 @@ class Fault(NamedTuple):
 
     @property
     def needs_harm(self):
-        """Whether it counts only where the training failed."""
+        """Whether it counts only if the training failed."""
         return self.is_trained
 
 
 def before(expected, name, data, net, loss, optimizer=None, first="", **settings):
-    """A `Fault` that has to be seen before any training.
+    """A `Fault` that must be found before training.
 
     Args:
         expected: String of codes, `"101 205|206"`.
         name: String.
-        data: A source of `data`.
-        net: A net of `nets`.
-        loss: As `compile` takes it.
-        optimizer: Function that makes one; Adam by default.
-        first: String of the codes that may come first; those expected by default.
-        **settings: Of `Case`.
+        data: A source from `data`.
+        net: A net from `nets`.
+        loss: As for `compile`.
+        optimizer: Function that creates one; Adam by default.
+        first: String of codes that may come first; the expected ones by default.
+        **settings: Arguments of `Case`.
 
     Returns:
         `Fault`.
@@ -52,7 +52,7 @@ def before(expected, name, data, net, loss, optimizer=None, first="", **settings
 
 
 def after(expected, name, data, net, loss, optimizer, epochs, first="", **settings):
-    """A `Fault` that has to be seen after `epochs` of training; see `before`."""
+    """A `Fault` that must be found after `epochs` of training; see `before`."""
     case = Case(name, data, net, loss, optimizer, epochs, **settings)
     return _fault(case, expected, first, is_trained=True)
 

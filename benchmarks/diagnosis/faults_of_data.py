@@ -43,12 +43,12 @@ CANCER = table("breast_cancer", most=300)
 
 
 def times(factor, plus=0):
-    """A change of numbers."""
+    """Scales and shifts numbers."""
     return lambda values, _: (values * factor + plus).astype("float32")
 
 
 def spoiled(value, share=0.03):
-    """Some numbers replaced by NaN, infinity or the like."""
+    """Replaces some numbers by NaN, infinity or the like."""
 
     def change(values, rng):
         return np.where(rng.random(values.shape) < share, value, values).astype(
@@ -59,17 +59,17 @@ def spoiled(value, share=0.03):
 
 
 def all_the_same(values, _):
-    """The first sample in place of every one."""
+    """Replaces every sample by the first."""
     return np.repeat(values[:1], len(values), 0)
 
 
 def all_zero(values, _):
-    """What is left after a cut to integers."""
+    """All zeros, as after truncation to integers."""
     return np.zeros_like(values)
 
 
 def mostly_zero_columns(values, rng):
-    """Two thirds of the features lost."""
+    """Sets two thirds of the features to 0."""
     lost = rng.permutation(values.shape[1])[: 2 * values.shape[1] // 3]
     values = values.copy()
     values[:, lost] = 0
@@ -77,12 +77,12 @@ def mostly_zero_columns(values, rng):
 
 
 def integer_masks(y, _):
-    """Masks `(N, H, W)` of integers."""
+    """Integer masks `(N, H, W)`."""
     return y[..., 0].astype("int64")
 
 
 def void(value, share=0.15):
-    """Integer masks some of whose pixels have this value."""
+    """Integer masks in which some pixels have this value."""
 
     def change(y, rng):
         y = y[..., 0] if y.shape[-1] == 1 else y
@@ -92,7 +92,7 @@ def void(value, share=0.15):
 
 
 def void_in_rows(value, classes=2):
-    """One-hot masks some of whose rows hold this value throughout."""
+    """One-hot masks in which some rows hold only this value."""
 
     def change(y, rng):
         rows = one_hot(y[..., 0], classes=classes)
@@ -103,22 +103,22 @@ def void_in_rows(value, classes=2):
 
 
 def rare(least=0.98):
-    """Targets that are 0 but for a few."""
+    """Targets that are 0 except for a few."""
     return lambda y, rng: np.where(rng.random(y.shape) < least, 0, y).astype("float32")
 
 
 def a_weight_each(y, rng):
-    """Weights of samples."""
+    """One weight per sample."""
     return rng.uniform(0.5, 2, len(y)).astype("float32")
 
 
 def shuffled(y, rng):
-    """Targets without their inputs."""
+    """Targets shuffled independently of the inputs."""
     return rng.permutation(y)
 
 
 def sorted_by_class(data):
-    """Samples in the order of their labels."""
+    """Samples sorted by label."""
 
     def change(rng):
         old = data(rng)
@@ -128,7 +128,7 @@ def sorted_by_class(data):
     return change
 
 
-# Few lines a case: the formatter would give each argument one.
+# The formatter would put every argument on its own line.
 # fmt: off
 INPUTS = [
     before("101", "pixels to 255, dense", but(digits(), x=times(255)),

@@ -32,21 +32,21 @@ BOSTON = table("boston_housing")
 
 
 class SquaredError(keras.Loss):
-    """A loss that trusts that its two arguments have one shape."""
+    """A custom loss that assumes its arguments have the same shape."""
 
     def call(self, y_true, y_pred):
         return ops.mean(ops.square(y_true - y_pred))
 
 
 class AbsoluteError(keras.Loss):
-    """Another one."""
+    """Another custom loss with the same assumption."""
 
     def call(self, y_true, y_pred):
         return ops.mean(ops.abs(y_pred - y_true), axis=-1)
 
 
 class OwnCrossentropy(keras.Loss):
-    """And a cross-entropy."""
+    """A custom cross-entropy with the same assumption."""
 
     def call(self, y_true, y_pred):
         y_pred = ops.clip(y_pred, 1e-6, 1 - 1e-6)
@@ -55,24 +55,24 @@ class OwnCrossentropy(keras.Loss):
 
 
 def dice_coefficient(y_true, y_pred):
-    """Dice over the batch: a score, which is no loss."""
+    """Dice over the batch: a score, not a loss."""
     both = ops.sum(y_true * y_pred)
     return 2 * (both + 1) / (ops.sum(y_true) + ops.sum(y_pred) + 2)
 
 
 def dice_loss(y_true, y_pred):
-    """One minus Dice over the batch, as in many programs."""
+    """One minus Dice over the batch, as in much published code."""
     return 1 - dice_coefficient(y_true, y_pred)
 
 
 def iou_loss(y_true, y_pred):
-    """Minus the intersection over union, as in many programs."""
+    """Negative intersection over union, as in much published code."""
     both = ops.sum(y_true * y_pred)
     return -both / (ops.sum(y_true) + ops.sum(y_pred) - both + 1e-7)
 
 
 def log_likelihood(y_true, y_pred):
-    """Without the minus that would make it a loss."""
+    """The log-likelihood without the minus that would make it a loss."""
     shares = ops.clip(y_pred, 1e-7, 1.0)
     return ops.sum(ops.cast(y_true, shares.dtype) * ops.log(shares), axis=-1)
 
@@ -88,11 +88,11 @@ def signs(y, _):
 
 
 def squeezed(y, _):
-    """Targets from 0.05 to 0.95 by their order."""
+    """Maps targets by rank to 0.05 ... 0.95."""
     return ((y.argsort(0).argsort(0) / len(y)) * 0.9 + 0.05).astype("float32")
 
 
-# Few lines a case: the formatter would give each argument one.
+# The formatter would put every argument on its own line.
 # fmt: off
 HEADS = [
     before("201", "softmax on one unit", CANCER, mlp(1, "softmax"), BINARY),

@@ -1,4 +1,4 @@
-"""Faults of layers and of the optimization, and two faults at once."""
+"""Faults of layers and of optimization, and pairs of faults."""
 
 import keras
 import numpy as np
@@ -57,7 +57,7 @@ MPG = but(table("auto_mpg"), y=unit)
 
 
 def quadrant(y, _):
-    """The class of a position: which quarter of the image it is in."""
+    """The quarter of the image that a position is in, as a class."""
     return (2 * (y[:, 0] > 0) + (y[:, 1] > 0)).astype("int64")
 
 
@@ -86,24 +86,24 @@ def on_base(x, rng, units, head=None, blocks=1, dropout=0):
 
 @net
 def root_of(x, rng, units, head=None, step=layers.Dense, function=keras.ops.sqrt):
-    """A net that takes the root, or logarithm, of numbers that may be negative."""
+    """A net that takes the root or logarithm of possibly negative numbers."""
     x = layers.Lambda(function)(step(width(rng))(x))
     return layers.Dense(units, activation=head)(x)
 
 
 def frozen(model, _):
-    """No layer learns."""
+    """Freezes the model."""
     model.trainable = False
 
 
 def layers_frozen(model, _):
-    """No layer learns, one by one."""
+    """Freezes every layer individually."""
     for layer in model.layers:
         layer.trainable = False
 
 
 def dead_frozen_body(model, _):
-    """All but the head is frozen, and its last layer gives 0."""
+    """Freezes all but the head; the last frozen layer outputs 0."""
     for layer in model.layers[:-1]:
         layer.trainable = False
     hidden = [layer for layer in model.layers[:-1] if layer.weights][-1]
@@ -111,27 +111,27 @@ def dead_frozen_body(model, _):
 
 
 def freeze_later(model, data):
-    """The first layers freeze after a training, without `compile`."""
+    """Freezes the first layers after training, without `compile`."""
     model.fit(data.x, data.y, epochs=1, verbose=0)
     for layer in model.layers[: len(model.layers) // 2 + 1]:
         layer.trainable = False
 
 
 def thaw_later(model, data):
-    """Frozen layers thaw after a training, without `compile`."""
+    """Unfreezes layers after training, without `compile`."""
     model.fit(data.x, data.y, epochs=1, verbose=0)
     for layer in model.layers:
         layer.trainable = True
 
 
 def body_frozen(model, _):
-    """All but the head is frozen."""
+    """Freezes all but the head."""
     for layer in model.layers[:-1]:
         layer.trainable = False
 
 
 def biases(value, which=0):
-    """The biases of a hidden layer are all this."""
+    """Sets all biases of a hidden layer to `value`."""
 
     def change(model, _):
         hidden = [layer for layer in model.layers if getattr(layer, "use_bias", False)]
@@ -141,7 +141,7 @@ def biases(value, which=0):
 
 
 def weights_times(factor, which=0):
-    """The kernel of a layer is this many times as large."""
+    """Multiplies the kernel of a layer by `factor`."""
 
     def change(model, _):
         hidden = [layer for layer in model.layers if layer.weights][which]
@@ -150,7 +150,7 @@ def weights_times(factor, which=0):
     return change
 
 
-# Few lines a case: the formatter would give each argument one.
+# The formatter would put every argument on its own line.
 # fmt: off
 NORMALIZATION = [
     after("301", "few steps, momentum of .99", IMAGES,

@@ -1,6 +1,6 @@
-"""Nets for the trainings: each is a function of the shape of inputs and a generator.
+"""Nets for the trainings: each is a function of the input shape and a generator.
 
-Where a net is not told its widths it draws them, so that another seed is another net.
+A net draws its widths at random unless they are given, so each seed gives another net.
 """
 
 import functools
@@ -13,9 +13,9 @@ WIDTHS = (16, 24, 32, 48, 64)
 
 
 def net(function):
-    """Makes a function of inputs, a generator and settings a net of settings alone.
+    """Turns a function of inputs, generator and settings into a net of settings alone.
 
-    The function returns the tensor, or tensors, of the outputs.
+    The function returns the output tensor or tensors.
     """
 
     @functools.wraps(function)
@@ -31,7 +31,7 @@ def net(function):
 
 
 def width(rng):
-    """A number of units."""
+    """A random number of units."""
     return int(rng.choice(WIDTHS))
 
 
@@ -55,16 +55,16 @@ def mlp(
     Args:
         x: Inputs.
         rng: Generator.
-        units: Of the head.
-        head: Its activation.
-        hidden: Widths; drawn if None; an integer is a number of layers.
-        activation: Of the hidden layers.
-        norm: A class of layers, after each.
-        dropout: Its rate, after each.
-        before: Makers of layers for the inputs, such as `layers.Flatten`.
-        after: Makers of layers behind the head.
+        units: Units of the head.
+        head: Activation of the head.
+        hidden: Widths, or the number of layers; random if None.
+        activation: Activation of the hidden layers.
+        norm: Factory for a normalization layer after each hidden layer.
+        dropout: Dropout rate after each hidden layer.
+        before: Factories for layers before the rest, such as `layers.Flatten`.
+        after: Factories for layers after the head.
         head_settings: Dict of settings of the head.
-        **settings: Of the hidden `Dense` layers.
+        **settings: Settings of the hidden `Dense` layers.
     """
     for make in before:
         x = make()(x)
@@ -101,17 +101,17 @@ def cnn(
     Args:
         x: Inputs.
         rng: Generator.
-        units: Of the head.
-        head: Its activation.
-        filters: Tuple of numbers of channels; drawn if None.
-        norm: Maker of a layer, after each.
-        pool: Maker of the layer between images and head.
-        dropout: Its rate, before the head.
+        units: Units of the head.
+        head: Activation of the head.
+        filters: Tuple of channel numbers; random if None.
+        norm: Factory for a normalization layer after each convolution.
+        pool: Factory for the layer between convolutions and head.
+        dropout: Dropout rate before the head.
         hidden: Units of a dense layer before the head.
-        activation: Of the convolutions.
-        before: Makers of layers for the inputs.
-        halve: Whether each halves the image.
-        **settings: Of the convolutions.
+        activation: Activation of the convolutions.
+        before: Factories for layers before the rest.
+        halve: Whether each convolution halves the image.
+        **settings: Settings of the convolutions.
     """
     for make in before:
         x = make()(x)
@@ -128,7 +128,7 @@ def cnn(
 
 @net
 def conv1d(x, rng, units, head=None, activation="relu", pool=layers.Flatten):
-    """Convolutions along a series."""
+    """Convolutions over a series."""
     x = layers.Conv1D(width(rng) // 2, 3, padding="same", activation=activation)(x)
     x = layers.MaxPooling1D()(x)
     x = layers.Conv1D(width(rng), 3, padding="same", activation=activation)(x)
@@ -137,7 +137,7 @@ def conv1d(x, rng, units, head=None, activation="relu", pool=layers.Flatten):
 
 @net
 def rnn(x, rng, units, head=None, cell=layers.LSTM, both=False, deep=False, **settings):
-    """A recurrent layer, or two, and a head; `return_sequences` for a head a step."""
+    """One or two recurrent layers and a head; `return_sequences` for one per step."""
     size = width(rng)
     if deep:
         x = cell(size, return_sequences=True)(x)
@@ -148,7 +148,7 @@ def rnn(x, rng, units, head=None, cell=layers.LSTM, both=False, deep=False, **se
 
 @net
 def words(x, rng, units, head=None, rows=60, body="mean", size=8, **settings):
-    """An embedding, and the mean, a recurrent layer, or convolutions over it."""
+    """An embedding, then the mean, a recurrent layer, or convolutions."""
     x = layers.Embedding(rows, size, **settings)(x)
     if body == "mean":
         x = layers.GlobalAveragePooling1D()(x)
@@ -175,7 +175,7 @@ def transformer(x, rng, units, head=None, blocks=1, size=16, rows=None):
 
 @net
 def residual(x, rng, units, head=None, blocks=3, activation="relu"):
-    """Dense blocks, each added to what came before."""
+    """Dense residual blocks."""
     size = width(rng)
     x = layers.Dense(size)(x)
     for _ in range(blocks):
@@ -185,7 +185,7 @@ def residual(x, rng, units, head=None, blocks=3, activation="relu"):
 
 @net
 def residual_cnn(x, rng, units, head=None, size=12):
-    """Convolutions with batch normalization, and a shortcut."""
+    """Convolutions with batch normalization and a shortcut."""
     x = layers.Conv2D(size, 3, padding="same")(x)
     short = x
     x = layers.BatchNormalization(momentum=0.9)(x)
@@ -196,7 +196,7 @@ def residual_cnn(x, rng, units, head=None, size=12):
 
 @net
 def segmenter(x, rng, units=1, head=None, filters=None, after=(), **settings):
-    """Convolutions at full size, and a head for each pixel."""
+    """Convolutions at full resolution and a head per pixel."""
     for size in filters or (int(rng.choice([8, 12])),) * int(rng.choice([1, 2])):
         x = layers.Conv2D(size, 3, padding="same", activation="relu", **settings)(x)
     x = layers.Conv2D(units, 1, activation=head)(x)
@@ -223,7 +223,7 @@ def unet(x, rng, units=1, head=None, size=8, norm=None):
 
 @net
 def two_inputs(x, rng, units=1, head=None):
-    """A branch for each input, and their product."""
+    """One branch per input, and their product."""
     a, b = (layers.Dense(24, activation="relu")(part) for part in x)
     x = layers.Concatenate()([a, b, layers.Multiply()([a, b])])
     x = layers.Dense(width(rng), activation="relu")(x)
@@ -232,7 +232,7 @@ def two_inputs(x, rng, units=1, head=None):
 
 @net
 def two_outputs(x, rng, first=(3, "softmax"), second=(1, None)):
-    """A body, and two heads named `first` and `second`."""
+    """A body with two heads named `first` and `second`."""
     x = layers.Dense(width(rng), activation="relu")(x)
     x = layers.Dense(width(rng), activation="relu")(x)
     return {
@@ -243,15 +243,15 @@ def two_outputs(x, rng, first=(3, "softmax"), second=(1, None)):
 
 @net
 def on_frozen(x, rng, units, head=None, body=None, epochs=4):
-    """A head on a body that was trained on digits, and is frozen.
+    """A head on a frozen body, pretrained on digits or random.
 
     Args:
         x: Inputs.
         rng: Generator.
-        units: Of the head.
-        head: Its activation.
-        body: Source of what the body was trained on; random weights if None.
-        epochs: Of that training.
+        units: Units of the head.
+        head: Activation of the head.
+        body: Source of the body's training data; random weights if None.
+        epochs: Epochs of that pretraining.
     """
     frozen = keras.Sequential(
         [

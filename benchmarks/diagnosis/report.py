@@ -1,10 +1,10 @@
-"""Counts and prints what was found."""
+"""Counts and prints findings."""
 
 import collections
 
 
 def of_healthy(runs):
-    """Prints the alarms in healthy trainings, and how many there are in 100 looks.
+    """Prints the alarms in healthy trainings, and their rate per 100 snapshots.
 
     Args:
         runs: Iterable of `Healthy`.
@@ -45,7 +45,7 @@ def of_healthy(runs):
 
 
 def of_faults(runs):
-    """Prints recall, right first causes, the confusion table and the misses.
+    """Prints recall, correct first causes, the confusion table and the misses.
 
     Args:
         runs: Iterable of `Faulty`.
@@ -78,7 +78,7 @@ def of_faults(runs):
 
 
 def _print_table(runs):
-    """Prints, for each expected code, how often which codes were found."""
+    """Prints how often each code was found, by expected code."""
     rows = collections.defaultdict(list)
     for run in runs:
         for code in run.fault.expected:

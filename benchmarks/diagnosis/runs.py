@@ -1,4 +1,4 @@
-"""Runs the cases, one after the other, and keeps what was found in them."""
+"""Runs the cases one by one and collects the findings."""
 
 import time
 from typing import NamedTuple
@@ -16,20 +16,20 @@ FAULTS = [
     *faults_of_heads.FAULTS,
     *faults_of_training.FAULTS,
 ]
-NO_CAUSES = ("132",)  # a note on an easier way, wherever it stands
-LEARNED = 0.8  # skill with which a training did not fail
+NO_CAUSES = ("132",)  # a note about a simpler model, whatever its position
+LEARNED = 0.8  # skill above which a training did not fail
 
 
 class Healthy(NamedTuple):
-    """What was found in one look at a healthy training.
+    """Findings in one snapshot of a healthy training.
 
     Attributes:
         name: Of the case, with the seed.
         stage: `"fresh"`, `"early"` or `"trained"`.
         findings: List of `Finding`.
         skipped: Dict of code to reason.
-        skill: At the end; None before.
-        is_verified: Whether the training is healthy indeed; None before the end.
+        skill: Skill at the end; None before.
+        is_verified: Whether the training really is healthy; None before the end.
     """
 
     name: str
@@ -41,14 +41,14 @@ class Healthy(NamedTuple):
 
 
 class Faulty(NamedTuple):
-    """What was found in a faulty training.
+    """Findings in a faulty training.
 
     Attributes:
         name: Of the case, with the seed.
         fault: `Fault`.
         findings: List of `Finding`.
         skipped: Dict of code to reason.
-        skill: Of a trained one, else None.
+        skill: Skill after training; None if not trained.
     """
 
     name: str
@@ -59,18 +59,18 @@ class Faulty(NamedTuple):
 
     @property
     def codes(self):
-        """The codes that were found, in their order, without `KTF`."""
+        """The codes found, in order, without `KTF`."""
         return [finding.code[3:] for finding in self.findings]
 
     @property
     def counts(self):
-        """Whether the fault did harm, and is to be found."""
+        """Whether the fault did harm, so that it must be found."""
         harmless = self.skill is not None and self.skill > LEARNED
         return not (self.fault.needs_harm and harmless)
 
     @property
     def missed(self):
-        """Those of the expected codes that were not found."""
+        """The expected codes that were not found."""
         return [
             code
             for code in self.fault.expected
@@ -79,13 +79,13 @@ class Faulty(NamedTuple):
 
     @property
     def is_first_right(self):
-        """Whether the first finding is a cause."""
+        """Whether the first finding is an accepted cause."""
         causes = [code for code in self.codes if code not in NO_CAUSES] or self.codes
         return bool(causes) and causes[0] in self.fault.first
 
 
 def healthy(seeds, only=""):
-    """Yields a `Healthy` for each look at each case whose name has `only` in it."""
+    """Yields a `Healthy` per snapshot of each case whose name contains `only`."""
     for case, seed in each(CASES, seeds, lambda case: only in case.name):
         name = f"{case.name} #{seed}"
         model, data = build(case, seed)
@@ -102,7 +102,7 @@ def healthy(seeds, only=""):
 
 
 def faulty(seeds, only=""):
-    """Yields a `Faulty` for each fault with `only` in its name or among its codes."""
+    """Yields a `Faulty` for each fault whose name or codes contain `only`."""
 
     def is_meant(fault):
         return only in fault.case.name or any(only in code for code in fault.expected)
@@ -121,7 +121,7 @@ def faulty(seeds, only=""):
 
 
 def _skill_after(case, model, data):
-    """Trains, and gives the skill; NaN if one of the two fails, as a fault may do."""
+    """Trains and returns the skill; NaN if either fails, as a fault may cause."""
     try:
         train(case, model, data, case.epochs)
         return verified(model, data)[0]
@@ -130,7 +130,7 @@ def _skill_after(case, model, data):
 
 
 def each(cases, seeds, is_meant):
-    """The cases with each seed, without those whose data cannot be had."""
+    """The cases with each seed, except those whose data are not available."""
     chosen = [case for case in cases if is_meant(case)]
     for seed in seeds:
         for number, case in enumerate(chosen, 1):

@@ -1,9 +1,9 @@
-"""Healthy trainings: nothing may be found in them that is worse than a note.
+"""Healthy trainings: no finding may be worse than a note.
 
-Each is looked at before, after its first steps, and after the training; there are fast
-and slow ones, and good and middling optimizers for their task. All are to finish well
-above the best constant answer. One that does not with some seed, as `verified` says, is
-no healthy training: what is found in it is shown, and not counted as a false alarm.
+Each is diagnosed before training, after its first steps, and at the end. Some are fast
+and some slow, with good or mediocre optimizers for their task. All should finish well
+above the best constant prediction. One that fails to with some seed, as `verified`
+determines, is not healthy: its findings are shown but not counted as false alarms.
 """
 
 import keras
@@ -77,17 +77,17 @@ DICE_AND_CROSSENTROPY = kt.WeightedSum(
 
 
 def fast_norm():
-    """Batch normalization whose averages are there after some ten steps."""
+    """Batch normalization whose averages converge within about ten steps."""
     return layers.BatchNormalization(momentum=0.8)
 
 
 def is_digit(which):
-    """Targets that say whether it is this digit."""
+    """Whether each sample is this digit, as targets."""
     return lambda y, _: (y == which).astype("int64")
 
 
 def void_borders(y, rng):
-    """Integer masks with a tenth of the pixels void."""
+    """Integer masks in which a tenth of the pixels are void."""
     return np.where(rng.random(y[..., 0].shape) < 0.1, 255, y[..., 0]).astype("int64")
 
 
@@ -97,7 +97,7 @@ def class_and_size(y, _):
 
 
 def sparse_counts(y, rng):
-    """Counts whose rate depends on the target."""
+    """Poisson counts whose rate depends on the target."""
     return rng.poisson(np.exp(0.7 * unit(y))).astype("float32").reshape(-1, 1)
 
 
@@ -107,7 +107,7 @@ def half_weights(y, rng):
 
 
 def multi_hot(data):
-    """Digits with three questions about single pixels."""
+    """Digits with three yes-or-no targets about single pixels."""
 
     def questions(rng):
         old = data(rng)
@@ -134,7 +134,7 @@ IMAGES = digits((8, 8, 1))
 ROWS = digits((8, 8))
 TENTH = sgd(0.05, momentum=0.9)
 
-# Few lines a case: the formatter would give each argument one.
+# The formatter would put every argument on its own line.
 # fmt: off
 TABLES = [
     Case("iris", IRIS, mlp(3, "softmax"), SPARSE, adam(0.01), 20),
@@ -329,7 +329,7 @@ CASES = [*TABLES, *MADE_UP, *DIGITS, *SERIES, *PICTURES]
 
 
 def verified(model, data):
-    """The least skill of all outputs, and whether it is that of a healthy training."""
+    """The lowest skill of all outputs, and whether it is high enough to be healthy."""
     looked = Snapshot(model, data.x, data.y, data.sample_weight)
     skills = [skill(probe) for probe in looked.views()]
     known = [seen.skill for seen in skills if seen is not None]
