@@ -1,1 +1,1 @@
-"""Metrics of segmentation, counted exactly, and cheap signals of a collapse."""
+"""Segmentation metrics with exact counts, and cheap signals of a collapse."""

@@ -1,25 +1,33 @@
-"""The bands along the outlines of classes, and how those of two maps overlap."""
+"""Bands along the outlines of classes, and how the bands of two maps overlap."""
 
 import functools
 import math
 import numbers
+from collections.abc import Callable
+from typing import Any
 
 from keras import ops
 
 from keras_trainfix import backend
 from keras_trainfix.labels.dtypes import as_tensor
 from keras_trainfix.labels.shapes import static_shape
+from keras_trainfix.labels.types import Tensor
 from keras_trainfix.labels.weights import pixel_weights
 from keras_trainfix.metrics import exact
 from keras_trainfix.metrics.class_scores import iou, outcomes
 from keras_trainfix.metrics.confusion import Counts, count
-from keras_trainfix.metrics.predictions import prediction_form
+from keras_trainfix.metrics.predictions import Form, prediction_form
 from keras_trainfix.metrics.reading import as_array, read_pixels
 from keras_trainfix.metrics.rejected import raise_if_rejected
+from keras_trainfix.metrics.setting import Setting
 
 
-def checked_distance(distance):
-    """`distance` as an int or float, or the error about one that is out of range."""
+def checked_distance(distance: float) -> int | float:
+    """`distance` as an int or float.
+
+    Raises:
+        ValueError: If it is out of range.
+    """
     if isinstance(distance, numbers.Integral) and not isinstance(distance, bool):
         if int(distance) >= 1:
             return int(distance)
@@ -31,11 +39,19 @@ def checked_distance(distance):
     )
 
 
-def count_bands(y_true, y_pred, sample_weight, setting, distance, refuse_nan=False):
+def count_bands(
+    y_true: Tensor,
+    y_pred: Tensor,
+    sample_weight: Tensor,
+    setting: Setting,
+    distance: float,
+    refuse_nan: bool = False,
+) -> Counts:
     """Counts the bands of one batch, in eager and in compiled code.
 
-    Takes what `count` takes, and returns the same, for one class more: the pixels in no
-    band. With a class in a row and another in a column a pixel is in both their bands.
+    It has the arguments and the result of `count`, with one more class: pixels in no
+    band. A pixel in row `i` and column `j` is in the band of label `i` and in the band
+    of prediction `j`.
     """
     mask = backend.keras_mask(y_pred)
     y_true, y_pred = as_array(y_true), as_array(y_pred)
@@ -45,97 +61,105 @@ def count_bands(y_true, y_pred, sample_weight, setting, distance, refuse_nan=Fal
     if all(backend.is_concrete(x) for x in batch if x is not None):
         tensors = [None if x is None else as_tensor(x) for x in batch]
         shapes = tuple(x if x is None else (tuple(x.shape), x.dtype) for x in tensors)
-        labels, found, rejected = _compiled(form, setting, radius, shapes)(*tensors)
+        labels, predicted, rejected = _compiled(form, setting, radius, shapes)(*tensors)
         raise_if_rejected(
             rejected, y_true, y_pred, sample_weight, form, setting, refuse_nan
         )
     else:
-        labels, found, rejected = _bands(*batch, form, setting, radius)
+        labels, predicted, rejected = _bands(*batch, form, setting, radius)
     size = setting.num_classes + 1
     bands = setting._replace(num_classes=size, ignored=(size,), axis=-1)
-    # On an axis of their own integers are ids, and no one-hot rows.
-    counts = count(labels, ops.expand_dims(found, -1), sample_weight, bands)
+    # With a last axis of 1, integers are read as ids and never as one-hot rows.
+    counts = count(labels, ops.expand_dims(predicted, -1), sample_weight, bands)
     return Counts(counts.matrix, counts.rejected + rejected)
 
 
-def scores_of_bands(parts):
-    """The boundary IoU of each class from the `exact` parts of `count_bands`."""
-    return iou(*(exact.rounded(part) for part in outcomes(parts)))[:-1]
+def scores_of_bands(limbs: Tensor) -> Tensor:
+    """The boundary IoU of each class from the `exact` limbs of `count_bands`."""
+    return iou(*(exact.rounded(counts) for counts in outcomes(limbs)))[:-1]
 
 
-def _radius(distance, form, y_pred):
+def _radius(distance: float, form: Form, y_pred: Tensor) -> int:
     """`distance` in pixels."""
     _, *sizes = pixels = form.pixels(static_shape(y_pred.shape))
     received = f"Received: y_pred.shape={tuple(y_pred.shape)}, {distance=}."
     if len(pixels) != 3:
         raise ValueError(
-            "`y_true` and `y_pred` must be of images, with two axes beside those of "
-            f"the batch and the classes. {received} Slices of a volume are images: "
-            "`keras.ops.reshape` them to (N, H, W). A single image needs a batch axis: "
-            "`y_pred[None]`."
+            "`y_true` and `y_pred` must be images, with two axes besides the batch and "
+            f"class axes. {received} Reshape the slices of a volume to (N, H, W) with "
+            "`keras.ops.reshape`. Give a single image a batch axis: `y_pred[None]`."
         )
     if isinstance(distance, float):
         if None in sizes:
             raise ValueError(
-                "The sizes of the images must be known when the graph is compiled, for "
-                f"a `distance` that is a share of their diagonal. {received} Pass an "
-                "integer, the distance in pixels, or use `set_shape` in a tf.data "
-                "pipeline."
+                "The image size must be known when the graph is compiled if "
+                f"`distance` is a share of the diagonal. {received} Pass an integer, "
+                "the distance in pixels, or use `set_shape` in a tf.data pipeline."
             )
         distance = max(1, round(distance * math.hypot(*sizes)))
-    return min([distance, *(size for size in sizes if size is not None)])
+    return min([int(distance), *(size for size in sizes if size is not None)])
 
 
 @functools.lru_cache(maxsize=256)
-def _compiled(form, setting, radius, shapes):
+def _compiled(
+    form: Form, setting: Setting, radius: int, shapes: Any
+) -> Callable[..., Any]:
     """`_bands` for the shapes and dtypes of a batch, compiled where that is faster."""
     function = functools.partial(_bands, form=form, setting=setting, radius=radius)
     return backend.compiled(function, math.prod(shapes[1][0]))
 
 
-def _bands(y_true, y_pred, sample_weight, mask, form, setting, radius):
-    """Maps of the bands of labels and predictions, and the numbers of rejected ones.
+def _bands(
+    y_true: Tensor,
+    y_pred: Tensor,
+    sample_weight: Tensor,
+    mask: Tensor,
+    form: Form,
+    setting: Setting,
+    radius: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Maps of the bands of labels and predictions, and the number of invalid ones.
 
-    A pixel has the class in whose band it is, `num_classes` in no band, and, in the
-    labels, `num_classes + 1` where it does not count.
+    A pixel has the class whose band it is in, `num_classes` in no band, and, in the
+    labels, `num_classes + 1` if it does not count.
     """
     size = setting.num_classes
-    ids, found, valid, invalid = read_pixels(y_true, y_pred, form, setting)
+    target, predicted, valid, invalid = read_pixels(y_true, y_pred, form, setting)
     for weights in (mask, sample_weight):
-        if weights is not None:  # bad ones are left for `count` to find
+        if weights is not None:  # `count` will report the invalid ones
             valid = ops.logical_and(valid, pixel_weights(weights, valid) != 0)
-    unknown = ops.logical_and(valid, found == size)
+    unknown = ops.logical_and(valid, predicted == size)
     rejected = [ops.sum(ops.cast(x, "float32")) for x in (invalid, unknown)]
-    ids, found = (
+    target, predicted = (
         ops.where(_in_band(x, valid, radius), ops.cast(x, "int32"), size)
-        for x in (ids, found)
+        for x in (target, predicted)
     )
-    ids = ops.where(valid, ids, size + 1)
-    return ids, found, ops.stack([*rejected, ops.zeros((), "float32")])
+    target = ops.where(valid, target, size + 1)
+    return target, predicted, ops.stack([*rejected, ops.zeros((), "float32")])
 
 
-def _in_band(ids, valid, radius):
-    """Whether a pixel has in its square a valid one of another class, or no image.
+def _in_band(ids: Tensor, valid: Tensor, radius: int) -> Tensor:
+    """Whether the square around a pixel has another valid class, or leaves the image.
 
-    That puts it in the band of its class, and no other class has to be looked at. Of
-    void pixels it says nothing.
+    Then the pixel is in the band of its own class, so the classes need no loop. The
+    result is meaningless for void pixels.
     """
     ids = ops.cast(ids, "float32")
     edges = ((0, 0), (radius, radius), (radius, radius))
     is_near = False
-    for signed in (ids, -ids):  # the highest class of the square, and the lowest
+    for signed in (ids, -ids):  # compares with the highest class, and the lowest
         known = ops.where(valid, signed, -math.inf)
         known = ops.pad(known, edges, constant_values=math.inf)
         is_near = ops.logical_or(is_near, _largest_around(known, radius) != signed)
     return is_near
 
 
-def _largest_around(maps, radius):
-    """The largest number in the square around each pixel that is not in the padding."""
+def _largest_around(maps: Tensor, radius: int) -> Tensor:
+    """The largest number in the square around each pixel, without the padding."""
     size = 2 * radius + 1
     for axis in (1, 2):
         before = (slice(None),) * axis
-        width = 1  # of the windows so far: twice as wide each time
+        width = 1  # of the windows so far; doubles each time
         while width < size:
             step = min(width, size - width)
             one = maps[(*before, slice(None, -step))]

@@ -1,45 +1,52 @@
 """Boundary IoU over a data set: how well the outlines of the classes fit."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.metrics.bands import (
     checked_distance,
     count_bands,
     scores_of_bands,
 )
 from keras_trainfix.metrics.class_scores import wanted_classes
+from keras_trainfix.metrics.confusion import Counts
 from keras_trainfix.metrics.count_metric import CountMetric
-from keras_trainfix.metrics.reading import checked_setting
+from keras_trainfix.metrics.setting import checked_setting
 
 
 def boundary_iou(
-    y_true,
-    y_pred,
-    num_classes,
-    ignore_class=255,
-    distance=0.02,
-    axis=-1,
-    threshold=0.5,
-    from_logits=False,
-):
-    """Boundary IoU of each class of some images, see `BoundaryIoU`.
+    y_true: Tensor,
+    y_pred: Tensor,
+    num_classes: int,
+    ignore_class: IgnoreClass = 255,
+    distance: float = 0.02,
+    axis: int = -1,
+    threshold: float = 0.5,
+    from_logits: bool = False,
+) -> Tensor:
+    """Boundary IoU of each class over one batch of images, see `BoundaryIoU`.
 
     Args:
-        y_true: Labels, one-hot or soft rows, or binary, as for `BoundaryIoU`.
-        y_pred: Scores `(N, H, W, C)`, class ids, or what one sigmoid unit gives.
+        y_true: Labels `(N, H, W)` in any form that `BoundaryIoU` accepts.
+        y_pred: Scores `(N, H, W, C)`, class ids, or the output of one sigmoid unit.
         num_classes: Integer `C`, 2 or more.
-        ignore_class: Ids of void: integer, tuple of integers or None. Defaults to
+        ignore_class: Integer, tuple of integers, or None: ids of void. Defaults to
             `255`.
-        distance: Width of the bands, integer or float. Defaults to `0.02`.
+        distance: Width of the bands, in pixels if an integer, or as a share of the
+            image diagonal if a float. Defaults to `0.02`.
         axis: Integer, the class axis of `y_pred`. Defaults to `-1`.
-        threshold: Float, above which one sigmoid unit says class 1. Defaults to `0.5`.
-        from_logits: Whether one sigmoid unit gives logits. Defaults to `False`.
+        threshold: Float in `(0, 1)`, the probability above which one sigmoid unit means
+            class 1. Defaults to `0.5`.
+        from_logits: Whether one sigmoid unit returns logits. Defaults to `False`.
 
     Returns:
         Float32 tensor `(C,)`; NaN for classes that are ignored, and for those neither
-        labelled nor predicted. In compiled code, which cannot raise, it is NaN
-        everywhere if a label or prediction is none.
+        labeled nor predicted. In compiled code, which cannot raise, it is NaN
+        everywhere if any label or prediction is invalid.
 
     Raises:
         ValueError: As `BoundaryIoU`, and in eager mode if a prediction is NaN.
@@ -61,54 +68,43 @@ def boundary_iou(
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")
 class BoundaryIoU(CountMetric):
-    """Mean intersection over union of the boundaries of classes, void left out.
+    """Mean intersection over union of the boundaries of classes, with void left out.
 
-    The IoU of a large object hardly sees its outline. Here only its band counts, the
-    pixels within `distance` of its contour: those in the bands of both labels and
-    predictions, divided by those in either. Pixels are added up over the whole data
-    set, exactly up to 2**53 on every backend, and the mean is over the classes that are
-    labelled or predicted anywhere (of one sigmoid unit two, see `per_class`). NaN where
-    there are none.
+    Plain IoU barely changes with the outline of a large object. Here only the band of
+    an object counts, its pixels within `distance` of the contour: the pixels in the
+    bands of both labels and predictions, divided by those in either. Pixels are added
+    up over the whole data set, exactly up to 2**53 on every backend, and the mean is
+    over the classes that are labeled or predicted anywhere; NaN if there are none. One
+    sigmoid unit has two classes, which `per_class` shows one by one.
 
-    A band is what erosion by a square of `2 * distance + 1` pixels removes. Where the
-    image ends the object ends; where void begins it does not, as nobody knows what is
-    there. Void pixels are in no band and make none, whatever is predicted for them.
+    A band is what erosion with a square of `2 * distance + 1` pixels removes. Objects
+    end where the image ends. They do not end where void begins, as what is there is
+    unknown. Void pixels belong to no band and create none, whatever is predicted there.
+
+    Arguments that are not listed here are the same as in `MeanIoU`.
 
     Args:
         num_classes: Integer, 2 or more. One sigmoid unit has two classes.
-        ignore_class: Integer, tuple of integers, or None: ids of void, inside or
-            outside the range of the classes. An ignored class leaves the mean as well.
-            Defaults to `255`.
         distance: Width of the bands: an integer number of pixels, 1 or more; or a float
-            in `(0, 1)`, a share of the diagonal of the image, rounded to whole pixels,
-            at least 1. Defaults to `0.02`.
-        axis: Integer, the class axis of the predictions. Defaults to `-1`.
-        threshold: Float in `(0, 1)`, the probability above which one sigmoid unit says
-            class 1. Defaults to `0.5`.
-        from_logits: Whether one sigmoid unit gives logits. With a class axis it does
-            not matter: the highest score counts. Defaults to `False`.
+            in `(0, 1)`, a share of the image diagonal, rounded to whole pixels and at
+            least 1. Defaults to `0.02`.
         per_class: Whether `result` is a dict: `"boundary_iou"`, and
-            `"boundary_iou/<name>"` for each class, NaN where it is absent. Defaults to
+            `"boundary_iou/<name>"` for each class, NaN if it is absent. Defaults to
             `False`, a scalar.
-        class_names: List of strings, one for each class, or None for their numbers.
-        name: String, the name of the metric. With `per_class` another than the default
-            is the beginning of all entries, which tells those of two outputs apart.
-        dtype: Dtype of the result. Counts are exact whatever it is.
+        name: String, the name of the metric. Defaults to `"boundary_iou"`.
 
     Call arguments:
         y_true: Labels of images: sparse `(N, H, W)` or `(N, H, W, 1)`, one-hot or soft
             `(N, H, W, C)`, or binary, of any integer or float dtype.
-        y_pred: Scores `(N, H, W, C)`, probabilities or logits alike; integer class ids
-            `(N, H, W)`; or, of two classes, what one sigmoid unit gives.
-        sample_weight: Weights that broadcast from the left. A weight of 0 is void;
-            others weigh the pixels of the bands.
+        y_pred: Scores `(N, H, W, C)`, either probabilities or logits; integer class ids
+            `(N, H, W)`; or, with two classes, the output of one sigmoid unit.
+        sample_weight: Weights that broadcast from the left. Pixels of weight 0 are
+            void; other weights apply to the pixels of the bands.
 
     Raises:
-        ValueError: If an argument is out of range; if labels, weights and predictions
-            do not fit, are no images, or do not tell what they are; if `distance` is a
-            share and a graph is compiled for images of unknown size; in eager mode, if
-            a label is neither a class nor ignored, or a prediction no class or
-            probability. Compiled code gives NaN, and a warning at the end of the epoch.
+        ValueError: As `MeanIoU`; if `y_pred` has no two axes besides the batch and
+            class axes; or if `distance` is a share and a graph is compiled for images
+            of unknown size.
 
     Examples:
         >>> metric = BoundaryIoU(2, distance=1, per_class=True)
@@ -120,47 +116,38 @@ class BoundaryIoU(CountMetric):
 
     Reference:
         [Cheng et al., 2021](https://arxiv.org/abs/2103.16562). They score objects or
-        images; here a class is scored over all images.
+        images; here each class is scored over all images.
     """
 
     default_name = "boundary_iou"
     prefix = "boundary_iou"
+    extra_classes = 1  # the pixels in no band
 
     def __init__(
         self,
-        num_classes,
-        ignore_class=255,
-        distance=0.02,
-        axis=-1,
-        threshold=0.5,
-        from_logits=False,
-        per_class=False,
-        class_names=None,
-        name="boundary_iou",
-        dtype=None,
-    ):
-        super().__init__(
-            num_classes,
-            ignore_class,
-            axis,
-            threshold,
-            from_logits,
-            per_class,
-            class_names,
-            name,
-            dtype,
-            extra=1,
-        )
+        num_classes: int,
+        ignore_class: IgnoreClass = 255,
+        distance: float = 0.02,
+        axis: int = -1,
+        threshold: float = 0.5,
+        from_logits: bool = False,
+        per_class: bool = False,
+        class_names: Sequence[str] | None = None,
+        name: str | None = "boundary_iou",
+        dtype: Any = None,
+    ) -> None:
+        arguments = num_classes, ignore_class, axis, threshold, from_logits
+        super().__init__(arguments, per_class, class_names, name, dtype)
         self.distance = checked_distance(distance)
 
-    def count(self, y_true, y_pred, sample_weight):
+    def count(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Counts:
         return count_bands(y_true, y_pred, sample_weight, self._setting, self.distance)
 
-    def kind(self):
+    def merge_key(self) -> tuple[Any, ...]:
         return BoundaryIoU, self._setting[:2], self.distance
 
-    def scores(self, parts):
-        return self.by_class(scores_of_bands(parts))
+    def scores(self, limbs: Tensor) -> dict[str, Any]:
+        return self.by_class(scores_of_bands(limbs))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "distance": self.distance}

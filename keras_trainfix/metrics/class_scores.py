@@ -1,25 +1,30 @@
 """Scores of classes from a confusion matrix."""
 
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 from keras import ops
 
 from keras_trainfix.labels import ignored_ids
 from keras_trainfix.labels.dtypes import wide
+from keras_trainfix.labels.types import IgnoreClass, Tensor
 
 
-def iou_from_confusion(matrix, ignore_class=None):
+def iou_from_confusion(matrix: Tensor, ignore_class: IgnoreClass = None) -> Tensor:
     """Intersection over union of each class, TP / (TP + FP + FN).
 
     Args:
         matrix: Counts `(C, C)` with labels as rows and predictions as columns: a
-            tensor, or an array or list, which is computed with in float64.
+            tensor, or an array or list, for which float64 is used.
         ignore_class: Integer, tuple of integers, or None: classes to leave out.
             Defaults to `None`.
 
     Returns:
-        Tensor, or NumPy array for an array or list, of shape `(C,)`. NaN for classes
-        that are left out, and for those neither labelled nor predicted; their mean is
-        that of the others, `np.nanmean`.
+        Tensor `(C,)`, or a NumPy array for an array or list. NaN for classes that are
+        left out, and for those neither labeled nor predicted: take the mean of the
+        others with `np.nanmean`.
 
     Raises:
         ValueError: If `matrix` is not square.
@@ -31,7 +36,7 @@ def iou_from_confusion(matrix, ignore_class=None):
     return _from_confusion(iou, matrix, ignore_class)
 
 
-def dice_from_confusion(matrix, ignore_class=None):
+def dice_from_confusion(matrix: Tensor, ignore_class: IgnoreClass = None) -> Tensor:
     """Dice score (F1) of each class, 2 TP / (2 TP + FP + FN).
 
     Args:
@@ -40,7 +45,7 @@ def dice_from_confusion(matrix, ignore_class=None):
             Defaults to `None`.
 
     Returns:
-        Tensor or NumPy array of shape `(C,)`; NaN as in `iou_from_confusion`.
+        Tensor or NumPy array `(C,)`; NaN as in `iou_from_confusion`.
 
     Raises:
         ValueError: If `matrix` is not square.
@@ -52,7 +57,7 @@ def dice_from_confusion(matrix, ignore_class=None):
     return _from_confusion(dice, matrix, ignore_class)
 
 
-def accuracy_from_confusion(matrix, ignore_class=None):
+def accuracy_from_confusion(matrix: Tensor, ignore_class: IgnoreClass = None) -> Tensor:
     """Accuracy (recall) of each class, TP / (TP + FN).
 
     Args:
@@ -61,8 +66,8 @@ def accuracy_from_confusion(matrix, ignore_class=None):
             Defaults to `None`.
 
     Returns:
-        Tensor or NumPy array of shape `(C,)`; NaN for classes that are left out, and
-        for those without a label.
+        Tensor or NumPy array `(C,)`; NaN for classes that are left out, and for those
+        without a label.
 
     Raises:
         ValueError: If `matrix` is not square.
@@ -74,7 +79,7 @@ def accuracy_from_confusion(matrix, ignore_class=None):
     return _from_confusion(accuracy, matrix, ignore_class)
 
 
-def outcomes(matrix):
+def outcomes(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """True positives, false positives and false negatives of each class.
 
     Args:
@@ -84,8 +89,8 @@ def outcomes(matrix):
         Three of shape `(..., C)`. Each is a sum of entries, without a difference.
     """
     lib = _library(matrix)
-    here = lib.eye(matrix.shape[-1], dtype="bool")
-    correct, wrong = lib.where(here, matrix, 0), lib.where(here, 0, matrix)
+    diagonal = lib.eye(matrix.shape[-1], dtype="bool")
+    correct, wrong = lib.where(diagonal, matrix, 0), lib.where(diagonal, 0, matrix)
     return (
         lib.sum(correct, axis=-1),
         lib.sum(wrong, axis=-2),
@@ -93,54 +98,56 @@ def outcomes(matrix):
     )
 
 
-def iou(correct, extra, missed):
-    """Intersection over union; NaN where there is no union."""
+def iou(correct: Tensor, extra: Tensor, missed: Tensor) -> Tensor:
+    """Intersection over union; NaN where the union is empty."""
     return ratio(correct, correct + extra + missed)
 
 
-def dice(correct, extra, missed):
-    """Dice score; NaN where the class is neither labelled nor predicted."""
+def dice(correct: Tensor, extra: Tensor, missed: Tensor) -> Tensor:
+    """Dice score; NaN where the class is neither labeled nor predicted."""
     return ratio(2 * correct, 2 * correct + extra + missed)
 
 
-def accuracy(correct, extra, missed):
+def accuracy(correct: Tensor, extra: Tensor, missed: Tensor) -> Tensor:
     """Recall; NaN where the class has no label."""
     return ratio(correct, correct + missed)
 
 
-def mean_of_known(values, wanted):
-    """The mean of those `values` that are wanted and not NaN; NaN without any."""
+def mean_of_known(values: Tensor, wanted: np.ndarray) -> Tensor:
+    """The mean of the wanted `values` that are not NaN; NaN if there are none."""
     counted = ops.logical_and(wanted, ops.logical_not(ops.isnan(values)))
     total = ops.sum(ops.where(counted, values, 0))
     return ratio(total, ops.sum(ops.cast(counted, values.dtype)))
 
 
-def _from_confusion(score, matrix, ignore_class):
+def _from_confusion(
+    score: Callable[..., Any], matrix: Tensor, ignore_class: IgnoreClass
+) -> Tensor:
     matrix = wide(matrix) if ops.is_tensor(matrix) else np.asarray(matrix, "float64")
     shape = tuple(matrix.shape)
     if len(shape) != 2 or shape[0] != shape[1]:
         raise ValueError(
             "`matrix` must be counts of shape (C, C), labels by predictions. Received: "
-            f"matrix of shape {shape}."
+            f"matrix of shape {shape}. Pass the result of `confusion_matrix`."
         )
     lib = _library(matrix)
-    # Counts below 0 say that there was bad input, see `confusion_matrix`.
+    # Negative counts mark invalid input, see `confusion_matrix`.
     matrix = lib.where(lib.any(matrix < 0), float("nan"), matrix)
     wanted = wanted_classes(shape[0], ignored_ids(ignore_class))
     matrix = lib.where(wanted[:, None], matrix, 0)  # pixels of ignored classes are void
     return lib.where(wanted, score(*outcomes(matrix)), float("nan"))
 
 
-def wanted_classes(num_classes, ignored):
+def wanted_classes(num_classes: int, ignored: tuple[int, ...]) -> np.ndarray:
     """Which classes are not ignored, a NumPy boolean vector."""
     return ~np.isin(np.arange(num_classes), ignored)
 
 
-def _library(values):
+def _library(values: Tensor) -> ModuleType:
     return np if isinstance(values, np.ndarray) else ops
 
 
-def ratio(part, whole):
+def ratio(part: Tensor, whole: Tensor) -> Tensor:
     """`part / whole`, NaN where `whole` is 0."""
     lib = _library(whole)
     ratio = part / lib.where(whole > 0, whole, 1)

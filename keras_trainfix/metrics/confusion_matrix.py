@@ -1,10 +1,14 @@
 """The confusion matrix of a data set, as a metric."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
+from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.metrics import exact
 from keras_trainfix.metrics.confusion_metric import ConfusionMetric
 from keras_trainfix.metrics.tables import confusion_table
@@ -12,35 +16,23 @@ from keras_trainfix.metrics.tables import confusion_table
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")
 class ConfusionMatrix(ConfusionMetric):
-    """How many pixels of each class are predicted as each class, void left out.
+    """Counts how many pixels of each class are predicted as each class.
 
-    `result()` are the counts themselves, labels as rows and predictions as columns,
-    exact up to 2**53 on every backend; `plot()` shows them, and `class_table()` the
-    classes sorted by how well they do. `MeanIoU` and the other scores have the matrix
-    as well, as `confusion_matrix()`, and are what to pass to `compile`: a matrix fits
-    into `history`, but `keras.callbacks.TensorBoard` takes numbers only.
+    `result()` is the matrix itself, labels as rows and predictions as columns, without
+    void and exact up to 2**53 on every backend. `plot()` draws it, and `class_table()`
+    lists the classes, the worst first. `MeanIoU` and the other scores have the matrix
+    as well, as `confusion_matrix()`, and are the better choice for `compile`: a matrix
+    fits into `history`, but `keras.callbacks.TensorBoard` takes only numbers.
+
+    The call arguments, and all arguments that are not listed here, are the same as in
+    `MeanIoU`.
 
     Args:
         num_classes: Integer, 2 or more. One sigmoid unit has two classes.
-        ignore_class: Integer, tuple of integers, or None: ids of void, inside or
-            outside the range of the classes. Defaults to `255`.
-        axis: Integer, the class axis of the predictions. Defaults to `-1`.
-        threshold: Float in `(0, 1)`, the probability above which one sigmoid unit says
-            class 1. Defaults to `0.5`.
-        from_logits: Whether one sigmoid unit gives logits. With a class axis it does
-            not matter: the highest score counts. Defaults to `False`.
-        class_names: List of strings, one for each class, or None for their numbers.
-        name: String, the name of the metric.
+        name: String, the name of the metric. Defaults to `"confusion_matrix"`.
         dtype: Dtype of the result in compiled code, which cannot hold large counts
             exactly. In eager code it is int64, or float64 with weights (a NumPy array
-            on JAX unless its 64-bit mode is on).
-
-    Call arguments:
-        y_true: Labels: sparse `(N, ...)` or `(N, ..., 1)`, one-hot or soft
-            `(N, ..., C)`, or binary, of any integer or float dtype.
-        y_pred: Scores `(N, ..., C)`, probabilities or logits alike; integer class ids
-            `(N, ...)`; or, of two classes, what one sigmoid unit gives.
-        sample_weight: Weights that broadcast from the left. A weight of 0 is void.
+            on JAX unless its 64-bit mode is on). Defaults to `None`.
 
     Raises:
         ValueError: As `MeanIoU`.
@@ -56,40 +48,31 @@ class ConfusionMatrix(ConfusionMetric):
 
     def __init__(
         self,
-        num_classes,
-        ignore_class=255,
-        axis=-1,
-        threshold=0.5,
-        from_logits=False,
-        class_names=None,
-        name="confusion_matrix",
-        dtype=None,
-    ):
-        super().__init__(
-            num_classes,
-            ignore_class,
-            axis,
-            threshold,
-            from_logits,
-            False,
-            class_names,
-            name,
-            dtype,
-        )
+        num_classes: int,
+        ignore_class: IgnoreClass = 255,
+        axis: int = -1,
+        threshold: float = 0.5,
+        from_logits: bool = False,
+        class_names: Sequence[str] | None = None,
+        name: str | None = "confusion_matrix",
+        dtype: Any = None,
+    ) -> None:
+        arguments = num_classes, ignore_class, axis, threshold, from_logits
+        super().__init__(arguments, False, class_names, name, dtype)
 
-    def result(self):
-        """The counts so far; NaN, with a warning, if there was bad input."""
+    def result(self) -> Tensor:
+        """The counts so far; NaN, with a warning, after invalid input."""
         rejected = self.rejected()
         if backend.is_concrete(rejected):
             matrix = self.confusion_matrix()
             if bool(ops.any(rejected > 0)):
                 matrix = np.full(matrix.shape, np.nan)
             return backend.exact_tensor(matrix)
-        matrix = exact.rounded(self.parts())
+        matrix = exact.rounded(self.limbs())
         matrix = ops.where(ops.any(rejected > 0), float("nan"), matrix)
         return ops.cast(matrix, self.dtype)
 
-    def to_markdown(self):
+    def to_markdown(self) -> str:
         """A table of the counts: see `confusion_table`.
 
         Returns:
@@ -97,7 +80,7 @@ class ConfusionMatrix(ConfusionMetric):
         """
         return confusion_table(self.confusion_matrix(), self.class_names)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["per_class"]
         return config

@@ -1,13 +1,23 @@
 """The base of the metrics that are computed from a confusion matrix."""
 
-import numpy as np
+from __future__ import annotations
 
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from keras_trainfix.labels.types import Tensor
 from keras_trainfix.metrics import exact
 from keras_trainfix.metrics.class_scores import outcomes
-from keras_trainfix.metrics.confusion import count
+from keras_trainfix.metrics.confusion import Counts, count
 from keras_trainfix.metrics.confusion_plot import save_confusion_plot
 from keras_trainfix.metrics.count_metric import CountMetric
 from keras_trainfix.metrics.tables import class_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class ConfusionMetric(CountMetric):
@@ -16,22 +26,22 @@ class ConfusionMetric(CountMetric):
     See `CountMetric` for the arguments.
     """
 
-    def count(self, y_true, y_pred, sample_weight):
+    def count(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Counts:
         return count(y_true, y_pred, sample_weight, self._setting)
 
-    def kind(self):
+    def merge_key(self) -> tuple[Any, ...]:
         return ConfusionMetric, self._setting[:2]
 
-    def confusion_matrix(self):
+    def confusion_matrix(self) -> np.ndarray:
         """The counts so far, with labels as rows and predictions as columns.
 
         Returns:
-            NumPy array `(C, C)`: int64, or float64 where weights have made fractions.
+            NumPy array `(C, C)`: int64, or float64 if weights have made fractions.
         """
-        return exact.to_numpy(self.parts())
+        return exact.to_numpy(self.limbs())
 
-    def class_table(self):
-        """A Markdown table of the classes, those that fail first: see `class_table`.
+    def class_table(self) -> str:
+        """A Markdown table of the classes, the worst first: see `class_table`.
 
         Returns:
             String.
@@ -40,12 +50,15 @@ class ConfusionMetric(CountMetric):
             self.confusion_matrix(), self.class_names, self._setting.ignored
         )
 
-    def plot(self, path=None, normalize=True):
+    def plot(
+        self, path: str | PathLike[str] | None = None, normalize: bool = True
+    ) -> Figure:
         """A picture of the confusion matrix: see `save_confusion_plot`.
 
         Args:
-            path: Where to save it, or None.
-            normalize: Whether to show shares of the pixels of each label, or counts.
+            path: Where to save it, or None. Defaults to `None`.
+            normalize: Whether to show shares of the pixels of each label instead of
+                counts. Defaults to `True`.
 
         Returns:
             `matplotlib.figure.Figure`.
@@ -58,25 +71,31 @@ class ConfusionMetric(CountMetric):
             normalize,
         )
 
-    def load_confusion_matrix(self, matrix):
-        """Replaces the counts, as by those of `confusion_matrix()` of another run.
+    def load_confusion_matrix(self, matrix: ArrayLike) -> None:
+        """Replaces the counts, for example by `confusion_matrix()` of another run.
 
         Args:
             matrix: Array `(C, C)` of finite numbers, 0 or more.
 
         Raises:
-            ValueError: If it is none.
+            ValueError: If the shape or a number is wrong.
         """
         matrix = np.asarray(matrix)
         shape = (self.num_classes,) * 2
-        if matrix.shape != shape or not np.all((matrix >= 0) & (matrix < 2**56)):
-            raise ValueError(
-                f"`matrix` must be counts, 0 or more, of shape {shape}. Received: "
-                f"matrix of shape {matrix.shape}, matrix={matrix.tolist()}."
-            )
-        self._counts.assign(exact.from_numpy(matrix))
-        self._rejected.assign(np.zeros(3, "float32"))
+        if matrix.shape != shape:
+            received = f"matrix of shape {matrix.shape}"
+        elif not np.all((matrix >= 0) & (matrix < 2**56)):
+            received = f"matrix from {matrix.min()} to {matrix.max()}"
+        else:
+            self._counts.assign(exact.from_numpy(matrix))
+            self._rejected.assign(np.zeros(3, "float32"))
+            return
+        raise ValueError(
+            f"`matrix` must be counts of shape {shape}, finite and 0 or more. "
+            f"Received: {received}. Pass the `confusion_matrix()` of a metric with "
+            f"num_classes={self.num_classes}."
+        )
 
-    def outcomes(self, parts):
+    def outcomes(self, limbs: Tensor) -> list[Tensor]:
         """True positives, false positives and false negatives, float32 `(C,)`."""
-        return [exact.rounded(part) for part in outcomes(parts)]
+        return [exact.rounded(counts) for counts in outcomes(limbs)]

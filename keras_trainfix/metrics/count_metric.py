@@ -1,142 +1,135 @@
 """The base of the metrics that count pixels of labels against predictions."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
-from keras_trainfix import backend
+from keras_trainfix import backend, messages
+from keras_trainfix.labels.types import Tensor
 from keras_trainfix.metrics import exact
 from keras_trainfix.metrics.class_scores import mean_of_known, wanted_classes
-from keras_trainfix.metrics.reading import checked_setting
+from keras_trainfix.metrics.confusion import Counts
+from keras_trainfix.metrics.setting import Arguments, checked_setting
 from keras_trainfix.metrics.tables import checked_names
 
 
 class CountMetric(keras.Metric):
-    """Base of metrics over the pixels of a data set, void left out.
+    """Base of metrics over the pixels of a data set, with void left out.
 
-    It counts labels against predictions, exactly up to 2**53 on every backend. Nothing
-    depends on how the data are cut into batches. Counts of the replicas of
-    `tf.distribute` and of the processes of `torch.distributed` are added up in
-    `result`, which every process has to call then, and as often as the others: in `fit`
-    they need as many batches.
+    Labels are counted against predictions, exactly up to 2**53 on every backend, so the
+    result does not depend on how the data are split into batches. `result` adds up the
+    counts of the replicas of `tf.distribute` and of the processes of
+    `torch.distributed`. All processes must then call it equally often: in `fit` they
+    need the same number of batches.
 
     Args:
-        num_classes: Integer, 2 or more.
-        ignore_class: Integer, tuple of integers, or None: ids of void labels.
-        axis: Integer, the class axis of the predictions.
-        threshold: Float in `(0, 1)`: the probability above which one sigmoid unit says
-            class 1.
-        from_logits: Whether one sigmoid unit gives logits.
+        arguments: The arguments `num_classes`, `ignore_class`, `axis`, `threshold` and
+            `from_logits` of `MeanIoU`, in this order.
         per_class: Whether `result` is a dict with an entry for each class.
-        class_names: List of strings, one for each class, or None for their numbers.
+        class_names: List of strings, one for each class, or None to use numbers.
         name: String, the name of the metric.
         dtype: Dtype of the result.
-        extra: Integer, how many rows and columns the matrix of counts has more than
-            there are classes.
     """
 
     default_name: str
-    prefix: str  # of the entries of classes, under the default name
+    prefix: str  # of the entries of classes, if the metric has its default name
+    extra_classes = 0  # rows and columns of the counts beyond those of the classes
 
     def __init__(
         self,
-        num_classes,
-        ignore_class=255,
-        axis=-1,
-        threshold=0.5,
-        from_logits=False,
-        per_class=False,
-        class_names=None,
-        name=None,
-        dtype=None,
-        extra=0,
-    ):
+        arguments: Arguments,
+        per_class: bool,
+        class_names: Sequence[str] | None,
+        name: str | None,
+        dtype: Any,
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
-        self._setting = checked_setting(
-            num_classes, ignore_class, axis, threshold, from_logits
-        )
-        self.num_classes = num_classes
-        self.ignore_class = ignore_class
-        self.axis = axis
-        self.threshold = threshold
-        self.from_logits = from_logits
+        self._setting = checked_setting(*arguments)
+        self.num_classes, self.ignore_class, self.axis, *rest = arguments
+        self.threshold, self.from_logits = rest
         self.per_class = per_class
-        self.class_names = checked_names(class_names, num_classes)
-        shape = (exact.PARTS, num_classes + extra, num_classes + extra)
+        self.class_names = checked_names(class_names, self.num_classes)
+        size = self.num_classes + self.extra_classes
+        shape = (exact.LIMBS, size, size)
         self._counts = self.add_variable(shape, "zeros", "float32", name="counts")
         self._rejected = self.add_variable((3,), "zeros", "float32", name="rejected")
         self._has_warned = False
-        self._direction = "up"  # by which Keras' callbacks tell what is better
+        self._direction = "up"  # Keras' callbacks read it to see what is better
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> None:
         """Counts a batch.
 
         Args:
             y_true: Labels: sparse `(N, ...)` or `(N, ..., 1)`, one-hot or soft
                 `(N, ..., C)`, or binary, of any integer or float dtype.
-            y_pred: Scores `(N, ..., C)`, probabilities or logits alike; integer class
-                ids `(N, ...)`; or, of two classes, what one sigmoid unit gives.
+            y_pred: Scores `(N, ..., C)`, either probabilities or logits; integer class
+                ids `(N, ...)`; or, with two classes, the output of one sigmoid unit.
             sample_weight: Weights, 0 or more, of samples `(N,)`, of pixels `(N, ...)`
-                or of anything between: they broadcast from the left. A pixel of weight
-                0 is void.
+                or of anything in between: they broadcast from the left. A pixel of
+                weight 0 is void. Defaults to `None`.
         """
         counts = self.count(y_true, y_pred, sample_weight)
         self._counts.assign(exact.carry(self._counts + counts.matrix))
         self._rejected.assign(self._rejected + counts.rejected)
 
-    def count(self, y_true, y_pred, sample_weight):
+    def count(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Counts:
         """The `Counts` of a batch."""
         raise NotImplementedError
 
-    def kind(self):
-        """What has to be the same where counts are added up."""
+    def merge_key(self) -> tuple[Any, ...]:
+        """Equal for metrics whose counts can be added up."""
         raise NotImplementedError
 
-    def result(self):
+    def result(self) -> Tensor:
         """The score, a scalar; or a dict of scores, see `per_class`.
 
-        NaN where there is nothing to count, and, with a warning, where there was input
-        that is neither right nor void.
+        NaN if there is nothing to count, and, with a warning, if any label, prediction
+        or weight was invalid.
         """
         unknown = ops.where(ops.any(self.rejected() > 0), float("nan"), 0.0)
-        scores = self.scores(self.parts())
+        scores = self.scores(self.limbs())
         scores = {key: ops.cast(s + unknown, self.dtype) for key, s in scores.items()}
         return scores if self.per_class else scores[self.name]
 
-    def scores(self, parts):
-        """The entries of `result`, that of the whole named as the metric."""
+    def scores(self, limbs: Tensor) -> dict[str, Any]:
+        """The entries of `result`; the overall score has the name of the metric."""
         raise NotImplementedError
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         super().reset_state()
         self._has_warned = False
 
-    def merge_state(self, metrics):
-        """Adds the counts of other metrics, as if their batches had come here too.
+    def merge_state(self, metrics: Any) -> None:
+        """Adds the counts of other metrics, as if their batches had been counted here.
 
         Args:
-            metrics: A metric of this class, or an iterable of them, with as many
-                classes and the same `ignore_class`.
+            metrics: A metric of this class, or an iterable of them, with the same
+                `num_classes` and `ignore_class`.
 
         Raises:
-            ValueError: If one does not fit.
+            ValueError: If one of them counts something else.
         """
         metrics = list(metrics) if isinstance(metrics, Iterable) else [metrics]
+        key = self.merge_key()
         for metric in metrics:
-            if not isinstance(metric, CountMetric) or metric.kind() != self.kind():
+            if not isinstance(metric, CountMetric) or metric.merge_key() != key:
                 raise ValueError(
                     "`metrics` must be metrics of keras_trainfix that count the same "
-                    f"classes. Received: {metric!r}, to merge into {self!r} with "
-                    f"num_classes={self.num_classes}, "
+                    f"classes. Received: {metric!r}, to merge into {self!r}. Pass "
+                    f"metrics with num_classes={self.num_classes} and "
                     f"ignore_class={self.ignore_class}."
                 )
         for metric in metrics:
             self._counts.assign(exact.carry(self._counts + metric._counts))
             self._rejected.assign(self._rejected + metric._rejected)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_classes": self.num_classes,
@@ -148,17 +141,21 @@ class CountMetric(keras.Metric):
             "class_names": self.class_names,
         }
 
-    def parts(self):
-        """The counts as `exact` parts `(4, C, C)`, of all devices and processes."""
+    def limbs(self) -> Tensor:
+        """The counts of all devices and processes, `exact` limbs `(4, C, C)`."""
         return backend.sum_over_processes(ops.convert_to_tensor(self._counts))
 
-    def rejected(self):
-        """The numbers of rejected labels, predictions and weights; warns if it can."""
+    def rejected(self) -> Tensor:
+        """The numbers of rejected labels, predictions and weights.
+
+        Eager code warns once if there are any.
+        """
         rejected = backend.sum_over_processes(ops.convert_to_tensor(self._rejected))
-        self._warn(rejected)
+        if not self._has_warned and backend.is_concrete(rejected):
+            self._warn(backend.to_numpy(rejected))
         return rejected
 
-    def by_class(self, values, mean_name=None):
+    def by_class(self, values: Tensor, mean_name: str | None = None) -> dict[str, Any]:
         """A dict of the mean over classes and the value of each."""
         wanted = wanted_classes(self.num_classes, self._setting.ignored)
         prefix = self.prefix if self.name == self.default_name else self.name
@@ -172,22 +169,23 @@ class CountMetric(keras.Metric):
             },
         }
 
-    def _warn(self, rejected):
-        if self._has_warned or not backend.is_concrete(rejected):
-            return
-        labels, predictions, weights = backend.to_numpy(rejected)
+    def _warn(self, rejected: np.ndarray) -> None:
         kinds = {
-            "labels that are neither a class nor ignored": labels,
-            "predictions that are NaN, or no class or probability": predictions,
-            "weights that are negative or not finite": weights,
+            "invalid label": "neither a class nor ignored",
+            "invalid prediction": "NaN, or not a class or probability",
+            "invalid weight": "negative or not finite",
         }
-        found = [f"{n:.0f} {kind}" for kind, n in kinds.items() if n]
-        if found:
+        received = [
+            f"{messages.count(int(number), kind)} ({reason})"
+            for number, (kind, reason) in zip(rejected, kinds.items(), strict=True)
+            if number
+        ]
+        if received:
             self._has_warned = True
             warnings.warn(
-                f"`{self.name}` is NaN because it met {', '.join(found)}. Compiled "
-                "code cannot raise. To see which they are, call "
-                f"`keras_trainfix.confusion_matrix(y, model.predict(x), "
+                f"`{self.name}` is NaN because it received {', '.join(received)}. "
+                "Compiled code cannot raise. To see which ones, call "
+                "`keras_trainfix.confusion_matrix(y, model.predict(x), "
                 f"num_classes={self.num_classes}, ignore_class={self.ignore_class})` "
                 "on one batch.",
                 stacklevel=4,

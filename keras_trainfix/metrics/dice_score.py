@@ -1,49 +1,34 @@
 """Mean Dice score (F1) over a data set."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
+from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.metrics.class_scores import dice
 from keras_trainfix.metrics.confusion_metric import ConfusionMetric
 
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")
 class DiceScore(ConfusionMetric):
-    """Mean Dice score (F1), void left out.
+    """Mean Dice score (F1), with void left out.
 
-    One confusion matrix over the whole data set, not a mean over images or batches:
-    `2 TP / (2 TP + FP + FN)` for each class, and their mean over the classes that are
-    labelled or predicted anywhere. NaN where there are none.
+    One confusion matrix is kept over the whole data set, instead of a mean over images
+    or batches. Each class gets `2 TP / (2 TP + FP + FN)`, and the result is the mean
+    over the classes that are labeled or predicted anywhere; NaN if there are none.
 
+    The call arguments, and all arguments that are not listed here, are the same as in
+    `MeanIoU`.
 
     Args:
         num_classes: Integer, 2 or more. One sigmoid unit has two classes.
-        ignore_class: Integer, tuple of integers, or None: ids of void, inside or
-            outside the range of the classes. An ignored class leaves the mean as well.
-            Defaults to `255`.
-        axis: Integer, the class axis of the predictions. Defaults to `-1`.
-        threshold: Float in `(0, 1)`, the probability above which one sigmoid unit says
-            class 1. Defaults to `0.5`.
-        from_logits: Whether one sigmoid unit gives logits. With a class axis it does
-            not matter: the highest score counts. Defaults to `False`.
         per_class: Whether `result` is a dict: `"dice_score"`, and `"dice/<name>"` for
-            each class, NaN where it is absent. Defaults to `False`, a scalar.
-        class_names: List of strings, one for each class, or None for their numbers.
-        name: String, the name of the metric. With `per_class` another than the default
-            is the beginning of all entries, which tells those of two outputs apart.
-        dtype: Dtype of the result. Counts are exact whatever it is.
-
-    Call arguments:
-        y_true: Labels: sparse `(N, ...)` or `(N, ..., 1)`, one-hot or soft
-            `(N, ..., C)`, or binary, of any integer or float dtype.
-        y_pred: Scores `(N, ..., C)`, probabilities or logits alike; integer class ids
-            `(N, ...)`; or, of two classes, what one sigmoid unit gives.
-        sample_weight: Weights that broadcast from the left. A weight of 0 is void.
+            each class, NaN if it is absent. Defaults to `False`, a scalar.
+        name: String, the name of the metric. Defaults to `"dice_score"`.
 
     Raises:
-        ValueError: If an argument is out of range; if labels, weights and predictions
-            do not fit, or do not tell what they are; in eager mode, if a label is
-            neither a class nor ignored, or a prediction no class or probability.
-            Compiled code gives NaN, and a warning at the end of the epoch.
+        ValueError: As `MeanIoU`.
 
     Examples:
         >>> metric = DiceScore(2)
@@ -60,27 +45,18 @@ class DiceScore(ConfusionMetric):
 
     def __init__(
         self,
-        num_classes,
-        ignore_class=255,
-        axis=-1,
-        threshold=0.5,
-        from_logits=False,
-        per_class=False,
-        class_names=None,
-        name="dice_score",
-        dtype=None,
-    ):
-        super().__init__(
-            num_classes,
-            ignore_class,
-            axis,
-            threshold,
-            from_logits,
-            per_class,
-            class_names,
-            name,
-            dtype,
-        )
+        num_classes: int,
+        ignore_class: IgnoreClass = 255,
+        axis: int = -1,
+        threshold: float = 0.5,
+        from_logits: bool = False,
+        per_class: bool = False,
+        class_names: Sequence[str] | None = None,
+        name: str | None = "dice_score",
+        dtype: Any = None,
+    ) -> None:
+        arguments = num_classes, ignore_class, axis, threshold, from_logits
+        super().__init__(arguments, per_class, class_names, name, dtype)
 
-    def scores(self, parts):
-        return self.by_class(dice(*self.outcomes(parts)))
+    def scores(self, limbs: Tensor) -> dict[str, Any]:
+        return self.by_class(dice(*self.outcomes(limbs)))

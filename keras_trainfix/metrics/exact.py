@@ -1,29 +1,31 @@
-"""Numbers that stay exact as they add up, whatever the backend can hold.
+"""Sums that stay exact, whatever precision the backend has.
 
 JAX has no 64-bit numbers by default, and float32 stops counting at 2**24. A number is
-kept as four parts on a first axis, float32 each:
+therefore stored as four limbs on a new first axis, each of them float32:
 
-    part 0 + part 1 + 2**16 * part 2 + 2**32 * part 3
+    limb 0 + limb 1 + 2**16 * limb 2 + 2**32 * limb 3
 
-where part 0 is a fraction and the others are whole and, after `carry`, below 2**16
-(the last below 2**24). Parts of several devices may be added up as they are.
+Limb 0 is a fraction; the others are whole and, after `carry`, below 2**16 (the last
+below 2**24). Limbs from several devices can be added elementwise.
 """
 
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from keras_trainfix import backend
+from keras_trainfix.labels.types import Tensor
 
 BASE = 2.0**16
-PARTS = 4
+LIMBS = 4
 LARGEST_WEIGHT = 2.0**32
 DIGITS = 5  # of 8 bits: a weight that is 2**-16 of the largest keeps all of its bits
-PIECE = 2**22  # digits of so many pixels add up to less than 2**31
+PIECE = 2**22  # pixels: the digits of this many add up to less than 2**31
 
 
-def carry(parts):
-    """The same numbers with every part back in its range."""
-    fraction, ones, middle, high = (parts[i] for i in range(PARTS))
+def carry(limbs: Tensor) -> Tensor:
+    """The same numbers with every limb back in its range."""
+    fraction, ones, middle, high = (limbs[i] for i in range(LIMBS))
     over = ops.floor(fraction)
     fraction, ones = fraction - over, ones + over
     over = ops.floor(ones / BASE)
@@ -32,14 +34,14 @@ def carry(parts):
     return ops.stack([fraction, ones, middle - over * BASE, high + over])
 
 
-def rounded(parts):
+def rounded(limbs: Tensor) -> Tensor:
     """The numbers as float32, with a relative error below 2e-7."""
-    fraction, ones, middle, high = (carry(parts)[i] for i in range(PARTS))
+    fraction, ones, middle, high = (carry(limbs)[i] for i in range(LIMBS))
     return ((high * BASE + middle) * BASE + ones) + fraction
 
 
-def from_counts(counts):
-    """The parts of whole numbers from 0 to 2**31."""
+def from_counts(counts: Tensor) -> Tensor:
+    """The limbs of whole numbers from 0 to 2**31."""
     ones, middle = ops.mod(counts, int(BASE)), ops.floor_divide(counts, int(BASE))
     zeros = ops.zeros_like(counts, "float32")
     return ops.stack(
@@ -47,10 +49,10 @@ def from_counts(counts):
     )
 
 
-def from_weights(weights, ids, length):
-    """The parts of the sums of the weights of each id.
+def from_weights(weights: Tensor, ids: Tensor, length: int) -> Tensor:
+    """The limbs of the sum of the weights of each id.
 
-    Whole weights below 2**24 add up exactly, and others to 2**-40 of the largest.
+    Whole weights below 2**24 add up exactly, others to within 2**-40 of the largest.
 
     Args:
         weights: Float32 tensor `(P,)`, from 0 to below 2**32.
@@ -65,7 +67,7 @@ def from_weights(weights, ids, length):
     # A power of 2, so that dividing by it is exact: at most twice the largest weight.
     exponent = ops.floor(ops.log2(ops.maximum(largest, 1e-30))) + 1
     scale = ops.power(2.0, exponent)
-    total = ops.zeros((PARTS, length), "float32")
+    total = ops.zeros((LIMBS, length), "float32")
     for start in range(0, size or 1, PIECE):
         piece = slice(start, None if size is None else start + PIECE)
         rest, unit = weights[piece] / scale, scale
@@ -75,15 +77,15 @@ def from_weights(weights, ids, length):
             sums = ops.segment_sum(
                 ops.cast(digit, backend.widest("int")), ids[piece], length
             )
-            # 16 bits at a time are exact in float32, times a power of 2 as well.
+            # Each half has 16 bits: exact in float32, also times a power of 2.
             high, low = ops.floor_divide(sums, 2**16), ops.mod(sums, 2**16)
             for number, of in ((low, unit), (high, unit * BASE)):
                 total = carry(total + _split(ops.cast(number, "float32") * of))
     return total
 
 
-def _split(numbers):
-    """The parts of float32 numbers."""
+def _split(numbers: Tensor) -> Tensor:
+    """The limbs of float32 numbers."""
     high = ops.floor(numbers / BASE**2)
     numbers = numbers - high * BASE**2
     middle = ops.floor(numbers / BASE)
@@ -92,10 +94,10 @@ def _split(numbers):
     return ops.stack([numbers - ones, ones, middle, high])
 
 
-def add_to_pair(pair, amount):
-    """Adds to a sum that is kept with its rounding error: float32 tensors `(2, ...)`.
+def add_to_pair(pair: Tensor, amount: Tensor) -> Tensor:
+    """Adds to a sum that is stored with its rounding error, float32 `(2, ...)`.
 
-    The two add up to the sum in about 48 bits. Amounts may be of either sign.
+    The pair adds up to the sum in about 48 bits. Amounts may have either sign.
 
     Reference:
         [Knuth, The Art of Computer Programming, vol. 2, 4.2.2](https://www-cs-faculty.stanford.edu/~knuth/taocp.html).
@@ -106,22 +108,23 @@ def add_to_pair(pair, amount):
     return ops.stack([new, error + ((total - (new - part)) + (amount - part))])
 
 
-def to_numpy(parts):
-    """The numbers as a NumPy array: int64, or float64 where one has a fraction."""
-    parts = backend.to_numpy(parts).astype("float64")
-    # Of several devices the parts may be beyond their range, which int64 can hold, and
-    # they may be shares of a number that was put on all, which add up but for rounding.
+def to_numpy(limbs: Tensor) -> np.ndarray:
+    """The numbers as a NumPy array: int64, or float64 if any has a fraction."""
+    limbs = backend.to_numpy(limbs).astype("float64")
+    # Limbs summed over devices may exceed their range, which int64 can hold. They may
+    # also be shares of a number that was spread over all devices, and these add up to
+    # it only up to rounding.
     whole = sum(
-        np.rint(parts[i]).astype("int64") * int(BASE) ** (i - 1)
-        for i in range(1, PARTS)
+        np.rint(limbs[i]).astype("int64") * int(BASE) ** (i - 1)
+        for i in range(1, LIMBS)
     )
-    return whole + parts[0] if parts[0].any() else whole
+    return whole + limbs[0] if limbs[0].any() else whole
 
 
-def from_numpy(numbers):
-    """The parts of a NumPy array of numbers, 0 or more, as a NumPy array."""
+def from_numpy(numbers: ArrayLike) -> np.ndarray:
+    """The limbs of an array of numbers, 0 or more, as a NumPy array."""
     numbers = np.asarray(numbers)
     whole = np.floor(numbers).astype("int64")
     base = int(BASE)
-    parts = [numbers - whole, whole % base, whole // base % base, whole // base**2]
-    return np.stack(parts).astype("float32")
+    limbs = [numbers - whole, whole % base, whole // base % base, whole // base**2]
+    return np.stack(limbs).astype("float32")

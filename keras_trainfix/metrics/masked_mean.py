@@ -1,9 +1,13 @@
 """The mean of a loss over all valid pixels of a data set."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_trainfix import backend
+from keras_trainfix.labels.types import Tensor
 from keras_trainfix.labels.weights import pixel_weights
 from keras_trainfix.losses.masked_loss import MaskedLoss
 from keras_trainfix.losses.weighted_sum import WeightedSum
@@ -14,27 +18,29 @@ from keras_trainfix.metrics import exact
 class MaskedMean(keras.Metric):
     """The mean of a loss over all valid pixels of an epoch.
 
-    Keras reports a loss as the mean over batches, in which a batch with few valid
-    pixels counts as much as one with many: `val_loss` changes with the batch size. This
-    is `sum(w * l) / sum(w)` over the data set, whatever the batches, with the weights
-    of the loss. NaN where there is no valid pixel.
+    Keras reports a loss as the mean over batches. A batch with few valid pixels counts
+    as much as one with many, so `val_loss` depends on the batch size. This metric is
+    `sum(w * l) / sum(w)` over the data set, whatever the batches, with the weights of
+    the loss; NaN if there is no valid pixel.
 
     Args:
-        loss: A loss of this package, or one of Keras' that has a value for each pixel
-            or sample: an instance, a function or a name. If it has `ignore_class`, its
-            void pixels are left out. Of a loss of images, such as `MaskedSoftDice`, it
-            is the mean over images. Of a `WeightedSum` take one metric for each loss.
-        name: String, the name of the metric. Defaults to None, `"mean_"` and the name
-            of the loss.
-        dtype: Dtype of the result.
+        loss: A loss of this package, or a Keras loss that has a value for each pixel or
+            sample: an instance, a function or a name. If it has `ignore_class`, its
+            void pixels are left out. For a loss of images, such as `MaskedSoftDice`,
+            the result is the mean over images. For a `WeightedSum`, use one metric for
+            each of its losses.
+        name: String, the name of the metric. Defaults to `None`: `"mean_"` followed by
+            the name of the loss.
+        dtype: Dtype of the result. Defaults to `None`, the dtype that Keras uses for
+            metrics.
 
     Call arguments:
-        y_true: Labels, as `loss` takes them.
-        y_pred: Predictions, as `loss` takes them.
+        y_true: Labels, in any form that `loss` accepts.
+        y_pred: Predictions, in any form that `loss` accepts.
         sample_weight: Weights that broadcast from the left.
 
     Raises:
-        TypeError: If `loss` is none that has values of pixels, images or samples.
+        TypeError: If `loss` has no values of pixels, images or samples.
         ValueError: As the loss.
 
     Examples:
@@ -46,21 +52,28 @@ class MaskedMean(keras.Metric):
         1.2296
     """
 
-    def __init__(self, loss, name=None, dtype=None):
+    def __init__(
+        self,
+        loss: keras.Loss | Callable[..., Any] | str,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
         loss = keras.losses.get(loss) if isinstance(loss, str) else loss
         if isinstance(loss, WeightedSum) or not callable(loss):
             raise TypeError(
-                "`loss` must be a loss that has values of pixels, images or samples. "
-                f"Received: loss={loss!r}. Of a `WeightedSum` pass one metric for each "
-                "of its `losses`."
+                "`loss` must be a loss with values for pixels, images or samples. "
+                f"Received: loss={loss!r}. For a `WeightedSum`, pass one metric for "
+                "each of its `losses`."
             )
         loss_name = loss.name if isinstance(loss, keras.Loss) else loss.__name__
         super().__init__(name=name or f"mean_{loss_name}", dtype=dtype)
         self.loss = loss
-        self._direction = "down"  # by which Keras' callbacks tell what is better
+        self._direction = "down"  # Keras' callbacks read it to see what is better
         self._sums = self.add_variable((2, 2), "zeros", "float32", name="sums")
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> None:
         """Adds the values and weights of a batch."""
         values, weights = self._values(y_true, y_pred, sample_weight)
         values, weights = (
@@ -69,7 +82,7 @@ class MaskedMean(keras.Metric):
         amounts = ops.stack([ops.sum(values * weights), ops.sum(weights)])
         self._sums.assign(exact.add_to_pair(self._sums, amounts))
 
-    def result(self):
+    def result(self) -> Tensor:
         """The mean so far, a scalar."""
         sums = backend.sum_over_processes(ops.convert_to_tensor(self._sums))
         sums = sums[0] + sums[1]
@@ -77,7 +90,7 @@ class MaskedMean(keras.Metric):
         mean = total / ops.where(weight > 0, weight, 1)
         return ops.cast(ops.where(weight > 0, mean, float("nan")), self.dtype)
 
-    def merge_state(self, metrics):
+    def merge_state(self, metrics: Any) -> None:
         """Adds the sums of other metrics of the same loss.
 
         Args:
@@ -87,30 +100,32 @@ class MaskedMean(keras.Metric):
             pair = exact.add_to_pair(self._sums, metric._sums[0])
             self._sums.assign(exact.add_to_pair(pair, metric._sums[1]))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "loss": keras.saving.serialize_keras_object(self.loss),
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "MaskedMean":
         loss = config["loss"]
         if isinstance(loss, dict):
             loss = keras.saving.deserialize_keras_object(loss)
         return cls(**{**config, "loss": loss})
 
-    def _values(self, y_true, y_pred, sample_weight):
+    def _values(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor
+    ) -> tuple[Tensor, Tensor]:
         if isinstance(self.loss, MaskedLoss):
             pixels = self.loss.read(y_true, y_pred, sample_weight)
             return self.loss.values(pixels)
-        function = getattr(self.loss, "call", self.loss)  # a loss before reduction
+        function = getattr(self.loss, "call", self.loss)  # the loss before reduction
         values = function(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
         if not len(values.shape):
             raise TypeError(
                 "`loss` must have a value for each pixel or sample before it is "
                 f"reduced. Received: loss={self.loss!r}, whose value is a scalar. Use "
-                "the loss of keras_trainfix instead, such as `MaskedSoftDice`."
+                "a loss of keras_trainfix instead, such as `MaskedSoftDice`."
             )
         mask = backend.keras_mask(values)
         valid = ops.ones_like(values, "bool") if mask is None else mask

@@ -1,49 +1,57 @@
 """Mean intersection over union over a data set."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
+from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.metrics.class_scores import iou
 from keras_trainfix.metrics.confusion_metric import ConfusionMetric
 
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")
 class MeanIoU(ConfusionMetric):
-    """Mean intersection over union, void left out.
+    """Mean intersection over union, with void left out.
 
-    One confusion matrix over the whole data set, exact up to 2**53 pixels on every
-    backend; `TP / (TP + FP + FN)` for each class, and their mean over the classes that
-    are labelled or predicted anywhere. NaN where there are none.
-
+    One confusion matrix is kept over the whole data set, exact up to 2**53 pixels on
+    every backend. Each class gets `TP / (TP + FP + FN)`, and the result is the mean
+    over the classes that are labeled or predicted anywhere; NaN if there are none.
 
     Args:
         num_classes: Integer, 2 or more. One sigmoid unit has two classes.
         ignore_class: Integer, tuple of integers, or None: ids of void, inside or
-            outside the range of the classes. An ignored class leaves the mean as well.
+            outside the range of the classes. Ignored classes do not enter the mean.
             Defaults to `255`.
         axis: Integer, the class axis of the predictions. Defaults to `-1`.
-        threshold: Float in `(0, 1)`, the probability above which one sigmoid unit says
+        threshold: Float in `(0, 1)`, the probability above which one sigmoid unit means
             class 1. Defaults to `0.5`.
-        from_logits: Whether one sigmoid unit gives logits. With a class axis it does
-            not matter: the highest score counts. Defaults to `False`.
+        from_logits: Whether one sigmoid unit returns logits. Scores with a class axis
+            may be either, as only the highest counts. Defaults to `False`.
         per_class: Whether `result` is a dict: `"mean_iou"`, and `"iou/<name>"` for each
-            class, NaN where it is absent. Defaults to `False`, a scalar.
-        class_names: List of strings, one for each class, or None for their numbers.
-        name: String, the name of the metric. With `per_class` another than the default
-            is the beginning of all entries, which tells those of two outputs apart.
-        dtype: Dtype of the result. Counts are exact whatever it is.
+            class, NaN if it is absent. Defaults to `False`, a scalar.
+        class_names: List of strings, one for each class, or None to use numbers.
+            Defaults to `None`.
+        name: String, the name of the metric. With `per_class`, any other name than the
+            default is the prefix of all entries, to distinguish two outputs. Defaults
+            to `"mean_iou"`.
+        dtype: Dtype of the result. Counts are exact in any case. Defaults to `None`,
+            the dtype that Keras uses for metrics.
 
     Call arguments:
         y_true: Labels: sparse `(N, ...)` or `(N, ..., 1)`, one-hot or soft
             `(N, ..., C)`, or binary, of any integer or float dtype.
-        y_pred: Scores `(N, ..., C)`, probabilities or logits alike; integer class ids
-            `(N, ...)`; or, of two classes, what one sigmoid unit gives.
-        sample_weight: Weights that broadcast from the left. A weight of 0 is void.
+        y_pred: Scores `(N, ..., C)`, either probabilities or logits; integer class ids
+            `(N, ...)`; or, with two classes, the output of one sigmoid unit.
+        sample_weight: Weights that broadcast from the left. Pixels of weight 0 are
+            void.
 
     Raises:
-        ValueError: If an argument is out of range; if labels, weights and predictions
-            do not fit, or do not tell what they are; in eager mode, if a label is
-            neither a class nor ignored, or a prediction no class or probability.
-            Compiled code gives NaN, and a warning at the end of the epoch.
+        ValueError: If an argument is out of range, or if labels, weights and
+            predictions do not match or are ambiguous. In eager mode also if a label is
+            neither a class nor ignored, or if a prediction is not a class or
+            probability. Compiled code returns NaN instead and warns at the end of the
+            epoch.
 
     Examples:
         >>> metric = MeanIoU(3, per_class=True, class_names=["sky", "road", "car"])
@@ -63,27 +71,18 @@ class MeanIoU(ConfusionMetric):
 
     def __init__(
         self,
-        num_classes,
-        ignore_class=255,
-        axis=-1,
-        threshold=0.5,
-        from_logits=False,
-        per_class=False,
-        class_names=None,
-        name="mean_iou",
-        dtype=None,
-    ):
-        super().__init__(
-            num_classes,
-            ignore_class,
-            axis,
-            threshold,
-            from_logits,
-            per_class,
-            class_names,
-            name,
-            dtype,
-        )
+        num_classes: int,
+        ignore_class: IgnoreClass = 255,
+        axis: int = -1,
+        threshold: float = 0.5,
+        from_logits: bool = False,
+        per_class: bool = False,
+        class_names: Sequence[str] | None = None,
+        name: str | None = "mean_iou",
+        dtype: Any = None,
+    ) -> None:
+        arguments = num_classes, ignore_class, axis, threshold, from_logits
+        super().__init__(arguments, per_class, class_names, name, dtype)
 
-    def scores(self, parts):
-        return self.by_class(iou(*self.outcomes(parts)))
+    def scores(self, limbs: Tensor) -> dict[str, Any]:
+        return self.by_class(iou(*self.outcomes(limbs)))

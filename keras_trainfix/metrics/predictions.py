@@ -1,7 +1,8 @@
-"""What predictions are, by their shape and dtype, and the class of each pixel."""
+"""Infers the form of predictions from shape and dtype, and the class of each pixel."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 from keras import ops
@@ -9,43 +10,49 @@ from keras import ops
 from keras_trainfix import backend
 from keras_trainfix.labels.dtypes import wide
 from keras_trainfix.labels.shapes import shapes_fit, static_shape
+from keras_trainfix.labels.types import Tensor
+from keras_trainfix.metrics.setting import Setting
 
-TOLERANCE = 1e-3  # of probabilities that left [0, 1] by rounding
+Shape: TypeAlias = tuple[Any, ...]  # of integers, or None in a compiled graph
+
+TOLERANCE = 1e-3  # how far rounding may take a probability out of [0, 1]
 
 
 class Form(NamedTuple):
-    """What `prediction_form` found.
+    """The form of some predictions.
 
     Attributes:
         kind: `"scores"` with a class axis, `"binary"` (one sigmoid unit) or `"ids"`.
-        axis: Integer, 1 or more: where scores have the class axis, and one-hot labels.
-        squeeze: The axis of size 1 that a number a pixel has in vain, or None.
+        axis: Integer, 1 or more: the class axis of scores and of one-hot labels.
+        squeeze: The superfluous axis of size 1 of binary predictions or ids, or None.
     """
 
     kind: str
     axis: int
     squeeze: int | None = None
 
-    def pixels(self, shape):
+    def pixels(self, shape: Shape) -> Shape:
         """The pixel shape of predictions of this form."""
         removed = self.axis if self.kind == "scores" else self.squeeze
         if removed is None:
             return tuple(shape)
         return (*shape[:removed], *shape[removed + 1 :])
 
-    def scores_shape(self, shape, num_classes):
-        """The shape that scores of the same pixels have, for `read_labels`."""
+    def scores_shape(self, shape: Shape, num_classes: int) -> Shape:
+        """The shape that scores of the same pixels would have, for `read_labels`."""
         pixels = self.pixels(shape)
         return (*pixels[: self.axis], num_classes, *pixels[self.axis :])
 
 
-def prediction_form(y_true, y_pred, num_classes, axis):
-    """What kind of predictions `y_pred` are.
+def prediction_form(
+    y_true: Tensor, y_pred: Tensor, num_classes: int, axis: int
+) -> Form:
+    """Infers the form of `y_pred`.
 
     Integers and booleans are class ids, `(N, ...)` or `(N, ..., 1)`, or one-hot,
-    `(N, ..., C)`. Floats are scores `(N, ..., C)`; or, of two classes, what one sigmoid
-    unit gives, `(N, ..., 1)` or `(N, ...)`. Shapes and dtypes decide, so that compiled
-    and eager code agree; where they do not suffice it is an error.
+    `(N, ..., C)`. Floats are scores `(N, ..., C)`; or, with two classes, the output of
+    one sigmoid unit, `(N, ..., 1)` or `(N, ...)`. Only shapes and dtypes decide, so
+    that compiled and eager code agree. If they are ambiguous it is an error.
 
     Args:
         y_true: Tensor of labels.
@@ -57,7 +64,7 @@ def prediction_form(y_true, y_pred, num_classes, axis):
         `Form`.
 
     Raises:
-        ValueError: If it is none of these, or could be two.
+        ValueError: If `y_pred` has none of these forms, or could have two.
     """
     labels, shape = static_shape(y_true.shape), static_shape(y_pred.shape)
     dtype = keras.backend.standardize_dtype(y_pred.dtype)
@@ -81,26 +88,26 @@ def prediction_form(y_true, y_pred, num_classes, axis):
     if not kinds:
         raise ValueError(
             f"`y_pred` must be scores with {num_classes} entries on axis {axis}, or "
-            "integer class ids, one a pixel"
-            + (", or what one sigmoid unit gives" if num_classes == 2 else "")
-            + f", and `y_true` labels of its pixels. {received} "
+            "integer class ids, one per pixel"
+            + (", or the output of one sigmoid unit" if num_classes == 2 else "")
+            + f", and `y_true` the labels of the same pixels. {received} "
             + _way_out(labels, shape, size, num_classes, is_float)
         )
     scores, *others = kinds
     if is_float or not others:
         return scores
     # Integers where the last axis has as many entries as there are classes.
-    if not backend.is_concrete(y_pred) or (_is_one_hot(y_pred, axis)):
+    if not backend.is_concrete(y_pred) or _is_one_hot(y_pred, axis):
         raise ValueError(
-            "`y_pred` can be class ids, one a pixel, or one-hot rows. "
-            f"{received} For ids pass `y_pred[..., None]`, for one-hot rows "
+            "`y_pred` must be either class ids, one per pixel, or one-hot rows, and "
+            f"could be both. {received} For ids pass `y_pred[..., None]`, for rows "
             f"`keras.ops.argmax(y_pred, {axis})`."
         )
     return others[0]
 
 
-def predicted_classes(y_pred, form, setting):
-    """The integer class of each pixel; `num_classes` where the prediction is none.
+def predicted_classes(y_pred: Tensor, form: Form, setting: Setting) -> Tensor:
+    """The integer class of each pixel; `num_classes` if the prediction is invalid.
 
     Args:
         y_pred: Tensor of predictions.
@@ -125,7 +132,7 @@ def predicted_classes(y_pred, form, setting):
             bound = math.log(bound / (1 - bound))
         ids = ops.cast(y_pred > bound, "int32")
         slack = math.inf if from_logits else TOLERANCE
-        fits = ops.logical_and(y_pred >= -slack, y_pred <= 1 + slack)  # NaN does not
+        fits = ops.logical_and(y_pred >= -slack, y_pred <= 1 + slack)  # False for NaN
         return ops.where(fits, ids, num_classes)
     if keras.backend.standardize_dtype(y_pred.dtype) == "bool":
         y_pred = ops.cast(y_pred, "int32")
@@ -133,7 +140,9 @@ def predicted_classes(y_pred, form, setting):
     return ops.where(is_class, ops.cast(y_pred, "int32"), num_classes)
 
 
-def _candidates(shape, size, is_float, num_classes, axis):
+def _candidates(
+    shape: Shape, size: int | None, is_float: bool, num_classes: int, axis: int
+) -> Iterator[Form]:
     """Yields the forms that predictions of this shape may have, scores first."""
     rank = len(shape)
     if rank > 1 and size == num_classes and axis % rank > 0:
@@ -149,8 +158,8 @@ def _candidates(shape, size, is_float, num_classes, axis):
         yield Form(kind, axis % (rank + 1) or rank)
 
 
-def _labels_fit(labels, form, shape, num_classes):
-    """Whether labels can be of the pixels of these predictions."""
+def _labels_fit(labels: Shape, form: Form, shape: Shape, num_classes: int) -> bool:
+    """Whether labels of this shape can belong to the pixels of these predictions."""
     pixels, axis = form.pixels(shape), form.axis
     forms = (
         pixels,
@@ -161,18 +170,21 @@ def _labels_fit(labels, form, shape, num_classes):
     return any(shapes_fit(labels, form) for form in forms)
 
 
-def _is_one_hot(y_pred, axis):
+def _is_one_hot(y_pred: Tensor, axis: int) -> bool:
     rows = ops.cast(y_pred, "int32")
     is_bit = ops.all(ops.logical_or(rows == 0, rows == 1))
     return bool(is_bit) and bool(ops.all(ops.sum(rows, axis=axis) == 1))
 
 
-def _way_out(labels, shape, size, num_classes, is_float):
+def _way_out(
+    labels: Shape, shape: Shape, size: int | None, num_classes: int, is_float: bool
+) -> str:
+    """The last sentence of the error: what most likely went wrong."""
     if is_float and num_classes > 2 and (size == 1 or len(shape) <= len(labels)):
         return (
             "If they are class ids, cast them: `keras.ops.cast(y_pred, 'int32')`. If "
-            "they come from one sigmoid unit there are two classes: num_classes=2."
+            "they come from one sigmoid unit, there are two classes: num_classes=2."
         )
     if is_float and size not in (0, 1, num_classes) and len(shape) > 1:
         return f"If the model has {size} classes, pass num_classes={size}."
-    return "Pass `axis` if the classes are on another axis, or reshape the labels."
+    return "If the classes are on another axis, pass `axis`. Else reshape the labels."

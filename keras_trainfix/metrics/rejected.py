@@ -1,18 +1,26 @@
-"""What is wrong with the labels, predictions and weights that were not counted."""
+"""Raises the error about labels, predictions or weights that were not counted."""
 
 import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
 from keras_trainfix.labels.dtypes import as_tensor
-from keras_trainfix.metrics.predictions import TOLERANCE
+from keras_trainfix.labels.types import Tensor
+from keras_trainfix.metrics.predictions import TOLERANCE, Form
 from keras_trainfix.metrics.reading import labels_of
+from keras_trainfix.metrics.setting import Setting
 
 
 def raise_if_rejected(
-    rejected, y_true, y_pred, sample_weight, form, setting, refuse_nan
-):
-    """Raises if something of a batch was rejected that is bad input.
+    rejected: Tensor,
+    y_true: Tensor,
+    y_pred: Tensor,
+    sample_weight: Tensor,
+    form: Form,
+    setting: Setting,
+    refuse_nan: bool,
+) -> None:
+    """Raises if a batch has invalid labels, predictions or weights.
 
     Args:
         rejected: Tensor of three numbers, see `Counts`.
@@ -21,17 +29,20 @@ def raise_if_rejected(
         sample_weight: Weights of the batch, or None.
         form: `Form` of the predictions.
         setting: `Setting`.
-        refuse_nan: Whether NaN in `y_pred` is bad input as well.
+        refuse_nan: Whether NaN in `y_pred` raises as well.
+
+    Raises:
+        ValueError: If there are any.
     """
     bad_labels, predictions, weights = backend.to_numpy(rejected)
     if bad_labels:
         labels_of(y_true, y_pred, form, setting, check=True)
     if weights:
-        given = backend.to_numpy(ops.convert_to_tensor(sample_weight))
+        values = backend.to_numpy(ops.convert_to_tensor(sample_weight))
         raise ValueError(
-            "`sample_weight` must be numbers from 0 to below 2**32. Received: "
-            f"sample_weight of values from {given.min():.6g} to {given.max():.6g}. "
-            "A weight of 0 leaves a pixel out."
+            "`sample_weight` must be finite numbers from 0 to below 2**32. Received: "
+            f"sample_weight from {values.min():.6g} to {values.max():.6g}. A weight of "
+            "0 leaves a pixel out."
         )
     if not predictions:
         return
@@ -39,8 +50,8 @@ def raise_if_rejected(
         if refuse_nan:
             raise ValueError(
                 f"`y_pred` must not be NaN. Received: {predictions:.0f} valid pixels "
-                "with NaN. The weights of the model may be NaN: lower the learning "
-                "rate, or look for NaN in its inputs."
+                "with NaN. If the weights of the model are NaN, lower the learning "
+                "rate; otherwise look for NaN in its inputs."
             )
         return
     valid = backend.to_numpy(
@@ -51,21 +62,24 @@ def raise_if_rejected(
     if form.kind == "ids":
         wrong = values[(values < 0) | (values >= setting.num_classes)]
         values, counts = np.unique(wrong, return_counts=True)
-        found = zip(values[:5], counts[:5], strict=True)
+        first = zip(values[:5], counts[:5], strict=True)
         raise ValueError(
             f"`y_pred` must be classes, 0 to {setting.num_classes - 1}. Received: "
-            + ", ".join(f"{value:.0f} ({number} times)" for value, number in found)
-            + ". If the model has more classes, pass a larger `num_classes`; a model "
-            "cannot answer void."
+            + ", ".join(f"{value:.0f} ({number} times)" for value, number in first)
+            + ". If the model has more classes, pass a larger `num_classes`. Void is "
+            "not a prediction."
         )
     known = values[~np.isnan(values)]
     low, high = (known.min(), known.max()) if known.size else (0, 0)
     if low < -TOLERANCE or high > 1 + TOLERANCE:
         raise ValueError(
-            "`y_pred` of one sigmoid unit must be probabilities, between 0 and 1, with "
+            "`y_pred` of one sigmoid unit must be probabilities between 0 and 1 with "
             f"from_logits=False. Received: y_pred from {low:.6g} to {high:.6g}. If the "
-            "last layer of the model has no activation these are logits: pass "
+            "last layer of the model has no activation, these are logits: pass "
             "`from_logits=True`."
         )
     if refuse_nan:
-        raise ValueError(f"`y_pred` must not be NaN. Received: {predictions:.0f} NaN.")
+        raise ValueError(
+            f"`y_pred` must not be NaN. Received: {predictions:.0f} valid pixels with "
+            "NaN. Look for NaN in the weights and inputs of the model."
+        )

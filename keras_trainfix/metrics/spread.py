@@ -1,8 +1,10 @@
-"""How much predictions vary, against how much targets do: the cheapest collapse signal.
+"""How much predictions vary compared with the targets: the cheapest collapse signal.
 
 Deviations are taken from a shift near the mean, the mean of the first batch, so that a
 small spread around a large mean is not lost to rounding.
 """
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -11,38 +13,41 @@ from keras_trainfix import backend
 from keras_trainfix.labels import class_rows, mask_predictions, read_labels
 from keras_trainfix.labels.dtypes import as_tensor, wide
 from keras_trainfix.labels.shapes import shapes_fit
+from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.labels.weights import pixel_weights
 
 
 def prediction_spread(
-    y_true,
-    y_pred,
-    relative=True,
-    ignore_class=None,
-    from_logits=False,
-    axis=-1,
-    sample_weight=None,
-):
-    """Standard deviation of predictions, as a share of that of the targets.
+    y_true: Tensor,
+    y_pred: Tensor,
+    relative: bool = True,
+    ignore_class: IgnoreClass = None,
+    from_logits: bool = False,
+    axis: int = -1,
+    sample_weight: Tensor = None,
+) -> Tensor:
+    """Standard deviation of predictions, relative to that of the targets.
 
-    The function of `PredictionSpread`, which describes it, for a single batch.
+    This is `PredictionSpread` for a single batch.
 
     Args:
-        y_true: Targets or labels.
-        y_pred: Predictions.
+        y_true: Targets of the shape of `y_pred`, or labels of classes.
+        y_pred: Predictions `(N,)` or `(N, ..., outputs)`.
         relative: Whether to divide by the standard deviation of the targets. Defaults
             to `True`.
-        ignore_class: Integer, tuple of integers, or None: ids of void labels.
-        from_logits: Whether `y_pred` are logits of classes.
-        axis: Integer, the axis of the outputs.
-        sample_weight: Weights that broadcast from the left, or None.
+        ignore_class: Integer, tuple of integers, or None: ids of void labels. Defaults
+            to `None`.
+        from_logits: Whether `y_pred` are logits of classes. Defaults to `False`.
+        axis: Integer, the axis of the outputs. Defaults to `-1`.
+        sample_weight: Weights that broadcast from the left, or None. Defaults to
+            `None`.
 
     Returns:
-        Scalar tensor; NaN where there is nothing to compare.
+        Scalar tensor; NaN if there is nothing to compare.
 
     Raises:
-        ValueError: If the shapes do not fit, or if a label is neither a class nor
-            ignored.
+        ValueError: If the shapes do not match. In eager mode also if a label is neither
+            a class nor ignored.
 
     Examples:
         >>> targets = np.array([1.0, 2.0, 3.0, 4.0])
@@ -57,7 +62,7 @@ def prediction_spread(
 
 
 class Spread(keras.Metric):
-    """Base of the two metrics: sums over samples of predictions and of targets.
+    """Base of both metrics: sums of predictions and targets over samples.
 
     Args:
         ignore_class: Integer, tuple of integers, or None: ids of void labels.
@@ -67,22 +72,31 @@ class Spread(keras.Metric):
         dtype: Dtype of the result.
     """
 
-    def __init__(self, ignore_class, from_logits, axis, name, dtype):
+    def __init__(
+        self,
+        ignore_class: IgnoreClass,
+        from_logits: bool,
+        axis: int,
+        name: str | None,
+        dtype: Any,
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.ignore_class = ignore_class
         self.from_logits = from_logits
         self.axis = axis
         self._built = False
 
-    def _build(self, outputs):
+    def _build(self, outputs: int) -> None:
         self._built = True
         self._totals = self.add_variable((2, 2, outputs), "zeros", "float32")
         self._count = self.add_variable((), "zeros", "float32")
-        # The same on all replicas, which is the mean of them.
+        # The mean over replicas, so all replicas have the same.
         self._shift = self.add_variable((2, 1, outputs), "zeros", "float32", "mean")
         self._has_shift = self.add_variable((), "zeros", "float32", "mean")
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> None:
         """Adds a batch."""
         values, weights = _read(
             y_true,
@@ -102,8 +116,8 @@ class Spread(keras.Metric):
         self._totals.assign(self._totals + _sums(values, weights, shift))
         self._count.assign(self._count + ops.sum(weights))
 
-    def spread(self, relative, which=0):
-        """The result from what was added so far."""
+    def spread(self, relative: bool, which: int = 0) -> Tensor:
+        """The spread of the predictions so far, or of the targets if `which` is 1."""
         if not self._built:
             return ops.cast(float("nan"), self.dtype)
         totals, count = (
@@ -112,7 +126,7 @@ class Spread(keras.Metric):
         )
         return ops.cast(_spread(totals, count, relative, which), self.dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "ignore_class": self.ignore_class,
@@ -123,38 +137,41 @@ class Spread(keras.Metric):
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")
 class PredictionSpread(Spread):
-    """Standard deviation of the predictions, as a share of that of the targets.
+    """Standard deviation of the predictions, relative to that of the targets.
 
-    A net that answers the same for every input has a spread of 0, one that is right a
-    spread of 1, and one that is early on, or shrunk by regularization, something small
-    that grows. A falling loss does not tell these apart. It costs next to nothing, and
-    needs no samples set aside as `CollapseDetector` does.
+    A net that gives the same answer for every input has a spread of 0, and one that is
+    always right a spread of 1. Early in training, or under strong regularization, the
+    spread is small and grows. A falling loss does not distinguish these cases. The
+    metric costs next to nothing, and unlike `CollapseDetector` it needs no samples that
+    are set aside.
 
     Each output, on the last axis, is compared with its own target, over all samples
-    (and pixels): the result is the root of the mean of `var(y_pred) / var(y_true)` over
-    the outputs whose target varies. Of classes the probabilities are compared with
+    (and pixels). The result is the root of the mean of `var(y_pred) / var(y_true)` over
+    the outputs whose target varies. For classes, probabilities are compared with
     one-hot labels.
 
     Args:
         relative: Whether to divide by the standard deviation of the targets. If not,
             the result is the root of the mean variance. Defaults to `True`.
         ignore_class: Integer, tuple of integers, or None: ids of void labels. Defaults
-            to None, as any number may be a target of regression.
-        from_logits: Whether predictions are logits of classes, and their softmax (of
-            one unit, sigmoid) is meant. Defaults to `False`.
+            to `None`, as any number may be a regression target.
+        from_logits: Whether predictions are logits of classes, to be passed through
+            softmax (sigmoid for one unit). Defaults to `False`.
         axis: Integer, the axis of the outputs. Defaults to `-1`.
-        name: String, the name of the metric.
-        dtype: Dtype of the result.
+        name: String, the name of the metric. Defaults to `"prediction_spread"`.
+        dtype: Dtype of the result. Defaults to `None`, the dtype that Keras uses for
+            metrics.
 
     Call arguments:
         y_true: Targets of the shape of `y_pred`, with or without a last axis of 1; or
             labels of classes, sparse `(N, ...)` or `(N, ..., 1)` or one-hot.
         y_pred: Predictions `(N,)` or `(N, ..., outputs)`.
-        sample_weight: Weights that broadcast from the left. A weight of 0 is void.
+        sample_weight: Weights that broadcast from the left. Samples and pixels of
+            weight 0 are void.
 
     Raises:
-        ValueError: If the shapes do not fit; in eager mode, if a label is neither a
-            class nor ignored.
+        ValueError: If the shapes do not match. In eager mode also if a label is neither
+            a class nor ignored.
 
     Examples:
         >>> metric = PredictionSpread()
@@ -166,41 +183,42 @@ class PredictionSpread(Spread):
 
     def __init__(
         self,
-        relative=True,
-        ignore_class=None,
-        from_logits=False,
-        axis=-1,
-        name="prediction_spread",
-        dtype=None,
-    ):
+        relative: bool = True,
+        ignore_class: IgnoreClass = None,
+        from_logits: bool = False,
+        axis: int = -1,
+        name: str | None = "prediction_spread",
+        dtype: Any = None,
+    ) -> None:
         super().__init__(ignore_class, from_logits, axis, name, dtype)
         self.relative = relative
 
-    def result(self):
-        """The spread so far, a scalar; NaN without targets that vary."""
+    def result(self) -> Tensor:
+        """The spread so far, a scalar; NaN if no target varies."""
         return self.spread(self.relative)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "relative": self.relative}
 
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")
 class TargetSpread(Spread):
-    """Standard deviation of the targets, beside which a loss can be judged.
+    """Standard deviation of the targets, a yardstick for a loss.
 
-    The best constant answer to a regression has this as its root mean squared error. Of
+    It is the root mean squared error of the best constant answer to a regression. With
     several outputs it is the root of the mean variance.
 
     Args:
         ignore_class: Integer, tuple of integers, or None: ids of void labels. Defaults
             to `None`.
         axis: Integer, the axis of the outputs. Defaults to `-1`.
-        name: String, the name of the metric.
-        dtype: Dtype of the result.
+        name: String, the name of the metric. Defaults to `"target_spread"`.
+        dtype: Dtype of the result. Defaults to `None`, the dtype that Keras uses for
+            metrics.
 
     Call arguments:
         y_true: Targets or labels, as for `PredictionSpread`.
-        y_pred: Predictions, of which the shape counts.
+        y_pred: Predictions; only their shape matters.
         sample_weight: Weights that broadcast from the left.
 
     Raises:
@@ -213,20 +231,33 @@ class TargetSpread(Spread):
         1.118
     """
 
-    def __init__(self, ignore_class=None, axis=-1, name="target_spread", dtype=None):
+    def __init__(
+        self,
+        ignore_class: IgnoreClass = None,
+        axis: int = -1,
+        name: str | None = "target_spread",
+        dtype: Any = None,
+    ) -> None:
         super().__init__(ignore_class, False, axis, name, dtype)
 
-    def result(self):
+    def result(self) -> Tensor:
         """The spread so far, a scalar."""
         return self.spread(relative=False, which=1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["from_logits"]
         return config
 
 
-def _read(y_true, y_pred, sample_weight, ignore_class, from_logits, axis):
+def _read(
+    y_true: Tensor,
+    y_pred: Tensor,
+    sample_weight: Tensor,
+    ignore_class: IgnoreClass,
+    from_logits: bool,
+    axis: int,
+) -> tuple[Tensor, Tensor]:
     """Predictions and targets, `(2, P, outputs)`, and the weights `(P,)`."""
     mask = backend.keras_mask(y_pred)
     y_true = as_tensor(y_true)
@@ -264,15 +295,15 @@ def _read(y_true, y_pred, sample_weight, ignore_class, from_logits, axis):
     return ops.where(any_invalid, float("nan"), values), weights
 
 
-def _mean(values, weights):
-    """The mean `(2, 1, outputs)` over the batch of all replicas, and whether any."""
+def _mean(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean `(2, 1, outputs)` over all replicas, and whether any weight is set."""
     total = backend.sum_over_replicas(ops.sum(weights))
     sums = ops.sum(weights[:, None] * values, axis=1, keepdims=True)
     sums = backend.sum_over_replicas(sums)
     return sums / ops.where(total > 0, total, 1), total > 0
 
 
-def _sums(values, weights, shift):
+def _sums(values: Tensor, weights: Tensor, shift: Tensor) -> Tensor:
     """Weighted sums of deviations from `shift` and of their squares, `(2, 2, k)`."""
     deviations = values - shift
     weighted = weights[:, None] * deviations
@@ -281,7 +312,7 @@ def _sums(values, weights, shift):
     )
 
 
-def _spread(totals, count, relative, which=0):
+def _spread(totals: Tensor, count: Tensor, relative: bool, which: int = 0) -> Tensor:
     means = totals / ops.where(count > 0, count, 1)
     variances = ops.maximum(means[1] - ops.square(means[0]), 0)
     if not relative:

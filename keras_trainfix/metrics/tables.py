@@ -1,11 +1,15 @@
-"""Confusion matrices to read: as a table of classes, and as one of counts."""
+"""Markdown tables of a confusion matrix: one of the classes, one of the counts."""
+
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from keras_trainfix.backend import to_numpy
 from keras_trainfix.labels import ignored_ids
 from keras_trainfix.labels.messages import shown
+from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.metrics.class_scores import (
     accuracy_from_confusion,
     dice_from_confusion,
@@ -16,19 +20,23 @@ from keras_trainfix.metrics.class_scores import (
 NONE = "\N{EN DASH}"
 
 
-def class_table(matrix, class_names=None, ignore_class=None):
-    """A table of the classes, those that fail first.
+def class_table(
+    matrix: Tensor,
+    class_names: Sequence[str] | None = None,
+    ignore_class: IgnoreClass = None,
+) -> str:
+    """A table of the classes, the worst first.
 
-    The classes are sorted by IoU, and those that are neither labelled nor predicted
-    come last. "mostly taken for" is the wrong class that most pixels of a class are
-    predicted as, with its share of all pixels that are labelled with the class. The
-    last line has the means over the classes that have a score, as `np.nanmean`, and
-    the number of labelled pixels.
+    The classes are sorted by IoU, and those that are neither labeled nor predicted come
+    last. "mostly taken for" is the wrong class that most pixels of a class are
+    predicted as, with its share of all pixels labeled with the class. The last line has
+    the means over the classes that have a score, as `np.nanmean` computes them, and the
+    number of labeled pixels.
 
     Args:
         matrix: Counts `(C, C)` with labels as rows and predictions as columns: an
             array, a list, or a tensor.
-        class_names: List of strings, one for each class, or None for their numbers.
+        class_names: List of strings, one for each class, or None to use numbers.
             Defaults to `None`.
         ignore_class: Integer, tuple of integers, or None: classes to leave out.
             Defaults to `None`.
@@ -37,9 +45,9 @@ def class_table(matrix, class_names=None, ignore_class=None):
         String: a Markdown table, aligned for a terminal as well.
 
     Raises:
-        ValueError: If `matrix` is not square or not made of finite numbers, 0 or more;
-            if `class_names` are not as many different names; or if `ignore_class`
-            leaves no class.
+        ValueError: If `matrix` is not square or has a number that is negative or not
+            finite; if `class_names` is not one distinct name for each class; or if
+            `ignore_class` leaves no class.
 
     Examples:
         >>> table = class_table([[8, 0], [1, 1]], class_names=["sky", "bird"])
@@ -58,9 +66,9 @@ def class_table(matrix, class_names=None, ignore_class=None):
         accuracy_from_confusion(matrix, ignore_class),
         accuracy_from_confusion(matrix.T, ignore_class),  # precision
     ]
-    labelled = np.where(wanted, matrix.sum(axis=1), 0)
-    total = labelled.sum()
-    pixels = count_texts([*labelled, total])
+    labeled = np.where(wanted, matrix.sum(axis=1), 0)
+    total = labeled.sum()
+    pixels = count_texts([*labeled, total])
     rows = []
     for i in np.argsort(scores[0], kind="stable"):  # NaN is last
         if wanted[i]:
@@ -69,7 +77,7 @@ def class_table(matrix, class_names=None, ignore_class=None):
                     _in_markdown(names[i]),
                     *(score_text(score[i]) for score in scores),
                     pixels[i],
-                    percent_text(labelled[i] / total, 1) if total else NONE,
+                    percent_text(labeled[i] / total, 1) if total else NONE,
                     _taken_for(matrix[i], i, names),
                 ]
             )
@@ -80,12 +88,12 @@ def class_table(matrix, class_names=None, ignore_class=None):
     return _markdown([*header, "mostly taken for"], rows, left=(0, 7))
 
 
-def confusion_table(matrix, class_names=None):
+def confusion_table(matrix: Tensor, class_names: Sequence[str] | None = None) -> str:
     """A table of the counts themselves.
 
     Args:
         matrix: Counts `(C, C)`, as for `class_table`.
-        class_names: List of strings, one for each class, or None for their numbers.
+        class_names: List of strings, one for each class, or None to use numbers.
             Defaults to `None`.
 
     Returns:
@@ -109,8 +117,14 @@ def confusion_table(matrix, class_names=None):
     return _markdown(["label \\ predicted", *names], rows, left=(0,))
 
 
-def checked_names(class_names, num_classes):
-    """`class_names` as a list of distinct strings, or None."""
+def checked_names(
+    class_names: Sequence[str] | None, num_classes: int
+) -> list[str] | None:
+    """`class_names` as a list of distinct strings, or None.
+
+    Raises:
+        ValueError: If they are not one for each class.
+    """
     if class_names is None:
         return None
     names = list(class_names)
@@ -118,13 +132,21 @@ def checked_names(class_names, num_classes):
     if isinstance(class_names, str) or not is_fitting:
         raise ValueError(
             f"`class_names` must be {num_classes} different names, one for each class. "
-            f"Received: class_names={class_names!r}. Ignored classes need one as well."
+            f"Received: class_names={class_names!r}. Name ignored classes as well."
         )
     return [str(name) for name in names]
 
 
-def checked_matrix(matrix, class_names, ignore_class=None):
-    """The matrix as int64 or float64, the names, and which classes are wanted."""
+def checked_matrix(
+    matrix: Tensor,
+    class_names: Sequence[str] | None,
+    ignore_class: IgnoreClass = None,
+) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """The matrix as int64 or float64, the names, and which classes are wanted.
+
+    Raises:
+        ValueError: As `class_table`.
+    """
     try:
         counts = to_numpy(matrix) if ops.is_tensor(matrix) else np.asarray(matrix)
         counts = counts.astype("int64" if counts.dtype.kind in "biu" else "float64")
@@ -134,7 +156,7 @@ def checked_matrix(matrix, class_names, ignore_class=None):
     if len(shape) != 2 or shape[0] != shape[1] or not shape[0]:
         raise ValueError(
             "`matrix` must be counts of shape (C, C), labels by predictions. Received: "
-            f"{received}. Pass what `confusion_matrix` returns, not labels and "
+            f"{received}. Pass the result of `confusion_matrix`, not labels and "
             "predictions."
         )
     wrong = ~(np.isfinite(counts) & (counts >= 0))
@@ -142,8 +164,8 @@ def checked_matrix(matrix, class_names, ignore_class=None):
         i, j = np.argwhere(wrong)[0]
         raise ValueError(
             "`matrix` must be finite numbers, 0 or more. Received: matrix with "
-            f"{counts[i, j]} at [{i}, {j}]. If it is NaN or -1 everywhere, there was "
-            "bad input in compiled code, which cannot raise: call `confusion_matrix` "
+            f"{counts[i, j]} at [{i}, {j}]. If it is NaN or -1 everywhere, compiled "
+            "code, which cannot raise, received invalid input: call `confusion_matrix` "
             "on one batch to see which."
         )
     size = len(counts)
@@ -153,20 +175,20 @@ def checked_matrix(matrix, class_names, ignore_class=None):
     if not wanted.any():
         raise ValueError(
             "`ignore_class` must leave at least one class. Received: "
-            f"ignore_class={shown(ignored)}, matrix of shape {shape}. Name the ids of "
-            "void alone."
+            f"ignore_class={shown(ignored)}, matrix of shape {shape}. Pass only the "
+            "ids of void."
         )
     return counts, names, wanted
 
 
-def mean_of_known(values):
-    """The mean of the values that are not NaN; NaN without any."""
+def mean_of_known(values: np.ndarray) -> float:
+    """The mean of the values that are not NaN; NaN if there are none."""
     known = values[~np.isnan(values)]
     return known.mean() if known.size else np.nan
 
 
-def _taken_for(row, index, names):
-    """The wrong class that most pixels of a row of the matrix are predicted as."""
+def _taken_for(row: np.ndarray, index: int, names: list[str]) -> str:
+    """The wrong class that most pixels in a row of the matrix are predicted as."""
     wrong = np.where(np.arange(len(row)) == index, 0, row)
     most = wrong.argmax()
     if not wrong[most]:
@@ -174,13 +196,13 @@ def _taken_for(row, index, names):
     return f"{_in_markdown(names[most])} ({percent_text(wrong[most] / row.sum())})"
 
 
-def score_text(value, digits=3):
+def score_text(value: float, digits: int = 3) -> str:
     """A score, or a dash for NaN."""
     return NONE if np.isnan(value) else f"{value:.{digits}f}"
 
 
-def percent_text(share, digits=0):
-    """A share that never rounds to nothing or to all."""
+def percent_text(share: float, digits: int = 0) -> str:
+    """A share in percent that never rounds to 0% or 100%."""
     step = 10.0**-digits
     if 0 < share < step / 100:
         return f"<{step:.{digits}f}%"
@@ -189,29 +211,31 @@ def percent_text(share, digits=0):
     return f"{share:.{digits}%}"
 
 
-def count_texts(values):
-    """Counts with as many decimals for all as show three digits of the largest."""
+def count_texts(values: ArrayLike) -> list[str]:
+    """Counts, all with as many decimals as show three digits of the largest."""
     values, decimals = np.asarray(values), 0
     if (values != np.rint(values)).any():
         decimals = max(0, 2 - int(np.floor(np.log10(values.max()))))
     return [_count(value, decimals) for value in values.tolist()]
 
 
-def _count(value, decimals):
+def _count(value: float, decimals: int) -> str:
     least = 10.0**-decimals
     if 0 < value < least / 2:
         return f"<{least:.{decimals}f}"
-    # A whole sum of counts may be larger than what floats hold exactly.
+    # An integer count may be too large for a float to hold exactly.
     return f"{value:,.{decimals}f}" if decimals else f"{round(value):,}"
 
 
-def _in_markdown(name):
-    """A name in one cell of a table."""
+def _in_markdown(name: str) -> str:
+    """A name that fits into one cell of a table."""
     return " ".join(name.split()).replace("|", "\\|")
 
 
-def _markdown(header, rows, left):
-    """A Markdown table with padded cells, of the columns in `left` to the left."""
+def _markdown(
+    header: list[str], rows: Iterable[list[str]], left: Collection[int]
+) -> str:
+    """A Markdown table with padded cells; columns in `left` are left-aligned."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     rules = [
         ":" + "-" * (width - 1) if i in left else "-" * (width - 1) + ":"

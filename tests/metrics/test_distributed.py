@@ -125,7 +125,7 @@ def test_nan_in_one_process_is_nan_and_a_warning_in_both(told):
         number = (LABELS[HALVES[1]] != 255).sum()
         assert len(results["warnings"]) == 4
         for message in results["warnings"]:
-            assert f"is NaN because it met {number} predictions that are" in message
+            assert f"because it received {number} invalid predictions (NaN" in message
 
 
 @on_torch

@@ -184,7 +184,7 @@ def test_what_is_not_square(report, matrix, received):
         "`matrix` must be counts of shape (C, C), labels by predictions. Received: "
         + received
     )
-    way_out = "Pass what `confusion_matrix` returns, not labels and predictions."
+    way_out = "Pass the result of `confusion_matrix`, not labels and predictions."
     with pytest.raises(ValueError, match=f"{re.escape(message)}.*{way_out}"):
         report(matrix)
 
@@ -194,8 +194,8 @@ def test_what_is_not_square(report, matrix, received):
 def test_what_is_no_count(report, value):
     message = (
         "`matrix` must be finite numbers, 0 or more. Received: matrix with "
-        f"{value} at [1, 0]. If it is NaN or -1 everywhere, there was bad input in "
-        "compiled code"
+        f"{value} at [1, 0]. If it is NaN or -1 everywhere, compiled code, which "
+        "cannot raise, received invalid input"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         report([[1, 2], [value, value]])
@@ -214,11 +214,11 @@ def test_names_that_are_not_one_a_class(report, names):
 def test_what_leaves_no_class(report):
     message = (
         "`ignore_class` must leave at least one class. Received: ignore_class=(0, 1), "
-        "matrix of shape (2, 2). Name the ids of void alone."
+        "matrix of shape (2, 2). Pass only the ids of void."
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         report([[1, 2], [3, 4]], ignore_class=(0, 1))
-    with pytest.raises(ValueError, match="`ignore_class` must be an integer"):
+    with pytest.raises(ValueError, match="`ignore_class` must be a 32-bit integer"):
         report([[1, 2], [3, 4]], ignore_class=0.5)
 
 
@@ -296,15 +296,15 @@ def test_the_texts_of_shares():
         *["90%", "9%", "1%", "0%"],
         *["0%", ">99%", "<1%", "0%"],
         *["40%", "50%", "10%", "0%"],
-        "not labelled",
+        "not labeled",
         *["0.90", "0.68", "0.05", "–"],
         "IoU",
     ]
     assert axes.get_title(loc="left") == "12,103 pixels, mean IoU 0.541"
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "labelled")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "labeled")
     assert [label.get_text() for label in axes.get_xticklabels()] == NAMES
     assert [label.get_text() for label in axes.get_yticklabels()] == NAMES
-    assert bar.get_ylabel() == "share of labelled pixels"
+    assert bar.get_ylabel() == "share of labeled pixels"
 
 
 @draws
@@ -358,7 +358,7 @@ def test_an_ignored_class_has_a_column_and_no_row():
 def test_a_matrix_of_zeros_is_grey(tmp_path, normalize):
     path = tmp_path / "matrix.png"
     figure = save_confusion_plot([[0, 0], [0, 0]], path, normalize=normalize)
-    assert texts(figure) == ["not labelled", "not labelled", "–", "–", "IoU"]
+    assert texts(figure) == ["not labeled", "not labeled", "–", "–", "IoU"]
     assert figure.axes[0].get_title(loc="left") == "0 pixels, mean IoU –"
 
 
@@ -412,7 +412,7 @@ def test_without_matplotlib_the_error_says_what_to_do(monkeypatch):
     for name in ("matplotlib", "matplotlib.figure"):
         monkeypatch.setitem(sys.modules, name, None)
     message = (
-        "`save_confusion_plot` needs matplotlib, and it could not be imported .*"
+        "`save_confusion_plot` needs matplotlib, which could not be imported .*"
         "Run `pip install matplotlib`."
     )
     with pytest.raises(ImportError, match=message):

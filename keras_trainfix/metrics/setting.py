@@ -1,0 +1,59 @@
+"""The arguments that say how labels and predictions are read, checked once."""
+
+import numbers
+from typing import NamedTuple, TypeAlias
+
+from keras_trainfix.labels import ignored_ids
+from keras_trainfix.labels.messages import shown
+from keras_trainfix.labels.types import IgnoreClass
+
+# The arguments of `checked_setting`, in their order.
+Arguments: TypeAlias = tuple[int, IgnoreClass, int, float, bool]
+
+
+class Setting(NamedTuple):
+    """How labels and predictions are read: all that does not depend on a batch."""
+
+    num_classes: int
+    ignored: tuple[int, ...]
+    axis: int
+    threshold: float
+    from_logits: bool
+
+
+def checked_setting(
+    num_classes: int,
+    ignore_class: IgnoreClass,
+    axis: int,
+    threshold: float,
+    from_logits: bool,
+) -> Setting:
+    """The `Setting` of these arguments.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+    is_integer = isinstance(num_classes, numbers.Integral)
+    if not is_integer or num_classes < 2:  # refuses a bool as well
+        raise ValueError(
+            "`num_classes` must be an integer, 2 or more. Received: "
+            f"num_classes={num_classes!r}. One sigmoid unit has two classes, 0 and 1."
+        )
+    ignored = ignored_ids(ignore_class)
+    if all(index in ignored for index in range(num_classes)):
+        raise ValueError(
+            "`ignore_class` must leave at least one class. Received: "
+            f"ignore_class={shown(ignored)}, num_classes={num_classes}. Pass only the "
+            "ids of void."
+        )
+    is_number = isinstance(threshold, numbers.Real)
+    if not is_number or not 0 < threshold < 1:
+        raise ValueError(
+            "`threshold` must be a probability between 0 and 1, even with "
+            f"from_logits=True. Received: threshold={threshold!r}."
+        )
+    if not isinstance(axis, numbers.Integral):
+        raise ValueError(f"`axis` must be an integer. Received: axis={axis!r}.")
+    return Setting(
+        int(num_classes), ignored, int(axis), float(threshold), bool(from_logits)
+    )
