@@ -4,22 +4,24 @@ import argparse
 import contextlib
 import difflib
 import json
+import os
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import keras
 import numpy as np
 
 import keras_trainfix
 from keras_trainfix.diagnosis.diagnose import diagnose
-from keras_trainfix.diagnosis.registry import CHECKS, find_check
+from keras_trainfix.diagnosis.registry import CHECKS, Check, find_check
 from keras_trainfix.model_file import load_untrusted
 
 FINE, FOUND, BAD_INPUT = 0, 1, 2  # exit codes
-# Of files that are no archive of arrays; the last two of a single array.
+CLOSED_PIPE = 128 + 13  # exit code, as of a program that SIGPIPE ends
+# What `numpy.load` and its result raise; the last two for a file with a single array.
 READ_ERRORS = (
     *(OSError, ValueError, EOFError, zipfile.BadZipFile),
     *(AttributeError, TypeError),
@@ -27,7 +29,7 @@ READ_ERRORS = (
 
 
 class BadInput(Exception):
-    """What the user gave cannot be used; the message says why."""
+    """The arguments or files cannot be used; the message says why."""
 
 
 class Command(NamedTuple):
@@ -35,36 +37,59 @@ class Command(NamedTuple):
 
     Attributes:
         name: What to type.
-        help: A line that says what it does.
-        arguments: Function that adds its arguments to a parser.
-        run: Function of the arguments that returns the exit code.
+        help: One line that says what the command does.
+        arguments: Function that adds the arguments of the command to a parser.
+        run: Function of the parsed arguments that returns the exit code.
     """
 
     name: str
     help: str
-    arguments: Callable
-    run: Callable
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command.
 
     Args:
-        arguments: List of strings, or None for those of the process.
+        arguments: List of strings, or None for those of the process. Defaults to
+            `None`.
 
     Returns:
         The exit code: 0 if all is well, 1 if `diagnose` found more than notes, 2 for
-        bad input.
+        bad input, 141 if the reader of the output has closed it.
+
+    Raises:
+        SystemExit: If the arguments cannot be parsed, or after `--help` and
+            `--version`.
+
+    Examples:
+        >>> main(["explain", "nothing"])
+        2
     """
     parsed = _parser().parse_args(arguments)
     try:
-        return parsed.run(parsed)
+        code: int = parsed.run(parsed)
+        print(end="", flush=True)  # now, so that a closed pipe is noticed here
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
+    except BrokenPipeError:
+        _discard_output()
+        return CLOSED_PIPE
+    return code
 
 
-def _parser():
+def _discard_output() -> None:
+    """Lets Python flush its streams at exit, although nobody reads them."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m keras_trainfix",
         description="Names what keeps a Keras model from learning.",
@@ -87,11 +112,11 @@ def _parser():
 # --- explain ---
 
 
-def _explain_arguments(parser):
+def _explain_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("code", help="such as KTF501 or constant-prediction")
 
 
-def _explain(arguments):
+def _explain(arguments: argparse.Namespace) -> int:
     page = _find_check(arguments.code).page
     console = _console()
     if console:
@@ -103,8 +128,8 @@ def _explain(arguments):
     return FINE
 
 
-def _find_check(word):
-    """The check of a code or a name, in capital letters or not."""
+def _find_check(word: str) -> Check:
+    """The check with this code or name; upper and lower case are the same."""
     check = find_check(word)
     if check is not None:
         return check
@@ -122,11 +147,11 @@ def _find_check(word):
 # --- codes ---
 
 
-def _codes_arguments(parser):
+def _codes_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _codes(arguments):
+def _codes(arguments: argparse.Namespace) -> int:
     checks = [CHECKS[code] for code in sorted(CHECKS)]
     if arguments.json:
         fields = ("code", "name", "severity", "summary")
@@ -152,7 +177,7 @@ def _codes(arguments):
 # --- diagnose ---
 
 
-def _diagnose_arguments(parser):
+def _diagnose_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL.keras", help="a saved model")
     parser.add_argument(
         "data",
@@ -161,16 +186,20 @@ def _diagnose_arguments(parser):
         "outputs, and optionally `sample_weight`",
     )
     parser.add_argument(
-        "--no-fit", action="store_true", help="look only, without a short trial"
+        "--no-fit", action="store_true", help="skip the short training trial"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _diagnose(arguments):
+def _diagnose(arguments: argparse.Namespace) -> int:
     x, y, sample_weight = _load_data(arguments.data)
     try:
         model = load_untrusted(arguments.model)
-        with contextlib.redirect_stdout(sys.stderr):  # where progress belongs
+        # Progress belongs on the error stream, and not into a file.
+        with (
+            contextlib.redirect_stdout(sys.stderr),
+            _quiet(not _is_terminal(sys.stderr)),
+        ):
             diagnosis = diagnose(
                 model, x, y, sample_weight=sample_weight, fit=not arguments.no_fit
             )
@@ -186,7 +215,7 @@ def _diagnose(arguments):
     return FINE if diagnosis.ok else FOUND
 
 
-def _load_data(path):
+def _load_data(path: str) -> tuple[Any, Any, np.ndarray | None]:
     """`(x, y, sample_weight)` of a file; nothing in it is executed."""
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -194,7 +223,7 @@ def _load_data(path):
     except READ_ERRORS as error:
         raise BadInput(
             f"cannot read arrays from '{path}' ({error}). Expected: what "
-            "`numpy.savez('DATA.npz', x=x, y=y)` writes, of numbers."
+            "`numpy.savez('DATA.npz', x=x, y=y)` writes for arrays of numbers."
         ) from error
     x, y = _one_or_named(arrays, "x", path), _one_or_named(arrays, "y", path)
     sample_weight = arrays.pop("sample_weight", None)
@@ -207,8 +236,8 @@ def _load_data(path):
     return x, y, sample_weight
 
 
-def _one_or_named(arrays, letter, path):
-    """Takes `x` out of a dict, or a dict of all `x_NAME`."""
+def _one_or_named(arrays: dict[str, np.ndarray], letter: str, path: str) -> Any:
+    """Removes `x` from `arrays` and returns it, or a dict of every `x_NAME`."""
     names = [name for name in arrays if name.startswith(f"{letter}_")]
     if letter in arrays and names:
         raise BadInput(f"'{path}' must not hold both `{letter}` and {names}.")
@@ -220,7 +249,7 @@ def _one_or_named(arrays, letter, path):
 # --- demo ---
 
 
-def _demo_arguments(parser):
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder",
         type=Path,
@@ -229,40 +258,45 @@ def _demo_arguments(parser):
     )
 
 
-def _demo(arguments):
+def _demo(arguments: argparse.Namespace) -> int:
     from keras_trainfix import demo
 
     try:
         arguments.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"cannot write to '{arguments.folder}' ({error}).") from error
-    with _quiet():
+    with _quiet(True):
         demo.run(arguments.folder)
     return FINE
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Leaves the printing to us."""
-    was_on = keras.config.is_interactive_logging_enabled()
-    keras.config.disable_interactive_logging()
-    try:
-        yield
-    finally:
-        if was_on:
-            keras.config.enable_interactive_logging()
 
 
 # --- printing ---
 
 
-def _print_json(value):
+@contextlib.contextmanager
+def _quiet(is_on: bool) -> Iterator[None]:
+    """Switches off what Keras prints, progress bars included, if `is_on`."""
+    was_interactive = keras.config.is_interactive_logging_enabled()
+    if is_on:
+        keras.config.disable_interactive_logging()
+    try:
+        yield
+    finally:
+        if was_interactive:
+            keras.config.enable_interactive_logging()
+
+
+def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
 
 
-def _console():
-    """A console of rich if the output is a terminal, or else None."""
-    if not sys.stdout.isatty():
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _console() -> Any:
+    """A console of rich if that is installed and the output is a terminal, or None."""
+    if not _is_terminal(sys.stdout):
         return None
     try:
         from rich.console import Console
@@ -274,15 +308,15 @@ def _console():
 COMMANDS = (
     Command(
         "demo",
-        "trains a net that collapses, names why, and rescues it (under a minute)",
+        "train a net that collapses, name the cause, and rescue it (under a minute)",
         _demo_arguments,
         _demo,
     ),
-    Command("explain", "prints the page of a code", _explain_arguments, _explain),
-    Command("codes", "lists all codes", _codes_arguments, _codes),
+    Command("explain", "print the page of a code", _explain_arguments, _explain),
+    Command("codes", "list all codes", _codes_arguments, _codes),
     Command(
         "diagnose",
-        "names what is wrong with a saved model (exit code 1 if anything is)",
+        "name what is wrong with a saved model (exit code 1 if anything is)",
         _diagnose_arguments,
         _diagnose,
     ),

@@ -1,32 +1,126 @@
-"""What the library tells the user outside of warnings and errors."""
+"""What the library shows outside of warnings and errors, and how it words numbers."""
 
 import logging
+import sys
+import time
+from collections.abc import Iterable
+from types import TracebackType
 
 import keras
 
 logger = logging.getLogger("keras_trainfix")
 
 
-def tell(message):
-    """Prints `message`, or logs it where Keras' interactive logging is off."""
+def tell(message: str) -> None:
+    """Prints `message`, or logs it if Keras' interactive logging is off."""
     if keras.config.is_interactive_logging_enabled():
         print(message)
     else:
         logger.info(message)
 
 
-def listed(names, most=5):
-    """The first few of `names`, quoted, with the number of those left out."""
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """The first `most` names, quoted, and the number of those left out.
+
+    Examples:
+        >>> listed(["a", "b", "c"], most=2)
+        "'a', 'b' and 1 more"
+    """
     names = list(names)
     text = ", ".join(f"'{name}'" for name in names[:most])
     return text + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def count(number, noun):
-    """`1 layer`, `2 layers`."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+def count(number: int, noun: str) -> str:
+    """A number with its noun, in the plural unless it is 1.
+
+    Examples:
+        >>> count(1, "layer"), count(2, "layer"), count(2, "batch")
+        ('1 layer', '2 layers', '2 batches')
+    """
+    plural = "es" if noun.endswith(("s", "x", "ch", "sh")) else "s"
+    return f"{number} {noun}" + ("" if number == 1 else plural)
 
 
-def percent(share):
-    """`12.5 %` for 0.125."""
+def percent(share: float) -> str:
+    """A share in percent, with three digits.
+
+    Examples:
+        >>> percent(0.125)
+        '12.5 %'
+    """
     return f"{100 * share:.3g} %"
+
+
+class Progress:
+    """A line that shows how far a loop is, and disappears at its end.
+
+    It is written to the standard output if someone is watching: in a terminal or a
+    notebook, with Keras' interactive logging on. A quick loop shows nothing.
+    `keras.utils.Progbar` also writes its control characters into files, and a time per
+    step where nothing is a step.
+
+    Args:
+        total: Integer, the number of units, or None if it is unknown. May be changed.
+        unit: String, what is counted, in the singular.
+        after: Float, the seconds before anything is shown, or None for `AFTER`.
+            Defaults to `None`.
+
+    Examples:
+        >>> with Progress(3, "batch") as progress:
+        ...     for done in range(3):
+        ...         progress.update(done + 1)
+    """
+
+    AFTER = 1.0  # seconds
+    WIDTH = 20  # characters of the bar
+    INTERVAL = 0.1  # seconds between two updates
+
+    def __init__(
+        self, total: int | None, unit: str, after: float | None = None
+    ) -> None:
+        self.total, self.unit = total, unit
+        self._start = time.monotonic()
+        self._next = self._start + (self.AFTER if after is None else after)
+        self._shown = 0  # characters
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._write("")
+
+    def update(self, done: int) -> None:
+        """Shows that `done` units are done."""
+        now = time.monotonic()
+        if now < self._next or not _is_watched():
+            return
+        self._next = now + self.INTERVAL
+        text = count(done, self.unit)
+        if self.total and done:
+            filled = min(self.WIDTH, self.WIDTH * done // self.total)
+            left = max(0.0, (now - self._start) / done * (self.total - done))
+            text = (
+                f"{done}/{count(self.total, self.unit)} "
+                f"[{'=' * filled:{self.WIDTH}}] {left:.0f} s left"
+            )
+        self._write(text)
+
+    def _write(self, text: str) -> None:
+        """Replaces the line; the cursor stays behind it."""
+        if text or self._shown:
+            rest = " " * (self._shown - len(text))
+            print(f"\r{text}{rest}", end="" if text else "\r", flush=True)
+        self._shown = len(text)
+
+
+def _is_watched() -> bool:
+    if not keras.config.is_interactive_logging_enabled():
+        return False
+    is_terminal = getattr(sys.stdout, "isatty", bool)()
+    return is_terminal or "ipykernel" in sys.modules

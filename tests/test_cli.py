@@ -1,7 +1,9 @@
 """`python -m keras_trainfix`: what it prints, and its exit codes."""
 
 import json
+import os
 import runpy
+import subprocess
 import sys
 import zipfile
 
@@ -171,6 +173,72 @@ def test_json_alone_is_on_the_output(run, faulty, data, monkeypatch):
     assert code == 1
     assert json.loads(out)["findings"][0]["code"] == "KTF201"
     assert "progress" in error
+
+
+# A stand-in for a diagnosis that takes long enough to show progress.
+SHOWS_PROGRESS = """
+import sys
+import keras
+from keras_trainfix import cli
+
+def diagnose(*args, **kwargs):
+    progress = keras.utils.Progbar(2)
+    progress.update(2)
+    return real(*args, **kwargs)
+
+real, cli.diagnose = cli.diagnose, diagnose
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_no_progress_in_files(faulty, data, tmp_path):
+    arguments = ["diagnose", faulty, data, "--no-fit", "--json"]
+    with open(tmp_path / "errors", "wb") as errors:
+        result = subprocess.run(
+            [sys.executable, "-c", SHOWS_PROGRESS, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["findings"]
+    written = result.stdout + (tmp_path / "errors").read_bytes()
+    assert not any(control in written for control in (b"\x1b", b"\r", b"\b", b"2/2"))
+
+
+def test_progress_in_a_terminal(faulty, data):
+    pty = pytest.importorskip("pty")
+    main, terminal = pty.openpty()
+    arguments = ["diagnose", faulty, data, "--no-fit", "--json"]
+    result = subprocess.run(
+        [sys.executable, "-c", SHOWS_PROGRESS, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    with open(main, "rb", buffering=0) as errors:
+        assert b"2/2" in errors.read(10_000)
+    assert json.loads(result.stdout)["findings"]
+
+
+@pytest.mark.parametrize("command", ["codes", "diagnose"])
+def test_a_closed_pipe_ends_quietly(command, faulty, data):
+    """As in `python -m keras_trainfix ... | head`, where `head` is done early."""
+    arguments = {
+        "codes": ["codes"],
+        "diagnose": ["diagnose", faulty, data, "--no-fit", "--json"],
+    }
+    read, write = os.pipe()
+    os.close(read)
+    result = subprocess.run(
+        [sys.executable, "-m", "keras_trainfix", *arguments[command]],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(write)
+    assert result.returncode == 128 + 13  # as of a program that SIGPIPE ends
+    for word in ("BrokenPipeError", "Traceback", "Exception ignored"):
+        assert word not in result.stderr
 
 
 def test_several_inputs_and_outputs_by_name(run, tmp_path):

@@ -1,7 +1,9 @@
 """Counted nouns, lists of names, and the progress line."""
 
+import io
 import logging
 import sys
+from contextlib import redirect_stdout
 
 import keras
 import pytest
@@ -10,17 +12,19 @@ from keras_trainfix import messages
 from keras_trainfix.messages import Progress, count, listed, percent, tell
 
 
-@pytest.fixture
-def terminal(capsys, monkeypatch):
-    """Makes the output a terminal; returns a function of all that was written."""
-    written = []
+class Terminal(io.StringIO):
+    """A standard output that is a terminal."""
 
-    def text():
-        written.append(capsys.readouterr().out)
-        return "".join(written)
+    def isatty(self):
+        return True
 
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    return text
+    @property
+    def line(self):
+        """What is seen: a carriage return goes back to the start of the line."""
+        line = ""
+        for part in self.getvalue().split("\r"):
+            line = part + line[len(part) :]
+        return line.rstrip()
 
 
 @pytest.fixture
@@ -29,14 +33,6 @@ def clock(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(messages.time, "monotonic", lambda: now[0])
     return now
-
-
-def screen(text):
-    """What a terminal shows of a line: a carriage return goes back to its start."""
-    line = ""
-    for part in text.split("\r"):
-        line = part + line[len(part) :]
-    return line.rstrip()
 
 
 def test_tell_prints_or_logs(capsys, caplog):
@@ -76,67 +72,73 @@ def test_percent(share, text):
     assert percent(share) == text
 
 
-def test_progress_is_shown_after_a_while_and_disappears(terminal, clock):
-    with Progress(8, "batch") as progress:
+def test_progress_is_shown_after_a_while_and_disappears(clock):
+    out = Terminal()
+    with redirect_stdout(out), Progress(8, "batch") as progress:
         progress.update(1)
-        assert terminal() == ""
+        assert out.getvalue() == ""
         clock[0] += 4
         progress.update(2)
-        assert screen(terminal()) == "2/8 batches [=====               ] 12 s left"
+        assert out.line == "2/8 batches [=====               ] 12 s left"
         clock[0] += 1
         progress.update(8)
-        assert screen(terminal()) == f"8/8 batches [{'=' * 20}] 0 s left"
-    assert screen(terminal()) == ""
-    assert "step" not in terminal()
-    assert "\x1b" not in terminal()
+        assert out.line == "8/8 batches [====================] 0 s left"
+    assert out.line == ""
+    assert "step" not in out.getvalue()
+    assert "\x1b" not in out.getvalue()
 
 
-def test_progress_of_an_unknown_total(terminal, clock):
-    with Progress(None, "sample", after=0) as progress:
+def test_progress_of_an_unknown_total(clock):
+    with redirect_stdout(Terminal()) as out, Progress(None, "sample", 0) as progress:
         progress.update(1)
-        assert screen(terminal()) == "1 sample"
+        assert out.line == "1 sample"
         clock[0] += 1
         progress.update(12)
-        assert screen(terminal()) == "12 samples"
+        assert out.line == "12 samples"
 
 
-def test_progress_is_not_shown_too_often(terminal, clock):
-    with Progress(100, "batch", after=0) as progress:
+def test_progress_is_not_shown_too_often(clock):
+    with redirect_stdout(Terminal()) as out, Progress(100, "batch", 0) as progress:
         for done in range(100):
             clock[0] += 0.03
             progress.update(done + 1)
-    assert 20 < terminal().count("batches") < 35
+    assert 20 < out.getvalue().count("batches") < 35
 
 
-@pytest.mark.parametrize("case", ["a file", "interactive logging off", "no output"])
-def test_progress_nobody_sees(case, terminal, clock, monkeypatch):
-    if case == "a file":
-        monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
-    elif case == "no output":
-        monkeypatch.setattr(sys, "stdout", None)
-    else:
+@pytest.mark.parametrize("case", ["file", "interactive logging off", "terminal"])
+def test_progress_only_where_someone_watches(case, clock, monkeypatch):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    if case == "interactive logging off":
         keras.config.disable_interactive_logging()
-    with Progress(8, "batch", after=0) as progress:
-        clock[0] += 4
+    out = io.StringIO() if case == "file" else Terminal()
+    with redirect_stdout(out), Progress(8, "batch", 0) as progress:
         progress.update(2)
-    assert terminal() == ""
+    assert ("2/8 batches" in out.getvalue()) == (case == "terminal")
+    assert bool(out.getvalue()) == (case == "terminal")
 
 
-def test_progress_in_a_notebook(terminal, clock, monkeypatch):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
+def test_progress_without_an_output(clock):
+    with redirect_stdout(None), Progress(8, "batch", 0) as progress:
+        progress.update(2)
+        assert progress._shown == 0
+
+
+def test_progress_in_a_notebook(clock, monkeypatch):
     monkeypatch.setitem(sys.modules, "ipykernel", None)
-    with Progress(8, "batch", after=0) as progress:
+    with redirect_stdout(io.StringIO()) as out, Progress(8, "batch", 0) as progress:
         progress.update(2)
-    assert "2/8 batches" in terminal()
+    assert "2/8 batches" in out.getvalue()
 
 
-def test_progress_disappears_after_an_error(terminal, clock):
-    def interrupted():
-        with Progress(8, "batch", after=0) as progress:
-            progress.update(2)
-            raise KeyboardInterrupt
-
+def test_progress_disappears_after_an_error(clock):
+    out = Terminal()
     with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert "2/8 batches" in terminal()
-    assert screen(terminal()) == ""
+        interrupted(out)
+    assert "2/8 batches" in out.getvalue()
+    assert out.line == ""
+
+
+def interrupted(out):
+    with redirect_stdout(out), Progress(8, "batch", 0) as progress:
+        progress.update(2)
+        raise KeyboardInterrupt

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_trainfix.backend import to_numpy
 from keras_trainfix.data import input_batches, number_of_batches
-from keras_trainfix.messages import count, listed, tell
+from keras_trainfix.messages import Progress, count, listed, tell
 from keras_trainfix.models.batch_norm_layers import batch_norm_layers, plain_only
 from keras_trainfix.models.batch_statistics import (
     call_on_batch,
@@ -47,8 +47,8 @@ def recalibrate_batch_norm(model, data, steps=None, *, layers=None, batch_size=3
         batch_size: Integer, the batches that arrays are cut into. Defaults to `32`.
 
     Returns:
-        `model`, the same object. Progress and the number of changed layers are
-        printed.
+        `model`, the same object. The number of changed layers is printed, and
+        progress is shown in a terminal or notebook.
 
     Raises:
         ValueError: If the model is not built or has no layer to recalibrate, or if
@@ -75,14 +75,12 @@ def recalibrate_batch_norm(model, data, steps=None, *, layers=None, batch_size=3
     if not chosen:
         return model
     target = number_of_batches(data, batch_size, steps)
-    interactive = keras.config.is_interactive_logging_enabled()
-    progress = keras.utils.Progbar(target, verbose=int(interactive))
     read = 0
-    with observed(chosen, by_batch=chosen) as seen:
+    with Progress(target, "batch") as progress, observed(chosen, chosen) as seen:
         for x in input_batches(data, batch_size, steps):
             call_on_batch(model, x, read)
             read += 1
-            progress.update(read, finalize=read == target)
+            progress.update(read)
     if not read:
         raise ValueError(
             "`data` must hold at least one batch. Received: no batch in data of type "

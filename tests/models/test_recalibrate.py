@@ -265,10 +265,11 @@ def test_too_few_batches_warn(x):
 
 def test_shows_progress_in_a_terminal_and_the_result(x, capsys, monkeypatch):
     def shown(is_terminal):
-        monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal, raising=False)
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
         recalibrate_batch_norm(two_layers(), x)
         return capsys.readouterr().out
 
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     monkeypatch.setattr(Progress, "AFTER", 0)
     monkeypatch.setattr(Progress, "INTERVAL", 0)
     result = "recalibrate_batch_norm: 2 layers changed.\n"
