@@ -1,9 +1,11 @@
-"""Runs every notebook in `examples/`, shortened, and reports the time of each.
+"""Runs notebooks, shortened, and reports the time of each: all of `examples/`, or some.
 
 KERAS_BACKEND=jax python -m tests.run_notebooks
+KERAS_BACKEND=jax python -m tests.run_notebooks examples/02_box_regression.ipynb
 """
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -18,7 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 if __name__ == "__main__":
-    for path in sorted(FOLDER.glob("*.ipynb")):
+    for path in map(Path, sys.argv[1:] or sorted(FOLDER.glob("*.ipynb"))):
         start = time.monotonic()
         notebook = nbformat.read(path, as_version=4)
         NotebookClient(
