@@ -5,11 +5,11 @@
     python tests/run.py --workers 1              in one process
     python tests/run.py -- -k freeze -x          with arguments for pytest
 
-Each backend is asked what depends on it (`tests/scope.py`), in as many processes as there
-are cores, each with one thread for the numbers: most tests wait for Python. A file stays
-in one process, which builds its fixtures and compiles its shapes once. Keras fixes its
-backend when it is imported, so that each backend has processes of its own. Exits with 1
-if a test fails, or if a backend ran none.
+Each backend is asked what depends on it (`tests/scope.py`), in as many processes as
+there are cores, each with one thread for the numbers: most tests wait for Python. A
+file stays in one process, which builds its fixtures and compiles its shapes once. Keras
+fixes its backend when it is imported, so that each backend has processes of its own.
+Exits with 1 if a test fails, or if a backend ran none.
 """
 
 import argparse
