@@ -5,7 +5,6 @@ import os
 import runpy
 import subprocess
 import sys
-import zipfile
 
 import keras
 import numpy as np
@@ -295,7 +294,7 @@ def test_bad_data(run, tmp_path, healthy, arrays, message):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"nothing", "array"])
-def test_data_that_are_no_arrays(run, tmp_path, healthy, content):
+def test_a_file_without_arrays(run, tmp_path, healthy, content):
     path = tmp_path / "bad.npz"
     if content == "array":
         with open(path, "wb") as file:
@@ -308,7 +307,7 @@ def test_data_that_are_no_arrays(run, tmp_path, healthy, content):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"nothing"])
-def test_a_model_that_is_none(run, tmp_path, data, content):
+def test_a_file_that_is_not_a_model(run, tmp_path, data, content):
     path = tmp_path / "bad.keras"
     if content is not None:
         path.write_bytes(content)
@@ -318,77 +317,9 @@ def test_a_model_that_is_none(run, tmp_path, data, content):
     assert "`model.save('MODEL.keras')`" in error
 
 
-def test_another_name_would_be_another_format(run, healthy, data):
-    code, _, error = run("diagnose", healthy.rename(healthy.with_suffix(".h5")), data)
-    assert code == 2
-    assert "must end in '.keras'" in error
-
-
-def test_a_broken_model(run, healthy, data):
-    edit(healthy, lambda config: config["config"]["layers"].clear())
-    code, _, error = run("diagnose", healthy, data)
-    assert code == 2
-    assert "Keras cannot load" in error
-
-
-# --- nothing of a file is executed ---
-
-
-def edit(path, change):
-    """Changes the configuration in a model file."""
-    with zipfile.ZipFile(path) as file:
-        parts = {name: file.read(name) for name in file.namelist()}
-    config = json.loads(parts["config.json"])
-    change(config)
-    parts["config.json"] = json.dumps(config)
-    with zipfile.ZipFile(path, "w") as file:
-        for name, content in parts.items():
-            file.writestr(name, content)
-
-
-def function(module, name):
-    return {"class_name": "function", "module": module, "config": name}
-
-
-@pytest.mark.parametrize(
-    ("activation", "named"),
-    [
-        (function("os", "system"), "os.system"),
-        (function("builtins", "exec"), "builtins.exec"),
-        (function("keras.utils", "get_file"), "keras.utils.get_file"),
-        (function("keras", "utils.get_file"), "keras.utils.get_file"),
-        (function("keras.src.saving.saving_api", "load_model"), "load_model"),
-        (function("keras_evil", "run"), "keras_evil.run"),
-        ({"class_name": "__lambda__", "config": {"value": "4wA="}}, "__lambda__"),
-        ({"class_name": "Own", "module": "my_layers", "config": {}}, "my_layers.Own"),
-        (
-            {"class_name": "Lambda", "module": "keras.layers", "config": {}},
-            "Lambda",
-        ),
-        (
-            {"class_name": "TorchModuleWrapper", "module": "keras.layers"},
-            "TorchModuleWrapper",
-        ),
-    ],
-)
-def test_code_in_a_model_is_refused(run, healthy, data, activation, named, monkeypatch):
-    def change(config):
-        config["config"]["layers"][-1]["config"]["activation"] = activation
-
-    def load_model(*args, **kwargs):
-        raise AssertionError("loaded")
-
-    monkeypatch.setattr(keras.saving, "load_model", load_model)
-    edit(healthy, change)
-    code, _, error = run("diagnose", healthy, data)
-    assert code == 2
-    assert "needs code that is not Keras' own" in error
-    assert named in error
-
-
-def test_a_lambda_layer_is_refused(run, tmp_path, data):
+def test_a_model_with_code_of_its_own_is_refused(run, tmp_path, data):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x)])
     model.save(tmp_path / "lambda.keras")
-    code, _, error = run("diagnose", tmp_path / "lambda.keras", data)
-    assert code == 2
-    assert "Lambda" in error
+    code, out, error = run("diagnose", tmp_path / "lambda.keras", data)
+    assert (code, out) == (2, "")
+    assert "needs code that is not Keras' own: Lambda" in error
