@@ -52,6 +52,12 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
+def in_one_line(error: Exception) -> str:
+    """An exception as text: its class and the first line of its message."""
+    text = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {text}"
+
+
 class Progress:
     """A line that shows how far a loop is, and disappears at its end.
 

@@ -5,17 +5,12 @@ import pkgutil
 
 from keras_trainfix.diagnosis import checks
 from keras_trainfix.diagnosis.findings import Diagnosis
-from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
-from keras_trainfix.diagnosis.observe.layers import worst_dead_share
-from keras_trainfix.diagnosis.observe.variation import inputs_vary, is_finite, varies
 from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.report.plots import dead_shares, output_summary
 from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
-from keras_trainfix.diagnosis.trial.runner import FEWEST_RUNS
-from keras_trainfix.diagnosis.trial.trial import try_steps
-from keras_trainfix.messages import count
-from keras_trainfix.models.clone import cloned
+from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended, new_weights
+from keras_trainfix.messages import in_one_line
 
 for _module in pkgutil.walk_packages(checks.__path__, f"{checks.__name__}."):
     importlib.import_module(_module.name)
@@ -75,7 +70,10 @@ def diagnose(model, x, y=None, *, sample_weight=None, fit=True):
         if diagnosis.ok:
             raise
         return diagnosis
-    reason = _try(snapshot) if fit else None
+    reason = None
+    if fit:
+        weights = new_weights(model) if has_ended(snapshot) else None
+        reason = attempt(snapshot, weights)
     diagnosis = examine(snapshot)
     if reason is not None:
         diagnosis.skipped["trial"] = reason
@@ -109,47 +107,3 @@ def examine(snapshot, codes=None):
     outputs = tuple(filter(None, map(output_summary, views)))
     dead = dead_shares(snapshot.layers)
     return Diagnosis(ranked(findings), tasks, skipped, outputs, dead)
-
-
-def _try(snapshot):
-    """Makes the trial; returns why it could not be made, or not in full, or None."""
-    try:
-        weights = new_weights(snapshot.model) if has_ended(snapshot) else None
-        snapshot.trial = try_steps(snapshot, weights)
-        runs = len(snapshot.trial.runs)
-        if runs < FEWEST_RUNS:
-            return f"There was time for {count(runs, 'learning rate')}."
-    except Exception as error:  # the model's own code: the other checks still count
-        return in_one_line(error)
-    return None
-
-
-def in_one_line(error):
-    """An error as text, without the rest that TensorFlow adds."""
-    text = next(iter(str(error).splitlines()), "")
-    return f"{type(error).__name__}: {text}"
-
-
-def has_ended(snapshot):
-    """Whether training has left a model that no step gets any further.
-
-    Units are dead, numbers not finite, answers all the same, or surely wrong.
-    """
-    if not snapshot.iterations or not inputs_vary(snapshot):
-        return False
-    skills = [view.skill for view in snapshot.views() if view.skill is not None]
-    if any(skill.is_lost for skill in skills) or worst_dead_share(snapshot.layers) == 1:
-        return True
-    return not any(
-        is_finite(prediction) and varies(prediction)
-        for prediction in snapshot.predictions
-    )
-
-
-def new_weights(model):
-    """Initial weights as the model would have them anew, or None."""
-    with unchanged(model):
-        try:
-            return cloned(model).get_weights()
-        except Exception:  # a subclassed model, or a layer without a configuration
-            return None

@@ -324,7 +324,8 @@ def test_an_error_in_the_middle(error, few_steps, interrupt):
 
 def test_diagnose_names_the_error(few_steps, interrupt):
     interrupt(ZeroDivisionError("own"))
-    assert diagnose(*made(mlp)).skipped["trial"] == "ZeroDivisionError: own"
+    reason = diagnose(*made(mlp)).skipped["trial"]
+    assert "the trial failed (ZeroDivisionError: own)" in reason
 
 
 def test_an_error_of_the_loss(few_steps):
@@ -358,7 +359,7 @@ def not_compiled():
     [
         (lambda: built(OwnStep()), "`train_step` of its own"),
         (not_compiled, "not compiled"),
-        (frozen, "No weight is trainable"),
+        (frozen, "no weight is trainable"),
     ],
 )
 def test_it_is_skipped_with_a_reason(build, reason):
@@ -563,16 +564,18 @@ def test_it_ends_in_time(monkeypatch):
 def test_too_little_time_for_all_rates_is_said(monkeypatch):
     model, x, y = made(mlp)
     trial = try_steps(Snapshot(model, x, y), factors=(1.0,))
-    monkeypatch.setattr("keras_trainfix.diagnosis.diagnose.try_steps", lambda *_: trial)
+    monkeypatch.setattr(
+        "keras_trainfix.diagnosis.trial.attempt.try_steps", lambda *_: trial
+    )
     skipped = diagnose(model, x, y).skipped
-    assert skipped == {"trial": "There was time for 1 learning rate."}
+    assert "there was time for 1 rate." in skipped["trial"]
 
 
 def test_steps_that_take_too_long(monkeypatch):
     monkeypatch.setattr(trial_steps, "FOR_COMPILING", 0.0)
     model, x, y = made(mlp)
     before = state(model)
-    with pytest.raises(ValueError, match="A step takes .* s: too long for a trial"):
+    with pytest.raises(ValueError, match="a step takes .* s, too long for a trial"):
         try_steps(Snapshot(model, x, y), seconds=0.0)
     assert_same(before, state(model))
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_trainfix.diagnosis.diagnose import new_weights
+from keras_trainfix.diagnosis.trial.attempt import new_weights
 from keras_trainfix.models.clone import cloned
 
 

@@ -22,11 +22,11 @@ from keras_trainfix.callbacks.collapse.watch import (
     names_cause,
 )
 from keras_trainfix.callbacks.guarded import GuardedCallback
-from keras_trainfix.diagnosis.diagnose import has_ended
 from keras_trainfix.diagnosis.findings import DiagnosisError
 from keras_trainfix.diagnosis.observe.sample import take
 from keras_trainfix.diagnosis.registry import find_check
 from keras_trainfix.diagnosis.snapshot import CallError
+from keras_trainfix.diagnosis.trial.attempt import has_ended
 from keras_trainfix.messages import tell
 
 ACTIONS = ("warn", "stop", "raise", "rescue")

@@ -15,7 +15,7 @@ from keras_trainfix.callbacks.collapse.remedies import (
     slower,
 )
 from keras_trainfix.callbacks.collapse.watch import HARDLY, SLOWLY, TRAINED
-from keras_trainfix.diagnosis.diagnose import new_weights
+from keras_trainfix.diagnosis.trial.attempt import new_weights
 from keras_trainfix.messages import tell
 from keras_trainfix.models.optimizers import rate_of, schedule_of
 

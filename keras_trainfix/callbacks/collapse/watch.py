@@ -6,11 +6,12 @@ import keras
 import numpy as np
 
 from keras_trainfix import backend
-from keras_trainfix.diagnosis.diagnose import examine, has_ended
+from keras_trainfix.diagnosis.diagnose import examine
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.observe.sample import MOST, numbers_of, some_of
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.snapshot import Snapshot, call_named
+from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended
 from keras_trainfix.diagnosis.trial.runner import FACTORS
 from keras_trainfix.diagnosis.trial.trial import try_steps
 
@@ -153,14 +154,9 @@ class Watch:
         if ended and weights is None:
             return "The initial weights are not known."
         factors = ENDED_FACTORS if ended else FACTORS
-        try:
-            snapshot.trial = try_steps(
-                snapshot, weights, factors, TRIAL_SECONDS, self.show_progress
-            )
-        except Exception as error:  # the user's own code
-            return f"{type(error).__name__}: {error}"
-        self.trial = snapshot.trial
-        return None
+        reason = attempt(snapshot, weights, factors, TRIAL_SECONDS, self.show_progress)
+        self.trial = snapshot.trial or self.trial
+        return reason
 
     @property
     def does_no_harm(self):

@@ -10,6 +10,11 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
+from keras_trainfix.keras_internals import (
+    added_losses,
+    child_layers,
+    restore_added_losses,
+)
 from keras_trainfix.models.batch_norm_layers import all_layers
 
 MOST_KEPT = 2**22  # numbers of an output that are looked at
@@ -103,7 +108,7 @@ def unchanged(model, weights=False):
     if weights:
         variables += [*model.trainable_variables, *model.metrics_variables]
     before = [(v, backend.to_numpy(v)) for v in variables]
-    losses = [(layer, *_own_losses(layer)) for layer in model._flatten_layers()]
+    losses = [(layer, added_losses(layer)) for layer in all_layers(model)]
     generators = random.getstate(), np.random.get_state()
     try:
         with backend.same_random_state():
@@ -111,19 +116,11 @@ def unchanged(model, weights=False):
     finally:
         random.setstate(generators[0])
         np.random.set_state(generators[1])
-        for layer, added, ids in losses:
-            layer._losses[:] = added
-            layer._loss_ids.clear()
-            layer._loss_ids.update(ids)
+        for layer, added in losses:
+            restore_added_losses(layer, added)
         for variable, value in before:
             if not np.array_equal(backend.to_numpy(variable), value):
                 variable.assign(value)
-
-
-def _own_losses(layer):
-    """What `add_loss` has added in the last call."""
-    # No public name: `Layer.losses` includes those of its parts and the penalties.
-    return list(layer._losses), set(layer._loss_ids)
 
 
 def _seeds(model):
@@ -167,7 +164,7 @@ def _leaves(model):
     return [
         layer
         for layer in layers
-        if id(layer) not in cells and (not layer._layers or layer in recurrent)
+        if id(layer) not in cells and (not child_layers(layer) or layer in recurrent)
     ]
 
 

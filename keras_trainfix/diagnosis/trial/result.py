@@ -7,6 +7,10 @@ import numpy as np
 NEARLY = 0.1  # of the loss, by which a gain is not better than another
 
 
+class NoTrial(ValueError):
+    """A trial is not possible; the message is a sentence for the report."""
+
+
 class Gradient(NamedTuple):
     """The gradient of one weight in the first step.
 

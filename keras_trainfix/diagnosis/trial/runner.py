@@ -11,10 +11,13 @@ from keras_trainfix.diagnosis.observe.sample import numbers_of
 from keras_trainfix.diagnosis.observe.variation import root_mean_square
 from keras_trainfix.diagnosis.trial.result import (
     Gradient,
+    NoTrial,
     Trial,
     TrialRun,
     first_of_last,
 )
+from keras_trainfix.keras_internals import child_layers
+from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.optimizers import copy_of, rate_to_come
 
 STEPS = 32  # of each arm
@@ -53,12 +56,13 @@ class Runner:
             self.model.trainable_variables,
             with_state=not is_fresh,
         )
-        layers = sum(not layer._layers for layer in self.model._flatten_layers())
+        layers = sum(not child_layers(layer) for layer in all_layers(self.model))
         has_few = layers < MANY_LAYERS
         to_come = FIRST_STEP * snapshot.seconds
         if backend.is_faster_in_one_piece(layers) and to_come > seconds:
-            raise ValueError(
-                f"A step takes about {to_come:.0f} s to compile: too long for a trial."
+            raise NoTrial(
+                "The learning rate was not judged: a step takes about "
+                f"{to_come:.0f} s to compile, too long for a trial."
             )
         self.step = backend.training_step(self.model, self.optimizer, has_few)
         self.rate = rate_to_come(self.model.optimizer)
@@ -114,7 +118,10 @@ class Runner:
         seconds = time.monotonic() - before
         left = self.deadline - time.monotonic()
         if seconds * FEWEST_STEPS > left:
-            raise ValueError(f"A step takes {seconds:.2g} s: too long for a trial.")
+            raise NoTrial(
+                "The learning rate was not judged: a step takes "
+                f"{seconds:.2g} s, too long for a trial."
+            )
         most = max(FEWEST_STEPS, int(left / FEWEST_RUNS / max(seconds, 1e-6)))
         steps = min(STEPS, most)
         self.progress.target = (len(FACTORS) + 1) * steps + OVERFIT_STEPS
@@ -166,7 +173,7 @@ class Runner:
 
     def _activity_penalty(self):
         """What regularizers of the outputs of layers add to the loss of a batch."""
-        layers = self.model._flatten_layers()
+        layers = all_layers(self.model)
         if not any(layer.activity_regularizer for layer in layers):
             return 0.0
         total = 0.0
@@ -208,27 +215,6 @@ class Runner:
             sizes = size, root_mean_square(old), root_mean_square(new - old), decay
             result.append(Gradient(name, is_kernel, *sizes))
         return result
-
-
-class _Progress:
-    """A progress bar, where it takes more than a moment."""
-
-    def __init__(self, is_shown):
-        self.bar, self.is_shown = None, is_shown
-        self.target, self.done, self.start = 1, 0, time.monotonic()
-
-    def add(self):
-        self.done += 1
-        if not (self.is_shown and keras.config.is_interactive_logging_enabled()):
-            return
-        if self.bar is None and time.monotonic() - self.start > SHOWN_AFTER:
-            self.bar = keras.utils.Progbar(self.target, interval=0.5, unit_name="step")
-        if self.bar is not None:
-            self.bar.update(min(self.done, self.target - 1))
-
-    def end(self):
-        if self.bar is not None:
-            self.bar.update(self.target, finalize=True)
 
 
 def _is_still(runs, start):
@@ -275,7 +261,7 @@ def _decay(variable, value):
 def _layer_names(model):
     return {
         id(variable): layer.name
-        for layer in model._flatten_layers()
-        if not layer._layers
+        for layer in all_layers(model)
+        if not child_layers(layer)
         for variable in layer.variables
     }

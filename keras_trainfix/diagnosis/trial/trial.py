@@ -2,8 +2,11 @@
 
 import warnings
 
+import keras
+
 from keras_trainfix import backend
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
+from keras_trainfix.diagnosis.trial.result import NoTrial
 from keras_trainfix.diagnosis.trial.runner import FACTORS, Runner
 
 SECONDS = 12.0  # for all arms
@@ -27,8 +30,8 @@ def try_steps(
         `Trial`.
 
     Raises:
-        ValueError: If the model has no optimizer or loss, no trainable weights, a
-            `train_step` of its own, or steps that take too long.
+        NoTrial: If the model has no optimizer, no trainable weights, a `train_step` of
+            its own, or steps that take too long.
     """
     model = snapshot.model
     _check(model)
@@ -52,10 +55,14 @@ def is_constant_after(view, trial_run):
     return bool(ratios) and max(ratios) < BLIND
 
 
-def _check(model):
+def _check(model: keras.Model) -> None:
     if getattr(model, "optimizer", None) is None:
-        raise ValueError("The model is not compiled.")
+        raise NoTrial(
+            "Loss and learning rate were not judged: the model is not compiled."
+        )
     if not model.trainable_variables:
-        raise ValueError("No weight is trainable.")
+        raise NoTrial("The learning rate was not judged: no weight is trainable.")
     if not type(model).train_step.__module__.startswith("keras."):
-        raise ValueError("The model has a `train_step` of its own.")
+        raise NoTrial(
+            "The learning rate was not judged: the model has a `train_step` of its own."
+        )

@@ -1,0 +1,75 @@
+"""Tries a few steps where that is possible, and says why where it is not."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
+from keras_trainfix.diagnosis.observe.layers import worst_dead_share
+from keras_trainfix.diagnosis.observe.variation import inputs_vary, is_finite, varies
+from keras_trainfix.diagnosis.trial.result import NoTrial
+from keras_trainfix.diagnosis.trial.runner import FACTORS, FEWEST_RUNS
+from keras_trainfix.diagnosis.trial.trial import SECONDS, try_steps
+from keras_trainfix.messages import count, in_one_line
+from keras_trainfix.models.clone import cloned
+
+NOT_JUDGED = "The learning rate was not judged"
+
+
+def attempt(
+    snapshot: Any,
+    weights: list | None = None,
+    factors: Sequence[float] = FACTORS,
+    seconds: float = SECONDS,
+    show_progress: bool = True,
+) -> str | None:
+    """Makes the trial of a snapshot and keeps it there.
+
+    Args:
+        snapshot: `Snapshot`; its `trial` is set.
+        weights: List of arrays to start from, or None for the present ones.
+        factors: Factors of the compiled learning rate.
+        seconds: About how long the trial may take.
+        show_progress: Whether to show a bar if it takes more than a moment.
+
+    Returns:
+        A sentence that says why the trial could not be made, or not in full; or None.
+    """
+    try:
+        snapshot.trial = try_steps(snapshot, weights, factors, seconds, show_progress)
+    except NoTrial as error:
+        return str(error)
+    except Exception as error:  # code of the user, or of the backend
+        return f"{NOT_JUDGED}: the trial failed ({in_one_line(error)})."
+    runs = len(snapshot.trial.runs)
+    if runs < min(FEWEST_RUNS, len(factors)):
+        done = count(runs, "rate")
+        return f"The learning rate was judged in part: there was time for {done}."
+    return None
+
+
+def has_ended(snapshot: Any) -> bool:
+    """Whether training has left a model that further steps cannot improve.
+
+    Its units are dead, its values not finite, or its predictions constant or surely
+    wrong.
+    """
+    if not snapshot.iterations or not inputs_vary(snapshot):
+        return False
+    skills = [view.skill for view in snapshot.views() if view.skill is not None]
+    if any(skill.is_lost for skill in skills) or worst_dead_share(snapshot.layers) == 1:
+        return True
+    return not any(
+        is_finite(prediction) and varies(prediction)
+        for prediction in snapshot.predictions
+    )
+
+
+def new_weights(model: keras.Model) -> list | None:
+    """Newly initialized weights for a model, or None if it cannot be cloned."""
+    with unchanged(model):
+        try:
+            return cloned(model).get_weights()
+        except Exception:  # a subclassed model, or a layer without a configuration
+            return None
