@@ -2,6 +2,8 @@
 
 import itertools
 import random
+import re
+import sys
 
 import keras
 import numpy as np
@@ -15,6 +17,7 @@ from keras_trainfix.diagnosis.observe.sample import take
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.trial import runner as trial_steps
 from keras_trainfix.diagnosis.trial.trial import try_steps
+from keras_trainfix.messages import Progress
 from tests.conftest import BACKEND
 from tests.diagnosis.nets import inputs
 
@@ -580,16 +583,18 @@ def test_steps_that_take_too_long(monkeypatch):
     assert_same(before, state(model))
 
 
-def test_progress_is_shown_if_it_takes_long(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("is_terminal", "after", "is_shown"),
+    [(True, 0.0, True), (True, float("inf"), False), (False, 0.0, False)],
+)
+def test_progress_is_shown_if_it_takes_long(
+    is_terminal, after, is_shown, monkeypatch, capsys, few_steps
+):
     model, x, y = made(mlp)
-    monkeypatch.setattr(trial_steps, "SHOWN_AFTER", float("inf"))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    monkeypatch.setattr(trial_steps, "SHOWN_AFTER", after)
+    monkeypatch.setattr(Progress, "INTERVAL", 0.0)
     try_steps(Snapshot(model, x, y))
-    assert capsys.readouterr().out == ""
-    monkeypatch.setattr(trial_steps, "SHOWN_AFTER", 0.0)
-    try_steps(Snapshot(model, x, y))
-    shown = capsys.readouterr().out
-    assert "288/288" in shown
-    assert "289/" not in shown
-    keras.config.disable_interactive_logging()
-    try_steps(Snapshot(model, x, y))
-    assert capsys.readouterr().out == ""
+    shown = re.findall(r"(\d+)/(\d+) trial steps", capsys.readouterr().out)
+    assert bool(shown) == is_shown
+    assert all(int(done) <= int(total) for done, total in shown)

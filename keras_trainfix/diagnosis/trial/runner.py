@@ -17,6 +17,7 @@ from keras_trainfix.diagnosis.trial.result import (
     first_of_last,
 )
 from keras_trainfix.keras_internals import child_layers
+from keras_trainfix.messages import Progress
 from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.optimizers import copy_of, rate_to_come
 
@@ -71,12 +72,20 @@ class Runner:
         self.before = [backend.to_numpy(variable) for variable in self.variables]
         self.loss_scale = getattr(self.optimizer, "dynamic_scale", 1.0)
         self.loss_scale = float(backend.to_numpy(self.loss_scale))
-        self.progress = _Progress(show_progress)
+        self.progress = Progress(
+            None, "trial step", SHOWN_AFTER if show_progress else float("inf")
+        )
+        self.done = 0
 
     def run(self, factors):
         """The `Trial` of some factors of the learning rate."""
+        with self.progress:
+            return self._run(factors)
+
+    def _run(self, factors):
         penalty = _penalty(self.model) + self._activity_penalty()
         steps = self._steps_in_time()
+        self.progress.total = (len(factors) + 1) * steps + OVERFIT_STEPS
         start = self._start(steps)
         is_new = not self.snapshot.iterations
         spread = spread_left(
@@ -93,7 +102,6 @@ class Runner:
             gradients = gradients or first
             runs[factor] = self._trial_run(factor, losses, steps)
         overfit = self._overfit(runs) if time.monotonic() < self.deadline else None
-        self.progress.end()
         return Trial(
             self.is_fresh,
             self.rate,
@@ -123,9 +131,7 @@ class Runner:
                 f"{seconds:.2g} s, too long for a trial."
             )
         most = max(FEWEST_STEPS, int(left / FEWEST_RUNS / max(seconds, 1e-6)))
-        steps = min(STEPS, most)
-        self.progress.target = (len(FACTORS) + 1) * steps + OVERFIT_STEPS
-        return steps
+        return min(STEPS, most)
 
     def _start(self, steps):
         """The mean loss of the last steps of an arm if no step changed anything."""
@@ -143,7 +149,8 @@ class Runner:
             loss, found = self._step(number)
             losses.append(loss)
             gradients = gradients or self._gradients(found)
-            self.progress.add()
+            self.done += 1
+            self.progress.update(self.done)
             if not np.isfinite(loss) or time.monotonic() > self.deadline:
                 break
         last = map(_slope, found)
