@@ -87,10 +87,10 @@ __all__ = [
 
 # What takes longer to import is imported when it is asked for.
 _LATER = {
-    "CollapseDetector": "callbacks.collapse_detector",
-    "Diagnosis": "diagnosis.finding",
-    "Finding": "diagnosis.finding",
-    "PredictionSnapshots": "callbacks.prediction_snapshots",
+    "CollapseDetector": "callbacks.collapse.detector",
+    "Diagnosis": "diagnosis.findings",
+    "Finding": "diagnosis.findings",
+    "PredictionSnapshots": "callbacks.snapshots.prediction_snapshots",
     "diagnose": "diagnosis.diagnose",
 }
 
