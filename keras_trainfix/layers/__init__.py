@@ -1,3 +1,3 @@
-"""Layers that drop in for Keras' own."""
+"""Drop-in replacements for layers of Keras."""
 
 from keras_trainfix.layers.frozen_batch_norm import FrozenBatchNorm as FrozenBatchNorm

@@ -1,6 +1,8 @@
-"""Batch normalization whose statistics never move."""
+"""Batch normalization with frozen statistics."""
 
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -11,15 +13,15 @@ class _SharesCheckpoints(type(keras.layers.BatchNormalization)):  # type: ignore
     """Lets weights files fit both `FrozenBatchNorm` and `BatchNormalization`.
 
     Keras addresses a layer inside a weights file by the snake-cased name of its
-    class. Were that `frozen_batch_norm`, no checkpoint would survive a freeze, and
-    after a partial one the remaining `batch_normalization_<k>` would silently be
-    read into the wrong layers. So the code that reads and writes weights files,
-    and nothing else, is told the name of the parent class.
+    class. With `frozen_batch_norm` there, no checkpoint would survive a freeze, and
+    after a partial freeze the remaining `batch_normalization_<k>` would silently be
+    loaded into the wrong layers. So the code that reads and writes weights files, and
+    only that code, gets the name of the parent class.
     """
 
     @property
-    def __name__(cls):
-        name = type.__dict__["__name__"].__get__(cls)
+    def __name__(cls) -> str:
+        name: str = type.__dict__["__name__"].__get__(cls)
         caller = sys._getframe(1).f_globals.get("__name__")
         return "BatchNormalization" if is_weights_io(caller) else name
 
@@ -29,47 +31,48 @@ class FrozenBatchNorm(keras.layers.BatchNormalization, metaclass=_SharesCheckpoi
     """Batch normalization with frozen statistics and trainable gamma and beta.
 
     The layer always normalizes with its moving mean and moving variance and never
-    updates them, whatever `training`, `trainable` or the recorded call says:
+    updates them, whatever the values of `training` and `trainable`:
 
         y = gamma * (x - moving_mean) / sqrt(moving_variance + epsilon) + beta
 
     `gamma` and `beta` train unless `trainable=False`. (torchvision's
-    `FrozenBatchNorm2d` freezes these two as well: that is `trainable=False` here.)
+    `FrozenBatchNorm2d` freezes them as well; for that, set `trainable=False`.)
     Training and inference compute the same function, so neither small batches nor
     few steps can open a gap between them.
 
-    It has the configuration and the weights of `keras.layers.BatchNormalization`:
+    The configuration and the weights are those of `keras.layers.BatchNormalization`:
     `set_weights`, `.weights.h5` files and checkpoints of one load into the other.
     To convert the layers of a whole model use `keras_trainfix.freeze_batch_norm`.
 
-    The arithmetic is float32 or wider whatever the dtype policy. Masks are passed
-    on and change nothing, since no statistics are computed.
+    The layer computes in float32 or wider, whatever the dtype policy. It passes masks
+    on and ignores them otherwise, because it computes no statistics.
 
     Args:
         axis: Integer, the channel axis. Defaults to `-1`.
         momentum: Float, kept for `unfreeze_batch_norm`; unused while frozen.
             Defaults to `0.99`.
-        epsilon: Float added to the variance. Defaults to `1e-3`.
-        center: Whether there is a `beta`. Defaults to `True`.
-        scale: Whether there is a `gamma`. Defaults to `True`.
-        synchronized: Kept for `unfreeze_batch_norm`, and accepted on every backend,
-            since frozen statistics need no synchronization. Defaults to `False`.
+        epsilon: Float, added to the variance. Defaults to `1e-3`.
+        center: Boolean, whether the layer has a `beta`. Defaults to `True`.
+        scale: Boolean, whether the layer has a `gamma`. Defaults to `True`.
+        synchronized: Boolean, kept for `unfreeze_batch_norm`; accepted on every
+            backend, because frozen statistics need no synchronization. Defaults to
+            `False`.
         **kwargs: All other arguments of `keras.layers.BatchNormalization`
             (initializers, regularizers, constraints, `name`, `dtype`).
 
     Call arguments:
-        inputs: Tensor of any rank, `(batch, ...)`, with the channels on `axis`.
+        inputs: Float tensor `(batch, ...)` of any rank, with the channels on `axis`.
         training: Ignored.
-        mask: Ignored, and passed on.
+        mask: Boolean tensor or None, ignored and passed on.
 
     Raises:
         ValueError: If `axis` is not an axis of the inputs, or if the number of
-            channels is not known when the layer is built.
+            channels is unknown when the layer is built.
 
     Examples:
         >>> layer = FrozenBatchNorm(epsilon=0.0)
         >>> x = keras.ops.convert_to_tensor([[5.0, 6.0], [7.0, 9.0]])
-        >>> y = layer(x, training=True)  # mean 0 and variance 1 are used, and stay
+        >>> y = layer(x, training=True)  # with mean 0 and variance 1, which stay
         >>> keras.ops.convert_to_numpy(keras.ops.stop_gradient(y)).tolist()
         [[5.0, 6.0], [7.0, 9.0]]
         >>> [weight.name for weight in layer.trainable_weights]
@@ -82,15 +85,15 @@ class FrozenBatchNorm(keras.layers.BatchNormalization, metaclass=_SharesCheckpoi
 
     def __init__(
         self,
-        axis=-1,
-        momentum=0.99,
-        epsilon=1e-3,
-        center=True,
-        scale=True,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
         *,
-        synchronized=False,
-        **kwargs,
-    ):
+        synchronized: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             axis=axis,
             momentum=momentum,
@@ -101,7 +104,7 @@ class FrozenBatchNorm(keras.layers.BatchNormalization, metaclass=_SharesCheckpoi
         )
         self.synchronized = synchronized
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         rank = len(input_shape)
         if not -rank <= self.axis < rank:
             raise ValueError(
@@ -113,9 +116,9 @@ class FrozenBatchNorm(keras.layers.BatchNormalization, metaclass=_SharesCheckpoi
             raise ValueError(
                 f"Layer '{self.name}' needs a known number of channels on `axis`. "
                 f"Received: axis={self.axis}, input_shape={tuple(input_shape)}. "
-                "Give that axis a size in `keras.Input`, or name another axis."
+                "Set the size of that axis in `keras.Input`, or choose another axis."
             )
         super().build(input_shape)
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         return super().call(inputs, training=False)

@@ -1,4 +1,4 @@
-"""Tools that look at, or change, the batch normalization of a whole model."""
+"""Measures and changes the batch normalization of a whole model."""
 
 from keras_trainfix.models.freeze import freeze_batch_norm as freeze_batch_norm
 from keras_trainfix.models.freeze import unfreeze_batch_norm as unfreeze_batch_norm

@@ -1,6 +1,8 @@
-"""Finding the batch normalization layers of a model, however deep they sit."""
+"""Finds the batch normalization layers of a model, at any depth."""
 
 import warnings
+from collections.abc import Iterable
+from typing import TypeAlias
 
 import keras
 from keras.layers import BatchNormalization
@@ -9,13 +11,15 @@ from keras_trainfix.keras_internals import child_layers
 from keras_trainfix.layers.frozen_batch_norm import FrozenBatchNorm
 from keras_trainfix.messages import listed
 
+# None, or one or several names, paths or layers.
+LayerChoice: TypeAlias = str | keras.Layer | Iterable[str | keras.Layer] | None
 
-def all_layers(model):
+
+def all_layers(model: keras.Layer) -> list[keras.Layer]:
     """`model` and every layer in it, each once: nested, wrapped, listed or shared."""
     found = {id(model): model}
 
-    def visit(parent):
-        # `Model.layers` does not look into wrappers, cells and custom layers.
+    def visit(parent: keras.Layer) -> None:
         for layer in child_layers(parent):
             if id(layer) not in found:
                 found[id(layer)] = layer
@@ -25,16 +29,19 @@ def all_layers(model):
     return list(found.values())
 
 
-def batch_norm_layers(model, layers=None):
+def batch_norm_layers(
+    model: keras.Layer, layers: LayerChoice = None
+) -> list[keras.Layer]:
     """The batch normalization layers of `model`, frozen or not, each once.
 
     Args:
         model: A built `keras.Model` or layer.
         layers: None for all; or one or several names, paths or layers. A layer
-            that contains batch normalization layers stands for all of these.
+            that contains batch normalization layers stands for all of them. Defaults
+            to `None`.
 
     Returns:
-        List of instances of `keras.layers.BatchNormalization`, which includes
+        List of instances of `keras.layers.BatchNormalization`, including
         `FrozenBatchNorm` and any other subclass.
 
     Raises:
@@ -65,8 +72,8 @@ def batch_norm_layers(model, layers=None):
     return found
 
 
-def plain_only(layers, stacklevel):
-    """Those of `layers` that are exactly Keras' class or ours; warns of the others."""
+def plain_only(layers: list[keras.Layer], stacklevel: int) -> list[keras.Layer]:
+    """The layers that are no subclass of Keras' class or ours; warns of the others."""
     plain = [
         layer
         for layer in layers
@@ -78,14 +85,14 @@ def plain_only(layers, stacklevel):
         warnings.warn(
             f"Left out: {listed(layer.name for layer in others)} of type "
             f"{', '.join(kinds)}. Only keras.layers.BatchNormalization and "
-            "keras_trainfix.FrozenBatchNorm themselves are handled, since a subclass "
-            "may compute something else.",
+            "keras_trainfix.FrozenBatchNorm themselves are handled, because a "
+            "subclass may compute something else.",
             stacklevel=stacklevel,
         )
     return plain
 
 
-def _resolve(entry, inside):
+def _resolve(entry: str | keras.Layer, inside: list[keras.Layer]) -> list[keras.Layer]:
     """The batch normalization layers that one entry of `layers` stands for."""
     if isinstance(entry, str):
         matches = [layer for layer in inside if entry in (layer.name, layer.path)]
@@ -117,16 +124,16 @@ def _resolve(entry, inside):
     return normalizing
 
 
-def _names(layers):
+def _names(layers: list[keras.Layer]) -> list[str]:
     return [layer.name for layer in layers if isinstance(layer, BatchNormalization)]
 
 
-def _require_built(model, layers):
+def _require_built(model: keras.Layer, layers: list[keras.Layer]) -> None:
     unbuilt = [layer.name for layer in layers if not layer.built]
     if unbuilt or not model.built:
-        what = f"layers {listed(unbuilt)} are not" if unbuilt else "it is not"
+        which = f" with the unbuilt layers {listed(unbuilt)}" if unbuilt else ""
         raise ValueError(
-            "The model must be built, so that there are statistics to keep, and "
-            f"{what}. Received: model={model.name!r}. Call the model on a batch (or "
-            "`model.build(input_shape)`), and load its weights, first."
+            "The model must be built, because an unbuilt one has no statistics. "
+            f"Received: model={model.name!r}{which}. First call the model on a batch "
+            "(or `model.build(input_shape)`), and load its weights."
         )

@@ -1,7 +1,8 @@
-"""Seeing the statistics of each batch where batch normalization layers see them."""
+"""Observes the statistics of the batches that batch normalization layers are fed."""
 
 import contextlib
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -15,7 +16,7 @@ from keras_trainfix.messages import count
 
 
 class ObservationError(ValueError):
-    """A layer is called where its batches cannot be seen."""
+    """A layer is called where its batches cannot be observed."""
 
 
 class Statistics(NamedTuple):
@@ -25,11 +26,12 @@ class Statistics(NamedTuple):
     mean: np.ndarray
     variance: np.ndarray
 
-    def merged(self, other):
-        """The statistics of both sets together, exactly and without cancellation.
+    def merged(self, other: "Statistics") -> "Statistics":
+        """The exact statistics of both sets together.
 
-        This is the pooled variance, `E[var] + E[mean^2] - E[mean]^2`, written so
-        that large means do not cancel (Chan et al., 1979).
+        This is the pooled variance, `E[var] + E[mean^2] - E[mean]^2`, in the form of
+        [Chan et al., 1979](https://doi.org/10.1007/978-3-642-51461-6_3), where large
+        means do not cancel.
         """
         size = self.size + other.size
         share = other.size / size
@@ -44,30 +46,38 @@ class Statistics(NamedTuple):
 
 
 @contextlib.contextmanager
-def observed(layers, by_batch):
-    """While open, collects the statistics of all that the layers are called on.
+def observed(
+    layers: list[keras.Layer], by_batch: list[keras.Layer]
+) -> Iterator[dict[int, Statistics]]:
+    """While open, collects the statistics of everything the layers are called on.
 
-    Those of the layers that are in `by_batch` normalize by the batch, as in
-    training; the others by their moving statistics. Nothing else about the model
-    is in training mode (no dropout, for one), and no moving statistic changes.
-    Only eager calls can be observed.
+    The layers in `by_batch` normalize with the statistics of the batch, as in
+    training, and the others with their moving statistics. The rest of the model, such
+    as dropout, is in inference mode, and no moving statistic changes. Only eager calls
+    can be observed.
+
+    Args:
+        layers: List of batch normalization layers.
+        by_batch: List of those that normalize with the statistics of the batch.
 
     Yields:
-        Dict of `id(layer)` to `Statistics`, which grows with every call; a layer
-        that is not called has no entry.
+        Dict of `id(layer)` to `Statistics`, updated with every call; a layer that is
+        never called has no entry.
     """
-    by_batch = {id(layer) for layer in by_batch}
+    ids_by_batch = {id(layer) for layer in by_batch}
     seen: dict[int, Statistics] = {}
 
     class ObservedBatchNorm(BatchNormalization):
-        def call(self, inputs, training=None, mask=None):
+        def call(
+            self, inputs: Any, training: bool | None = None, mask: Any = None
+        ) -> Any:
             x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
             size, mean, variance = moments(x, self.axis, mask)
             batch = _on_host(self, size, mean, variance)
-            if batch.size:  # not all of it masked
+            if batch.size:  # 0 if all of it is masked
                 before = seen.get(id(self))
                 seen[id(self)] = before.merged(batch) if before else batch
-            if id(self) not in by_batch:
+            if id(self) not in ids_by_batch:
                 return super().call(inputs, training=False)
             shape = [1] * len(x.shape)
             shape[self.axis] = -1
@@ -91,19 +101,19 @@ def observed(layers, by_batch):
             layer.__class__ = originals[id(layer)]
 
 
-def call_on_batch(model, x, index):
-    """Calls `model` on the inputs `x` in inference mode, with errors that explain.
+def call_on_batch(model: keras.Layer, x: Any, index: int) -> Any:
+    """Calls `model` on the inputs `x` in inference mode.
 
     Args:
         model: The model.
         x: Array, or list or dict of arrays.
-        index: Integer, the number of the batch, for messages.
+        index: Integer, the number of the batch in error messages.
 
     Returns:
         The output of the model.
 
     Raises:
-        ValueError: If `x` has NaN or Inf, or does not fit the model.
+        ValueError: If `x` contains NaN or Inf, or does not fit the model.
     """
     for leaf in keras.tree.flatten(x):
         values = to_numpy(leaf)
@@ -127,15 +137,25 @@ def call_on_batch(model, x, index):
         ) from error
 
 
-def uses_batch_statistics(layer):
-    """Whether `layer` normalizes by the batch in training."""
+def uses_batch_statistics(layer: keras.Layer) -> bool:
+    """Whether `layer` normalizes with the statistics of the batch in training."""
     return layer.trainable and not isinstance(layer, FrozenBatchNorm)
 
 
-def moments(x, axis, mask):
-    """Size, mean and variance per channel, in two passes: no large mean can cancel.
+def moments(x: Any, axis: int, mask: Any) -> tuple[Any, Any, Any]:
+    """Size, mean and variance per channel.
 
-    torch's own `moments` computes E[x^2] - E[x]^2, which goes negative.
+    The two passes are accurate for any mean. On torch `keras.ops.moments` computes
+    `E[x^2] - E[x]^2`, which can be negative.
+
+    Args:
+        x: Float tensor `(batch, ...)`.
+        axis: Integer, the channel axis.
+        mask: Boolean tensor of the shape of `x` without the channel axis, or None.
+
+    Returns:
+        `(size, mean, variance)`: the number of values per channel, and two tensors
+        `(channels,)`.
     """
     axes = [i for i in range(len(x.shape)) if i != axis % len(x.shape)]
     if mask is None:
@@ -152,13 +172,13 @@ def moments(x, axis, mask):
     return size, ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
 
 
-def _aligned(mask, x, axis):
-    """`mask`, which lacks the channel axis of `x`, as numbers in the shape of `x`."""
+def _aligned(mask: Any, x: Any, axis: int) -> Any:
+    """`mask`, which has no channel axis, as numbers in the shape of `x`."""
     weight = ops.expand_dims(ops.cast(mask, x.dtype), axis)
     return ops.broadcast_to(weight, ops.shape(x))
 
 
-def _on_host(layer, size, mean, variance):
+def _on_host(layer: keras.Layer, size: Any, mean: Any, variance: Any) -> Statistics:
     try:
         mean, variance = (
             to_numpy(tensor).astype("float64") for tensor in (mean, variance)
@@ -166,8 +186,8 @@ def _on_host(layer, size, mean, variance):
         return Statistics(float(size), mean, variance)
     except Exception as error:
         raise ObservationError(
-            f"The batches of layer '{layer.name}' cannot be seen, because the layer is "
-            "called inside a compiled function or a scanned RNN. Call the model "
-            "eagerly: drop `tf.function`/`jax.jit` from its `call`, or build the RNN "
-            "with `unroll=True`."
+            f"The batches of layer '{layer.name}' cannot be observed, because the "
+            "layer is called inside a compiled function or a scanned RNN. Call the "
+            "model eagerly: remove `tf.function` or `jax.jit` from its `call`, or "
+            "build the RNN with `unroll=True`."
         ) from error

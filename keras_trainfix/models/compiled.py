@@ -1,4 +1,4 @@
-"""The compiled functions of models, which keep what was traced into them."""
+"""Drops the compiled functions of models, which hold on to what was traced."""
 
 import gc
 
@@ -7,13 +7,12 @@ import keras
 from keras_trainfix.models.batch_norm_layers import all_layers
 
 
-def forget_compiled_functions(layers):
+def forget_compiled_functions(layers: list[keras.Layer]) -> None:
     """Drops the compiled functions of every model that contains one of `layers`.
 
-    A compiled function has the old computation traced into it. The models are
-    looked up among all live objects, because a layer does not know the models it
-    is part of: a frozen backbone sits in a compiled classifier, or one layer in
-    two models.
+    A compiled function contains the old computation. The models are searched among
+    all live objects, because a layer does not know which models contain it: a frozen
+    backbone may be part of a compiled classifier, or one layer part of two models.
     """
     ids = {id(layer) for layer in layers}
     models = [obj for obj in gc.get_objects() if issubclass(type(obj), keras.Model)]
@@ -23,5 +22,5 @@ def forget_compiled_functions(layers):
         for kind in ("train", "test", "predict"):
             if getattr(model, f"{kind}_function", None) is not None:
                 setattr(model, f"{kind}_function", None)
-                # Made again at once, since a running `fit` does not ask for it.
+                # At once, because a running `fit` does not make it again.
                 getattr(model, f"make_{kind}_function")()

@@ -1,8 +1,9 @@
-"""How far training mode and inference mode of batch normalization are apart."""
+"""Measures how far training and inference of batch normalization are apart."""
 
 import sys
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from keras_trainfix.backend import no_gradient, to_numpy
 from keras_trainfix.data import input_batches
 from keras_trainfix.models.batch_norm_layers import batch_norm_layers, plain_only
 from keras_trainfix.models.batch_statistics import (
+    Statistics,
     call_on_batch,
     observed,
     uses_batch_statistics,
@@ -22,16 +24,16 @@ class LayerGap:
     """The gap of one layer.
 
     Attributes:
-        name: Name of the layer.
-        path: Path of the layer, which is unique in the model.
-        channels: Number of channels.
-        by_batch: Whether the layer normalizes by the batch in training; False for
-            frozen layers and for `trainable=False`.
-        mean_shift: `|batch mean - moving mean| / sqrt(moving variance + epsilon)`,
-            root mean square over the channels: standard deviations.
-        max_mean_shift: The same for the channel where it is largest.
-        std_ratio: `sqrt((batch variance + epsilon) / (moving variance + epsilon))`,
-            geometric mean over the channels; 1 is no gap.
+        name: String, the name of the layer.
+        path: String, the path of the layer, unique in the model.
+        channels: Integer, the number of channels.
+        by_batch: Boolean, whether the layer normalizes with the statistics of the
+            batch in training; False for frozen layers and for `trainable=False`.
+        mean_shift: Float, `|batch mean - moving mean| / sqrt(moving variance +
+            epsilon)`, root mean square over the channels: standard deviations.
+        max_mean_shift: Float, the same for the channel with the largest value.
+        std_ratio: Float, `sqrt((batch variance + epsilon) / (moving variance +
+            epsilon))`, geometric mean over the channels; 1 is no gap.
     """
 
     name: str
@@ -45,16 +47,17 @@ class LayerGap:
 
 @dataclass(frozen=True, repr=False)
 class BatchNormGap:
-    """The gap of a model; `str()` of it is a table.
+    """The gap of a model; its `str()` is a table.
 
     Attributes:
-        layers: List of `LayerGap`, in the order in which the model has them.
-        output_gap: Root mean square difference between the output with batch
-            statistics and the output with moving statistics, in standard
-            deviations of the output; the largest over the outputs. 0 where all
-            layers are frozen; about 1 where the two have nothing in common.
-        changed_answers: Share of the positions of a classifying output (several
-            channels) at which the two have another arg-max; None for one channel.
+        layers: List of `LayerGap`, in the order of the layers in the model.
+        output_gap: Float, the root mean square difference between the output with
+            batch statistics and the output with moving statistics, in standard
+            deviations of the output; the largest over the outputs. It is 0 if all
+            layers are frozen, and about 1 if the two have nothing in common.
+        changed_answers: Float, the share of positions whose arg-max over the channels
+            differs between the two, the largest over the outputs; None if every output
+            has one channel.
     """
 
     layers: list[LayerGap]
@@ -80,35 +83,36 @@ class BatchNormGap:
             last += f", in {self.changed_answers:.0%} of the answers"
         return "\n".join([*lines, last])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return str(self)
 
 
-def batch_norm_gap(model, x):
-    """Measures what batch normalization does in training and not in inference.
+def batch_norm_gap(model: keras.Layer, x: Any) -> BatchNormGap:
+    """Measures how far batch normalization in training is from inference.
 
     For each batch normalization layer: how far the statistics of the batch `x` are
     from the moving statistics, in standard deviations. For the model: how much its
-    output changes when the layers that normalize by the batch in training do so,
-    everything else (dropout, augmentation) being in inference mode. The model,
-    its statistics and the random state stay as they are.
+    output changes if the layers that normalize with the batch in training do so, with
+    everything else (dropout, augmentation) in inference mode. The model, its
+    statistics and the random state stay as they are.
 
-    A gap of the output near 1 with a good training loss means that inference
-    computes another function than the one that was trained: freeze the statistics
-    before fine-tuning (`freeze_batch_norm`), or renew them after training
+    An output gap near 1 with a good training loss means that inference computes
+    another function than the one that was trained: freeze the statistics before
+    fine-tuning (`freeze_batch_norm`), or recompute them after training
     (`recalibrate_batch_norm`).
 
     Args:
         model: A built `keras.Model`, or any built layer.
         x: One batch of inputs, of the size used in training: an array of shape
-            `(batch, ...)`, or a list or dict of these for several inputs. Of a
-            dataset the first batch is taken.
+            `(batch, ...)`, or a list or dict of arrays for several inputs. From a
+            dataset the first batch is used.
 
     Returns:
         `BatchNormGap`: `.layers` (one `LayerGap` each), `.output_gap` and
         `.changed_answers`; printing it shows a table.
 
     Raises:
+        TypeError: If `model` is not a Keras model or layer.
         ValueError: If the model is not built, or if `x` is empty, not finite, or
             does not fit the model.
 
@@ -135,7 +139,10 @@ def batch_norm_gap(model, x):
     by_batch = [layer for layer in found if uses_batch_statistics(layer)]
     x = next(input_batches(x, batch_size=sys.maxsize, steps=1), None)
     if x is None or 0 in {leaf.shape[0] for leaf in keras.tree.flatten(x)}:
-        raise ValueError("`x` must hold at least one sample. Received: none.")
+        raise ValueError(
+            "`x` must contain at least one sample. Received: no sample. Pass one "
+            "batch of inputs."
+        )
     with observed(found, by_batch) as seen:
         training = call_on_batch(model, x, 0)
     with no_gradient():
@@ -163,7 +170,7 @@ def batch_norm_gap(model, x):
     )
 
 
-def _layer_gap(layer, batch, by_batch):
+def _layer_gap(layer: keras.Layer, batch: Statistics, by_batch: bool) -> LayerGap:
     mean = _as_float64(layer.moving_mean)
     variance = _as_float64(layer.moving_variance) + layer.epsilon
     shift = np.abs(batch.mean - mean) / np.sqrt(variance)
@@ -179,11 +186,11 @@ def _layer_gap(layer, batch, by_batch):
     )
 
 
-def _output_gap(training, inference):
+def _output_gap(training: np.ndarray, inference: np.ndarray) -> float:
     spread = max(training.std(), inference.std())
     difference = np.sqrt(np.mean((training - inference) ** 2))
     return float(difference / spread) if spread else float(difference > 0)
 
 
-def _as_float64(tensor):
+def _as_float64(tensor: Any) -> np.ndarray:
     return to_numpy(tensor).astype("float64")

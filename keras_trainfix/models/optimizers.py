@@ -1,8 +1,9 @@
-"""Optimizers: the learning rate, copies, and what they have learned."""
+"""Learning rates and copies of optimizers."""
 
 import itertools
 import math
 
+import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_trainfix.backend import to_numpy
@@ -11,19 +12,19 @@ from keras_trainfix.keras_internals import rate_or_schedule
 FEW = 16  # steps: fewer are not enough, whatever the rate
 
 
-def rate_of(optimizer):
+def rate_of(optimizer: keras.Optimizer) -> float:
     """The present learning rate."""
     return float(to_numpy(optimizer.learning_rate))
 
 
-def schedule_of(optimizer):
-    """The `LearningRateSchedule` of an optimizer, or None."""
+def schedule_of(optimizer: keras.Optimizer) -> LearningRateSchedule | None:
+    """The `LearningRateSchedule` of an optimizer, or None if its rate is a number."""
     rate = rate_or_schedule(inner_of(optimizer))
     return rate if isinstance(rate, LearningRateSchedule) else None
 
 
-def rate_to_come(optimizer):
-    """The present learning rate, or a higher one to which a schedule warms up."""
+def rate_to_come(optimizer: keras.Optimizer) -> float:
+    """The present learning rate, or a higher one that a schedule warms up to."""
     rate, schedule = rate_of(optimizer), schedule_of(optimizer)
     if schedule is None:
         return rate
@@ -32,43 +33,52 @@ def rate_to_come(optimizer):
     return max(rate, *later)
 
 
-def steps_of_schedule(optimizer):
-    """How many steps at the present rate all steps to come are worth, at most.
+def steps_of_schedule(optimizer: keras.Optimizer) -> float:
+    """The sum of all learning rates to come, divided by the present one.
 
-    Infinity where the rate is a number, or where a schedule warms up.
+    An upper bound if the schedule decays. Infinity if there is no schedule, or if the
+    present rate is 0, as at the start of a warmup.
     """
     schedule, rate = schedule_of(optimizer), rate_of(optimizer)
     if schedule is None or not rate:
         return math.inf
     now = int(to_numpy(optimizer.iterations))
-    # Later ones matter less: every 16th, then every 32nd, and so on.
+    # Later steps matter less: every 16th, then every 32nd, and so on.
     ahead = [*range(FEW), *(FEW * 2**n for n in range(12))]
     rates = [float(to_numpy(schedule(now + steps))) for steps in ahead]
     pairs = zip(itertools.pairwise(ahead), rates, strict=False)
     return sum((b - a) * later for (a, b), later in pairs) / rate
 
 
-def inner_of(optimizer):
-    """The optimizer within one that scales the loss."""
+def inner_of(optimizer: keras.Optimizer) -> keras.Optimizer:
+    """The optimizer inside a `LossScaleOptimizer`; any other optimizer itself."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
-def state_of(optimizer):
-    """The variables without the learning rate, which is none where it is a schedule."""
+def state_of(optimizer: keras.Optimizer) -> list[keras.Variable]:
+    """The variables except the learning rate, which only some optimizers have."""
     return [v for v in optimizer.variables if v.path.split("/")[-1] != "learning_rate"]
 
 
-def copy_of(optimizer, variables, with_state):
+def copy_of(
+    optimizer: keras.Optimizer, variables: list[keras.Variable], with_state: bool
+) -> keras.Optimizer:
     """A copy of an optimizer, with the present learning rate.
 
     Args:
         optimizer: `keras.Optimizer`.
-        variables: List of the variables that it is for.
-        with_state: Whether it goes on from where the optimizer is; else it is what
-            that was before its first step.
+        variables: List of the `keras.Variable` that the copy is built for.
+        with_state: Boolean, whether the copy continues from the present state of the
+            optimizer; else it is in the state before the first step.
 
     Returns:
         `keras.Optimizer`.
+
+    Examples:
+        >>> weight = keras.Variable([1.0])
+        >>> copy = copy_of(keras.optimizers.SGD(0.5), [weight], with_state=False)
+        >>> type(copy).__name__, rate_of(copy)
+        ('SGD', 0.5)
     """
     config = optimizer.get_config()
     inner = getattr(optimizer, "inner_optimizer", None)

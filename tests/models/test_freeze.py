@@ -139,7 +139,7 @@ def equal(before, after):
 
 
 @every_kind
-def test_a_trained_model_honours_it_without_recompiling(build, x, y):
+def test_a_trained_model_honors_it_without_recompiling(build, x, y):
     model = trained(build, x, y)
     before = statistics(model), affines(model)
     assert freeze_batch_norm(model) is model
@@ -178,7 +178,7 @@ def test_unfreezing_lets_the_statistics_move_again(build, x, y):
 
 @every_kind
 def test_training_equals_that_of_a_model_built_frozen(build, x, y, monkeypatch):
-    """Adam goes on as in a model that had the frozen layer from the start."""
+    """Adam continues as in a model that had the frozen layer from the start."""
     losses = []
     for frozen_from_the_start in (True, False):
         keras.utils.set_random_seed(1)
@@ -213,7 +213,7 @@ def test_evaluation_and_training_give_the_same_loss_once_frozen(x, y):
     np.testing.assert_allclose(trained_loss, model.evaluate(x, y, verbose=0), rtol=1e-5)
 
 
-def test_a_compiled_model_honours_the_freezing_of_its_backbone(x, y):
+def test_a_compiled_model_honors_the_freezing_of_its_backbone(x, y):
     model = trained(nested, x, y)
     backbone = model.get_layer("backbone")
     before = statistics(model)
@@ -222,7 +222,7 @@ def test_a_compiled_model_honours_the_freezing_of_its_backbone(x, y):
     assert equal(before, statistics(model)) == [True, True, False, False]
 
 
-def test_two_models_that_share_layers_both_honour_it(x, y):
+def test_two_models_that_share_layers_both_honor_it(x, y):
     encoder = keras.Sequential(
         [keras.Input((6, 6, 3)), BatchNormalization(), layers.Flatten()]
     )
@@ -340,7 +340,7 @@ def test_an_unbuilt_model_is_an_error(convert, model):
 
 
 @pytest.mark.parametrize("model", ["model.keras", None, [BatchNormalization()]])
-def test_what_is_no_model_is_an_error(model):
+def test_anything_but_a_model_is_an_error(model):
     with pytest.raises(TypeError, match="must be a Keras 3 model or layer. Received"):
         freeze_batch_norm(model)
 
@@ -404,24 +404,24 @@ def test_settings_survive_the_round_trip(settings, rng):
     assert not any(equal(before, statistics(model)))
 
 
-def test_tells_how_many_layers_changed(capsys, x, y):
+def test_reports_how_many_layers_changed(capsys, x, y):
     model = sequential()
     freeze_batch_norm(model, "first")
     out = capsys.readouterr().out
     assert out.startswith(
         "freeze_batch_norm: 1 layer changed. 1 of them still has mean"
     )
-    assert "recalibrate_batch_norm before freezing" in out
+    assert "recalibrate_batch_norm, before freezing" in out
     model.compile("sgd", "mse")
     model.fit(x, y, verbose=0)
     freeze_batch_norm(model)
-    expected = "freeze_batch_norm: 1 layer changed, 1 frozen before.\n"
+    expected = "freeze_batch_norm: 1 layer changed, 1 already frozen.\n"
     assert capsys.readouterr().out == expected
     unfreeze_batch_norm(model)
     assert capsys.readouterr().out == "unfreeze_batch_norm: 2 layers changed.\n"
 
 
-def test_is_silent_where_the_user_asked_for_it(capsys, caplog):
+def test_is_silent_without_interactive_logging(capsys, caplog):
     keras.config.disable_interactive_logging()
     with caplog.at_level("INFO", logger="keras_trainfix"):
         freeze_batch_norm(sequential())

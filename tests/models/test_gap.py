@@ -72,7 +72,7 @@ def test_it_goes_to_zero_by_freezing_and_by_recalibrating(x):
     assert frozen.output_gap == 0
     assert frozen.changed_answers == 0
     assert not any(layer.by_batch for layer in frozen.layers)
-    assert frozen.layers[0].mean_shift > 1  # still told
+    assert frozen.layers[0].mean_shift > 1  # still reported
 
 
 def test_the_model_stays_as_it_is(x):
@@ -127,7 +127,7 @@ def test_a_dead_channel_stays_finite(x):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda x: x[:0], "must hold at least one sample"),
+        (lambda x: x[:0], "must contain at least one sample"),
         (lambda x: x * np.nan, "must be finite. Received: 256 values"),
         (lambda x: x[:, :2], r"must fit the model.*\(64, 2\)"),
     ],

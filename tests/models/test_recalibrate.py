@@ -209,7 +209,7 @@ def with_nan(x):
 
 BAD_DATA = {
     "empty array": (lambda x: x[:0], "at least one batch.*Received: no batch"),
-    "used-up generator": (lambda x: iter(()), "at least one batch.*made again"),
+    "used-up generator": (lambda x: iter(()), "at least one batch.*create a new one"),
     "NaN": (with_nan, r"must be finite. Received: 2 values NaN or Inf in batch 1"),
     "wrong shape": (
         lambda x: x[:, :3],
@@ -296,7 +296,7 @@ def test_a_layer_that_is_not_called_is_reported(x, capsys):
     model = Model()
     model(x)
     recalibrate_batch_norm(model, x)
-    assert "1 layer changed; the model does not call 'spare'" in capsys.readouterr().out
+    assert "1 layer changed; the model never calls 'spare'" in capsys.readouterr().out
 
 
 @pytest.mark.backend_only("jax", reason="the other backends run the scan eagerly")
@@ -315,7 +315,7 @@ def test_a_layer_inside_a_scan_is_named(rng):
             return self.norm(inputs, training=False), states
 
     model = keras.Sequential([keras.Input((5, 2)), layers.RNN(Cell())])
-    with pytest.raises(ValueError, match="'inside' cannot be seen.*unroll=True"):
+    with pytest.raises(ValueError, match="'inside' cannot be observed.*unroll=True"):
         recalibrate_batch_norm(model, rng.normal(size=(4, 5, 2)))
     assert type(model.layers[0].cell.norm) is BatchNormalization
 
