@@ -11,11 +11,13 @@ from keras_trainfix.backend import has_lost_weights, to_numpy
 from keras_trainfix.diagnosis.measure.learnability import signal
 from keras_trainfix.diagnosis.measure.skill import skill
 from keras_trainfix.diagnosis.observe.head import find_head
+from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.layer_outputs import as_numpy, layer_outputs
 from keras_trainfix.diagnosis.observe.layers import worst_dead_share
-from keras_trainfix.diagnosis.observe.loss import loss_facts, losses_of
+from keras_trainfix.diagnosis.observe.loss import class_axis, loss_facts, losses_of
 from keras_trainfix.diagnosis.observe.sample import MOST, numbers_of, take
-from keras_trainfix.diagnosis.observe.task import infer_task, label_form
+from keras_trainfix.diagnosis.observe.targets import counted_targets, read_targets
+from keras_trainfix.diagnosis.observe.task import infer_task
 
 MOST_NUMBERS = 2**22  # of the inputs: fewer samples of large images,
 FEWEST = 8  # and no less than these
@@ -243,19 +245,35 @@ class OutputView:
     @functools.cached_property
     def head(self):
         """`Head`."""
-        return find_head(self.predictions, self.layers)
+        return find_head(self.predictions, self.layers, self.class_axis)
 
     @functools.cached_property
     def loss(self):
         """`LossFacts`."""
         return loss_facts(losses_of(self.model, self.names)[self.index])
 
+    @property
+    def class_axis(self):
+        """The class axis of the predictions, 1 or more."""
+        return class_axis(self.loss.loss, self.predictions.ndim)
+
     @functools.cached_property
     def labels(self):
-        """`Labels`, or None without targets."""
+        """`Targets`, or None without targets."""
         if self.targets is None:
             return None
-        return label_form(self.targets, self.predictions.shape, self.loss.ignore_class)
+        shape, ignored = self.predictions.shape, self.loss.ignore_class
+        return read_targets(self.targets, shape, self.class_axis, ignored)
+
+    @functools.cached_property
+    def counted_targets(self):
+        """`CountedTargets`, or None if the targets do not fit the predictions."""
+        return counted_targets(self)
+
+    @functools.cached_property
+    def label_faults(self):
+        """What is wrong with the labels: a dict of codes to their evidence."""
+        return label_faults(self)
 
     @functools.cached_property
     def task(self):

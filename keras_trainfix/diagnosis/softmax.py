@@ -17,10 +17,12 @@ def sums_to_one(view):
     p = view.predictions
     if view.head.activation != "unknown" or view.head.units == 1:
         return False
-    return bool(p.min() >= 0 and (np.abs(p.sum(-1) - 1) < ROUNDING).all())
+    return bool(p.min() >= 0 and (np.abs(p.sum(view.class_axis) - 1) < ROUNDING).all())
 
 
-def sums_to_one_elsewhere(p):
-    """Whether numbers are those of a softmax along any axis but the last."""
-    sums = (p.sum(axis, dtype="float64") for axis in range(p.ndim - 1))
+def sums_to_one_elsewhere(view):
+    """Whether predictions are those of a softmax along any axis but the class axis."""
+    p = view.predictions
+    axes = [axis for axis in range(p.ndim) if axis != view.class_axis]
+    sums = (p.sum(axis, dtype="float64") for axis in axes)
     return any(np.abs(total - 1).max(initial=0) < ROUNDING for total in sums)

@@ -161,7 +161,7 @@ def test_multi_label_columns_are_questions_of_their_own():
     y = (X[:, :3] > [0, 0.5, 1]).astype("float32")
     model = passing(3, activation="sigmoid", loss="binary_crossentropy")
     seen = skill(view(model, X[:, :3], y))
-    assert seen.kind == "labels"
+    assert seen.kind == "multi_label"
     prior = y.mean(0)
     expected = np.mean([entropy([p, 1 - p]) for p in prior])
     assert seen.constant_loss == pytest.approx(expected, rel=1e-5)

@@ -13,7 +13,7 @@ from keras_trainfix.backend import to_numpy
 from keras_trainfix.diagnosis.observe.layer_outputs import layer_outputs
 from keras_trainfix.diagnosis.observe.loss import loss_facts
 from keras_trainfix.diagnosis.observe.sample import take
-from keras_trainfix.diagnosis.observe.task import label_form
+from keras_trainfix.diagnosis.observe.targets import read_targets
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from tests.diagnosis.nets import inputs, net, view
 
@@ -326,7 +326,8 @@ def test_what_is_known_of_a_loss(loss, name, kind, from_logits, ignored):
     ],
 )
 def test_the_form_of_targets(targets, shape, form, classes):
-    assert label_form(targets, shape, ignored=(255,)) == (form, classes)
+    read = read_targets(targets, shape, ignored=(255,))
+    assert (read.form, read.classes) == (form, classes)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """Predictions and targets of an output in one form, void left out."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_trainfix.diagnosis.observe.head import Head
+from keras_trainfix.diagnosis.observe.loss import LossFacts
 from keras_trainfix.diagnosis.observe.sample_weights import has_weight
+from keras_trainfix.diagnosis.observe.targets import Targets
 
 NOTHING = (None, None)
 
@@ -13,8 +16,8 @@ class EvalPairs(NamedTuple):
     """Predictions and targets of an output in one form, void left out.
 
     Attributes:
-        kind: `"regression"`, `"classes"` (each row has one class) or `"labels"` (each
-            column is a question of its own).
+        kind: `"regression"`, `"classes"` (each row has one class) or `"multi_label"`
+            (each column is a question of its own).
         predictions: Float64 array `(n, columns)`: numbers, or probabilities. A single
             sigmoid unit has become two columns.
         targets: Float64 array of the same shape: numbers, or shares of the classes.
@@ -25,19 +28,22 @@ class EvalPairs(NamedTuple):
     targets: np.ndarray
 
 
-def read(view):
-    """The `EvalPairs` of an output; None where they cannot be compared."""
+PairsAndRows = tuple[EvalPairs | None, np.ndarray | None]
+
+
+def read(view: Any) -> EvalPairs | None:
+    """The `EvalPairs` of an `OutputView`; None where they cannot be compared."""
     return read_rows(view)[0]
 
 
-def read_rows(view):
+def read_rows(view: Any) -> PairsAndRows:
     """The `EvalPairs` of an output, and the numbers of their rows, void counted.
 
     Args:
         view: `OutputView`.
 
     Returns:
-        `(answers, rows)`: as from `read`, and an array of integers. Without void and
+        `(pairs, rows)`: as from `read`, and an array of integers. Without void and
         rows without weight they would be `0 ... n - 1`.
     """
     if view.targets is None or not np.isfinite(view.predictions).all():
@@ -49,22 +55,21 @@ def read_rows(view):
     if view.task == "regression":
         counted = has_weight(view, len(predictions))
         return _numbers(predictions, targets.astype("float64"), counted)
-    if view.task == "unknown" or view.labels.form == "real":
+    labels, units = view.labels, view.head.units
+    if view.task == "unknown" or labels.form == "real" or labels.numbers is None:
         return NOTHING
-    loss = view.loss
-    axis = getattr(loss.loss, "axis", -1)
-    is_rows = targets.shape == predictions.shape
-    if isinstance(axis, int) and predictions.ndim > 2:
-        predictions = np.moveaxis(predictions, axis, -1)
-        targets = np.moveaxis(targets, axis, -1) if is_rows else targets
-    scale = _scale(loss, view.head, predictions)
-    units = predictions.shape[-1] if predictions.ndim > 1 else 1
-    counted = has_weight(view, predictions.size // units)
-    many = view.labels.form == "multi-hot"
-    return _classes(predictions, targets, loss.ignore_class, scale, many, counted)
+    if labels.is_rows and labels.numbers.shape[1] != units:
+        return NOTHING
+    scale = _scale(view.loss, view.head, predictions)
+    if predictions.ndim > 1:
+        predictions = np.moveaxis(predictions, view.class_axis, -1)
+    predictions = predictions.reshape(-1, units)
+    return _classes(predictions, labels, scale, has_weight(view, len(predictions)))
 
 
-def _numbers(predictions, targets, counted):
+def _numbers(
+    predictions: np.ndarray, targets: np.ndarray, counted: np.ndarray
+) -> PairsAndRows:
     length = len(predictions)
     if targets.size != predictions.size or len(targets) != length:
         return NOTHING
@@ -72,11 +77,11 @@ def _numbers(predictions, targets, counted):
     rows = counted & np.isfinite(targets).all(1)
     if not rows.any():
         return NOTHING
-    answers = EvalPairs("regression", predictions[rows], targets[rows])
-    return answers, np.flatnonzero(rows)
+    pairs = EvalPairs("regression", predictions[rows], targets[rows])
+    return pairs, np.flatnonzero(rows)
 
 
-def _scale(loss, head, predictions):
+def _scale(loss: LossFacts, head: Head, predictions: np.ndarray) -> str:
     """What predictions are: `"logits"`, `"probabilities"` or `"clipped"` to these."""
     if head.is_probability:
         return "probabilities"
@@ -87,53 +92,42 @@ def _scale(loss, head, predictions):
     return "clipped"
 
 
-def _classes(predictions, targets, ignored, scale, many, counted):
-    count = len(counted)
-    predictions = predictions.reshape(count, -1)
-    units = predictions.shape[-1]
-    rows = targets.size == predictions.size and units > 1
-    if rows:
-        targets = targets.reshape(count, units).astype("float64")
-        outside = [i for i in ignored if i not in (0, 1)]
-        valid = np.isfinite(targets).all(1) & ~np.isin(targets, outside).any(1)
-        if not many:
-            valid &= (targets > 0).any(1)
-            inside = [i for i in ignored if 0 <= i < units]
-            valid &= ~np.isin(targets.argmax(1), inside)
-    elif targets.size == count:
-        targets = targets.reshape(count).astype("float64")
-        valid = np.isfinite(targets) & ~np.isin(targets, ignored)
-    else:
-        return NOTHING
-    valid &= counted
+def _classes(
+    predictions: np.ndarray, labels: Targets, scale: str, counted: np.ndarray
+) -> PairsAndRows:
+    """Of predictions `(places, units)`, on a scale; `counted` are those with weight."""
+    units, is_many = predictions.shape[1], labels.form == "multi-hot"
+    # One label may be one of any two numbers, as -1 and 1, that are no classes.
+    valid = labels.valid if labels.is_rows else ~labels.void
+    finite = np.isfinite(labels.numbers)
+    valid = valid & counted & (finite.all(1) if labels.is_rows else finite)
     places = np.flatnonzero(valid)
-    predictions, targets = predictions[valid], targets[valid]
-    if not len(targets):
+    if not len(places):
         return NOTHING
+    predictions, targets = predictions[valid], labels.numbers[valid].astype("float64")
     if units == 1:
-        targets = _two_classes(targets)
-    elif not rows:
-        if (targets < 0).any() or (targets >= units).any() or (targets % 1).any():
+        shares = _two_classes(targets.ravel())
+        if shares is None:
             return NOTHING
-        targets = np.eye(units)[targets.astype(int)]
-    if targets is None:
-        return NOTHING
-    if many:
-        return EvalPairs("labels", _sigmoid(predictions, scale), targets), places
-    if units == 1:
         positive = _sigmoid(predictions, scale)[:, 0]
         both = np.stack([1 - positive, positive], 1)
-        return EvalPairs("classes", both, targets), places
+        return EvalPairs("classes", both, shares), places
+    if not labels.is_rows:
+        if labels.invalid[valid].any():
+            return NOTHING
+        targets = np.eye(units)[targets.astype(int)]
+    if is_many:
+        return EvalPairs("multi_label", _sigmoid(predictions, scale), targets), places
     if scale == "logits":
-        shares = np.exp(predictions - predictions.max(1, keepdims=True))
+        scores = np.exp(predictions - predictions.max(1, keepdims=True))
     else:
-        shares = np.clip(predictions, 0, None) + 1e-12
+        scores = np.clip(predictions, 0, None) + 1e-12
     targets = targets / np.maximum(targets.sum(1, keepdims=True), 1e-12)
-    shares = shares / shares.sum(1, keepdims=True)
-    return EvalPairs("classes", shares, targets), places
+    scores = scores / scores.sum(1, keepdims=True)
+    return EvalPairs("classes", scores, targets), places
 
 
-def _two_classes(targets):
+def _two_classes(targets: np.ndarray) -> np.ndarray | None:
     """Rows of two shares, of 0 and 1, -1 and 1, or any two numbers."""
     values = np.unique(targets)
     if values[0] < 0 or values[-1] > 1:
@@ -144,7 +138,7 @@ def _two_classes(targets):
     return np.stack([1 - targets, targets], 1)
 
 
-def _sigmoid(values, scale):
+def _sigmoid(values: np.ndarray, scale: str) -> np.ndarray:
     if scale == "logits":
         return 1 / (1 + np.exp(-np.clip(values, -500, 500)))
     return np.clip(values, 0, 1)

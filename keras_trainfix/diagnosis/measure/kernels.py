@@ -34,15 +34,6 @@ class Rows(NamedTuple):
     counted: np.ndarray
 
 
-def shape_of_places(view):
-    """The shape of predictions without samples and classes."""
-    shape = list(view.predictions.shape)
-    axis = getattr(view.loss.loss, "axis", -1)
-    if len(shape) > 1:
-        del shape[axis if isinstance(axis, int) and len(shape) > 2 else -1]
-    return tuple(shape[1:])
-
-
 def all_finite(array):
     """Whether an array has nothing but finite numbers; texts have none."""
     return array.dtype.kind in "biu" or (

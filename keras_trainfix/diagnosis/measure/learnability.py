@@ -16,7 +16,6 @@ from keras_trainfix.diagnosis.measure.kernels import (
     products_of,
     rows_of_places,
     rows_of_samples,
-    shape_of_places,
     shapes_of_ids,
 )
 from keras_trainfix.diagnosis.measure.linear_and_knn import (
@@ -46,7 +45,7 @@ class Signal(NamedTuple):
     """Whether simple learners find in the inputs what the targets are.
 
     Attributes:
-        kind: `"regression"`, `"classes"` or `"labels"`, as in `baselines.Answers`.
+        kind: `"regression"`, `"classes"` or `"multi_label"`, as in `EvalPairs`.
         samples: Integer.
         features: Integer, the numbers of a sample that the learners look at.
         linear: `Learner`: ridge regression.
@@ -96,7 +95,7 @@ def signal(view):
     inputs = list(view.inputs.values())
     if not all(all_finite(array) for array in inputs):
         return None
-    shape = () if kind == "regression" else shape_of_places(view)
+    shape = () if kind == "regression" else view.labels.shape
     with np.errstate(all="ignore"):
         if int(np.prod(shape)) > 1:
             rows = rows_of_places(view, inputs, targets, places, shape)

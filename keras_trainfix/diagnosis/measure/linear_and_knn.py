@@ -112,7 +112,7 @@ class Scores(NamedTuple):
         said, right = answers + self.mean, self.targets + self.mean
         if self.kind == "classes":
             hits = said.argmax(1) == right.argmax(1)
-        elif self.kind == "labels":
+        elif self.kind == "multi_label":
             hits = (said > 0.5) == (right > 0.5)
         else:
             return None

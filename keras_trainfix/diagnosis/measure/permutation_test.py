@@ -33,7 +33,7 @@ def count_of_rarer(kind, targets, mean):
     if kind == "classes":
         counts = np.bincount(rows.argmax(1))
         return len(rows) - counts.max()
-    if kind == "labels":
+    if kind == "multi_label":
         on = (rows > 0.5).sum(0)
         return int(np.minimum(on, len(rows) - on).max())
     _, counts = np.unique(rows[:, targets.std(0).argmax()], return_counts=True)

@@ -262,7 +262,7 @@ def constant_masks(present):
 
 
 def cross_entropy(kind, probabilities, targets):
-    """Mean cross-entropy of `"classes"`, binary cross-entropy of `"labels"`."""
+    """Mean cross-entropy of `"classes"`, binary cross-entropy of `"multi_label"`."""
     likely = np.clip(probabilities, SMALLEST, 1 - SMALLEST)
     if kind == "classes":
         # Adds nothing where a share is 0, so that the best constant is the prior.

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from keras_trainfix.diagnosis.observe.layer_outputs import LayerOutput
+
 # Layers after which the numbers of a head are the same, in another place.
 PASS_ON = (
     keras.layers.Reshape,
@@ -35,7 +37,7 @@ class Head(NamedTuple):
     Attributes:
         activation: String, the name of the last activation; `"linear"` for none;
             `"unknown"` where the numbers come from something else than a layer.
-        units: Integer, the size of the last axis.
+        units: Integer, the size of the class axis.
         layer: Name of the layer with the weights, or None.
     """
 
@@ -54,17 +56,20 @@ class Head(NamedTuple):
         return self.activation in ("sigmoid", "hard_sigmoid", "softmax")
 
 
-def find_head(predictions, outputs):
+def find_head(
+    predictions: np.ndarray, outputs: list[LayerOutput], axis: int = -1
+) -> Head:
     """The `Head` of predictions, from what the layers gave.
 
     Args:
         predictions: NumPy array `(N, ...)`.
         outputs: List of `LayerOutput`, in the order of the calls.
+        axis: Integer, the class axis of the predictions. Defaults to `-1`.
 
     Returns:
         `Head`.
     """
-    units = predictions.shape[-1] if predictions.ndim > 1 else 1
+    units = predictions.shape[axis] if predictions.ndim > 1 else 1
     flat = predictions.ravel()
     for index in reversed(range(len(outputs))):
         values = outputs[index].values

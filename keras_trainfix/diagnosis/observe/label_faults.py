@@ -3,8 +3,7 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.observe.loss import is_keras_region
-from keras_trainfix.diagnosis.observe.targets import read_targets
-from keras_trainfix.diagnosis.observe.task import VOID
+from keras_trainfix.diagnosis.observe.targets import VOID
 
 # The kinds of losses that compare classes, and those of them that want rows.
 CLASS_LOSSES = ("binary", "categorical", "sparse", "masked", "region", "sum")
@@ -26,7 +25,7 @@ def label_faults(view):
 
     All checks of labels share it, so that each fault has one name.
     """
-    targets = read_targets(view)
+    targets = view.counted_targets
     if targets is None:
         return {}
     kind = view.loss.kind

@@ -1,9 +1,12 @@
 """What is known of a compiled loss without calling it."""
 
+import functools
+import numbers
 from typing import Any, NamedTuple
 
 import keras
 
+from keras_trainfix.keras_internals import loss_settings
 from keras_trainfix.losses.masked_loss import MaskedLoss
 from keras_trainfix.losses.weighted_sum import WeightedSum
 
@@ -33,6 +36,8 @@ KINDS = {
     "hinge": ("hinge", "squared_hinge", "categorical_hinge"),
     "similarity": ("cosine_similarity",),
 }
+# Losses of Keras with an `axis` that they sum over, not that of the classes.
+SUMMED_OVER = ("dice", "tversky")
 OVERLAPS = ("dice", "jaccard", "iou", "tversky")  # in the names of losses
 
 
@@ -88,6 +93,31 @@ def losses_of(model, names):
     return [compiled] * len(names)
 
 
+def class_axis(loss: Any, rank: int) -> int:
+    """The class axis of predictions, as their loss sees it: the one place that knows.
+
+    Args:
+        loss: A loss as `compile` takes it: name, function, instance or None; or a list
+            or dict of losses of the same predictions.
+        rank: Integer, the number of axes of the predictions.
+
+    Returns:
+        Integer, 1 to `rank - 1`: the axis that the loss names, the last one if it names
+        none that the predictions have. 1 for predictions `(N,)`, which lack it.
+
+    Examples:
+        >>> class_axis(keras.losses.SparseCategoricalCrossentropy(axis=1), 4)
+        1
+        >>> class_axis("sparse_categorical_crossentropy", 4)
+        3
+    """
+    rank = max(rank, 2)
+    axis = _declared_axis(loss)
+    if axis is None or not -rank <= axis < rank or axis % rank == 0:
+        axis = -1
+    return axis % rank
+
+
 def is_own(loss):
     """Whether the code of a loss is the user's, whatever its name."""
     loss = getattr(loss, "fn", loss)  # of a wrapped function
@@ -127,12 +157,31 @@ def _snake(loss):
 def _setting(loss, key, default):
     value = getattr(loss, key, None)
     if value is None:
-        value = getattr(loss, "_fn_kwargs", {}).get(key, default)
+        value = loss_settings(loss).get(key, default)
     return value
 
 
 def _ignored(loss):
     ids = _setting(loss, "ignore_class", None)
-    if ids is None:
-        return ()
-    return tuple(ids) if isinstance(ids, (tuple, list)) else (ids,)
+    ids = ids if isinstance(ids, (tuple, list)) else (ids,)
+    return tuple(int(i) for i in ids if isinstance(i, numbers.Integral))
+
+
+def _declared_axis(loss):
+    """The `axis` of a loss if it is where the classes are, or None."""
+    if isinstance(loss, WeightedSum):
+        loss = loss.losses
+    if isinstance(loss, dict):
+        loss = list(loss.values())
+    if isinstance(loss, (list, tuple)):
+        axes = {_declared_axis(one) for one in loss} - {None}
+        return axes.pop() if len(axes) == 1 else None
+    if isinstance(loss, functools.partial):
+        axis, inner = loss.keywords.get("axis"), loss.func
+    else:
+        axis, inner = _setting(loss, "axis", None), getattr(loss, "fn", None)
+    if _name(loss) in SUMMED_OVER and not isinstance(loss, MaskedLoss):
+        return None
+    if isinstance(axis, numbers.Integral) and not isinstance(axis, bool):
+        return int(axis)
+    return None if inner is None else _declared_axis(inner)

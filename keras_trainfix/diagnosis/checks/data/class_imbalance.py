@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.observe.sample_weights import weights_of
-from keras_trainfix.diagnosis.observe.targets import FEWEST, class_ids
+from keras_trainfix.diagnosis.observe.targets import FEWEST
 from keras_trainfix.diagnosis.registry import check, found
 
 
@@ -65,7 +65,7 @@ def class_imbalance(view):
     is_classes = "classification" in task or task == "segmentation"
     if not is_classes or _makes_up(view.loss) or weights_of(view) is not None:
         return None
-    ids = class_ids(view)
+    ids = None if view.labels is None else view.labels.ids
     if ids is None or ids.size < FEWEST:
         return None
     classes, counts = np.unique(ids, return_counts=True)

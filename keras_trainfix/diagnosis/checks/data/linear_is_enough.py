@@ -97,7 +97,7 @@ def linear_is_enough(view):
             f"R2 {own.r2:.2f}" if own.accuracy is None else f"{own.accuracy:.1%} right"
         )
         what += f"; the model, after {steps} steps, {model} on these samples"
-    units = shape[-1] if len(shape) > 1 else 1
+    units = view.head.units
     activation = view.head.activation
     head = f"keras.layers.Dense({units}"
     head += f', "{activation}")' if activation in ("sigmoid", "softmax") else ")"

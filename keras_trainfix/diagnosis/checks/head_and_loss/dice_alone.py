@@ -1,7 +1,5 @@
 """A check of segmentation with an overlap as its only loss."""
 
-import numpy as np
-
 from keras_trainfix.diagnosis.checks.head_and_loss.loss_below_minimum import SURE
 from keras_trainfix.diagnosis.measure.eval_pairs import read
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
@@ -204,8 +202,7 @@ def _features_vary(view):
 
 def _share_of_empty(view):
     """Share of the masks without foreground, void left out."""
-    y = view.targets.reshape(len(view.targets), -1)
-    if view.labels.form in ("one-hot", "soft") and view.targets.shape[-1] == 2:
-        y = view.targets[..., 1].reshape(len(y), -1)
-    is_on = (y > 0.5) & ~np.isin(y, view.loss.ignore_class)
-    return float((~is_on.any(1)).mean())
+    targets = view.labels
+    numbers = targets.numbers[:, 1] if targets.is_rows else targets.numbers
+    is_on = (numbers > 0.5) & targets.valid
+    return float((~is_on.reshape(len(view.targets), -1).any(1)).mean())

@@ -3,7 +3,6 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
-from keras_trainfix.diagnosis.observe.targets import read_targets
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.softmax import is_constant_softmax
 from keras_trainfix.messages import percent
@@ -65,7 +64,7 @@ def head_cannot_reach_targets(view):
         return None
     if is_constant_softmax(view) or label_faults(view):
         return None
-    targets = read_targets(view)
+    targets = view.counted_targets
     if targets is None or (targets.rows is None and targets.units > 1):
         return None
     if targets.rows is not None and targets.rows.shape[1] != targets.units:

@@ -114,7 +114,8 @@ def _turned(view):
     if not is_share or not np.isin(y, (0, 1)).all() or len(np.unique(y)) < 2:
         return None
     right = np.abs(y.reshape(p.shape).astype("float32") - SURE)
-    wrong = np.roll(right, 1, axis=-1) if p.shape[-1] > 1 else 1 - right
+    axis = view.class_axis
+    wrong = np.roll(right, 1, axis) if p.shape[axis] > 1 else 1 - right
     best, worst = (value_of(view.loss.loss, y, answer) for answer in (right, wrong))
     if best is None or worst is None or not best > worst + TOLERANCE:
         return None

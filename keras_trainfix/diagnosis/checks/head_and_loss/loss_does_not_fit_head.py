@@ -68,10 +68,12 @@ def loss_does_not_fit_head(view):
     loss, head = view.loss, view.head
     off = _wrong_axis(view)
     if off:
+        is_last = view.class_axis == view.predictions.ndim - 1
+        axis = -1 if is_last else view.class_axis
         return found(
             "The softmax runs along another axis than that of the classes in the loss: "
             f"the probabilities of a place sum to {1 + off:.3g}, and not to 1.",
-            "outputs = keras.layers.Softmax(axis=-1)(logits)  # that of the classes",
+            f"outputs = keras.layers.Softmax(axis={axis})(logits)  # the class axis",
             units=head.units,
             sum=1 + off,
         )
@@ -161,11 +163,10 @@ def _wrong_axis(view):
     activation = view.head.activation
     if activation not in ("softmax", "unknown") or p.ndim < 2 or loss.from_logits:
         return 0.0
-    if activation == "unknown" and not sums_to_one_elsewhere(p):
+    if activation == "unknown" and not sums_to_one_elsewhere(view):
         return 0.0
     if loss.kind not in ("categorical", "sparse", "masked") or not np.isfinite(p).all():
         return 0.0
-    axis = getattr(loss.loss, "axis", -1)
-    sums = p.sum(axis if isinstance(axis, int) else -1, dtype="float64") - 1
+    sums = p.sum(view.class_axis, dtype="float64") - 1
     worst = float(sums.ravel()[np.abs(sums).argmax()])
-    return worst if abs(worst) > WRONG_SUM and p.shape[-1] > 1 else 0.0
+    return worst if abs(worst) > WRONG_SUM and view.head.units > 1 else 0.0
