@@ -88,7 +88,7 @@ def find_output(settings, look, sample):
                 f"outputs. Received: {len(y)} arrays."
             )
         y = y[number]
-    return Output(name, look.probes()[number], first_images(sample.x), y)
+    return Output(name, look.views()[number], first_images(sample.x), y)
 
 
 def first_images(x):
