@@ -24,6 +24,7 @@ ONE_BACKEND = "torch"
 
 AREAS = {
     "every_backend": [
+        "backend",
         "callbacks",
         "labels",
         "layers",

@@ -1,9 +1,10 @@
-"""What the docstrings of the losses say, in float64 NumPy, and the gradients of that.
+"""The losses as their docstrings define them, in float64 NumPy, and their gradients.
 
-Nothing here is shared with the package. Void pixels are not masked: they are dropped.
-At the end is what the tests of losses need to run the package itself.
+Nothing here is shared with the package, and void pixels are dropped, not masked. The
+end of the module runs the package itself.
 """
 
+import functools
 from typing import NamedTuple
 
 import keras
@@ -14,20 +15,20 @@ from keras_trainfix import backend
 
 BACKEND = keras.backend.backend()
 
-# Of values and gradients in float32, both relative and absolute. In float64 the
-# central differences are what limits it.
+# Relative and absolute tolerance of values and gradients. In float64, the central
+# differences are the limit.
 TOLERANCE = {"float32": 1e-5, "float64": 2e-7}
 
 
 class Batch(NamedTuple):
-    """`N` images of `P` pixels and `C` classes, whatever their shape was."""
+    """`N` images of `P` pixels and `C` classes, flattened."""
 
     targets: np.ndarray  # (N, P, C), rows
     scores: np.ndarray  # (N, P, C), logits or probabilities
     valid: np.ndarray  # (N, P)
     weights: np.ndarray  # (N, P), the sample weights
-    per_sample: bool  # whether they are weights of images
-    exclusive: bool  # one class is right, by a softmax
+    per_sample: bool  # whether the sample weights are weights of images
+    exclusive: bool  # exactly one class is right: a softmax
     from_logits: bool
 
 
@@ -134,7 +135,7 @@ def masked_soft_dice(
             here = (labelled > 0) & (weights > 0)
             together = 0.0
             if here.any():
-                # For smoothing, the smallest class that counts weighs what it does.
+                # Weights are relative to the smallest class that counts.
                 smallest = labelled[here].min()
                 by_size = weights[here] * (smallest / labelled[here]) ** exponent
                 above = 2 * by_size @ overlap[here] + smooth
@@ -210,7 +211,7 @@ def masked_lovasz(
 
 
 def extension(errors, labels, weights):
-    """The integral over all levels of `1 - IoU` if what errs by more were wrong."""
+    """The integral over all levels of `1 - IoU` if larger errors count as wrong."""
     levels = np.unique([0, *errors])
     wrong = errors >= levels[1:, None]
     losses = wrong @ weights / ((wrong | labels) @ weights)
@@ -297,24 +298,17 @@ def tensor(values, dtype=None):
 def value_and_gradient(loss, y_true, y_pred, sample_weight=None, mode="eager"):
     """`loss` of a batch and its gradient with respect to `y_pred`, as arrays.
 
-    Losses of pixels or images are multiplied by `cotangent(shape)` and added up for
-    the gradient.
+    The gradient is that of the sum of all values times `cotangent(shape)`.
 
     Args:
-        loss: Function of `y_true`, `y_pred` and `sample_weight`.
+        loss: Function of `y_true`, `y_pred` and `sample_weight`. It is compiled once
+            per mode and shape: pass the same object again to reuse it.
         y_true: Array or tensor.
         y_pred: Array or tensor.
         sample_weight: Array, tensor or None.
         mode: `"eager"`, or one of `COMPILED`.
     """
-    y_pred = tensor(y_pred)
-
-    def total(y_pred, y_true, sample_weight):
-        value = loss(y_true, y_pred, sample_weight=sample_weight)
-        factor = cotangent(tuple(value.shape))
-        return ops.sum(value * ops.cast(factor, value.dtype)), value
-
-    found = _differentiate(total, mode)(y_pred, y_true, sample_weight)
+    found = _differentiated(loss, mode)(tensor(y_pred), y_true, sample_weight)
     return tuple(map(array, found))
 
 
@@ -325,7 +319,15 @@ def cotangent(shape):
 COMPILED = {"jax": ["jit"], "tensorflow": ["graph", "xla"], "torch": []}[BACKEND]
 
 
-def _differentiate(total, mode):
+@functools.lru_cache(maxsize=64)
+def _differentiated(loss, mode):
+    """A function of `y_pred`, `y_true` and `sample_weight`: `(value, gradient)`."""
+
+    def total(y_pred, y_true, sample_weight):
+        value = loss(y_true, y_pred, sample_weight=sample_weight)
+        factor = cotangent(tuple(value.shape))
+        return ops.sum(value * ops.cast(factor, value.dtype)), value
+
     if BACKEND == "jax":
         import jax
 

@@ -1,12 +1,12 @@
-"""The losses of a real DeepLab v3+ that learned nothing in weeks, and a masked one.
+"""The losses of a real DeepLab v3+ that learned nothing in weeks, and a masked loss.
 
-Its labels were a binary mask for each class, with 255 in all of them where a pixel is
-void. Two of its losses are here. Cross-entropy takes the 255 for probabilities, and
-void pixels outweigh all others. The Dice of the elements that are not 255 leaves the
-void out, and the images and the classes with it: gathered, they are one long vector,
-and its Dice the mean probability of the right class, which a rare class hardly changes.
-(The case goes on to sum over rows and columns, which a vector does not have. What can
-run is the sum over all of it.)
+Its labels were one binary mask per class, with 255 in all of them at void pixels. Two
+of its losses are here. Cross-entropy reads 255 as a probability, and void pixels
+outweigh all others. Dice of the elements that are not 255 drops the void, but with it
+the images and the classes: it gathers one long vector, whose Dice is the mean
+probability of the right class, which a rare class hardly changes. (The original then
+sums over rows and columns, which a vector does not have. Only the sum over the whole
+vector can run.)
 
 Each loss trains the same network from the same seed on the same images and labels.
 """
@@ -22,12 +22,12 @@ from keras_trainfix.backend import to_numpy
 
 VOID = 255
 SEED = 1
-# name: (number of classes, epochs, what losses of the case stay below in mean IoU)
+# name: (number of classes, epochs, mean IoU that the losses of the case stay below)
 DATA = {"blobs": (3, 10, 0.7), "tissues": (4, 15, 0.45)}
 
 
 def dice_of_valid_elements(y_true, y_pred):
-    """Dice with zeros for what the case does not gather: the sums are the same.
+    """Dice with zeros at void elements: the same sums as those of the gathered rest.
 
     JAX cannot compile a result whose shape depends on values.
     """
@@ -97,7 +97,7 @@ def network(size, num_classes):
 
 
 def train(loss, data, num_classes, epochs):
-    """Trains a network; returns the IoU of each class over valid pixels of the test."""
+    """Trains a network; returns the IoU of each class over valid test pixels."""
     (x, labels), (x_test, labels_test) = data
     keras.utils.set_random_seed(SEED)
     model = network(x.shape[1], num_classes)
@@ -123,6 +123,7 @@ def case(request):
     return {"blobs": blobs, "tissues": tissues}[request.param](), *DATA[request.param]
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", LOSSES_OF_THE_CASE)
 def test_losses_of_the_case_leave_classes_out(case, name):
     data, num_classes, epochs, bound = case
@@ -164,7 +165,7 @@ def test_sparse_labels_make_dice_the_same_for_all_predictions(blob_masks, rng):
     some, other = rng.dirichlet([1, 1, 1], (2, *sparse.shape[:-1])).astype("float32")
     keras_dice, masked_dice = keras.losses.Dice(), MaskedSoftDice()
     constant = float(keras_dice(sparse, some))
-    assert constant < -0.9  # and of no use: a Dice loss is between 0 and 1
+    assert constant < -0.9  # useless: a Dice loss is between 0 and 1
     assert float(keras_dice(sparse, other)) == pytest.approx(constant, abs=1e-5)
     perfect = np.where(blob_masks == VOID, 0, blob_masks)
     assert float(masked_dice(sparse, perfect)) == pytest.approx(0, abs=1e-6)

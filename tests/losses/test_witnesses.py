@@ -1,6 +1,6 @@
-"""Losses that others wrote agree with ours wherever the definition is the same.
+"""Losses of other libraries agree with ours wherever the definition is the same.
 
-Where it is not, a line says so. All of them run on torch.
+A comment says where it is not. All of them run on torch.
 """
 
 import numpy as np
@@ -69,8 +69,8 @@ def test_crossentropy_of_torch(batch, weight):
 
 
 def test_label_smoothing_of_torch(batch):
-    # With weights ours differ: torch weighs each class's part of a smoothed label, we
-    # weigh the pixel by its class.
+    # With weights ours differ: torch weighs the part of each class in a smoothed label,
+    # we weigh the pixel by its class.
     labels, logits = batch
     agree(
         lambda z: kt.masked_crossentropy(labels, z, label_smoothing=0.2, **LOGITS),
@@ -107,7 +107,7 @@ def test_binary_crossentropy_of_torch(batch):
 
 @pytest.mark.parametrize("gamma", [0.5, 2.0])
 def test_focal_loss_of_smp(batch, smp, gamma):
-    # For exclusive classes theirs is one sigmoid a class, which is our multi_label.
+    # For exclusive classes, theirs has one sigmoid per class: our `multi_label`.
     labels, logits = batch
     rows = torch.nn.functional.one_hot(torch.where(labels == 255, 0, labels), 4)
     rows = torch.where((labels == 255)[..., None], 255, rows).movedim(-1, 1)
@@ -135,8 +135,8 @@ def smp_loss(loss, labels):
 
 @pytest.mark.parametrize("smooth", [0.0, 1.0])
 def test_dice_of_smp(batch, smp, smooth):
-    # Absent classes count as 0 in their mean, and leave ours. Their smoothing is added
-    # to half of the numerator and denominator.
+    # Absent classes count as 0 in their mean, and are left out of ours. Their smoothing
+    # is added to half the numerator and denominator.
     labels, logits = batch
     settings = {"scope": "batch", "smooth": 2 * smooth, **LOGITS}
     agree(
@@ -155,7 +155,7 @@ def test_dice_of_smp(batch, smp, smooth):
 
 
 def test_tversky_of_smp(batch, smp):
-    # Their exponent is applied after the mean over classes, ours before.
+    # They apply the exponent after the mean over classes, we before.
     labels, logits = batch
     theirs = smp.tversky.TverskyLoss("multiclass", alpha=0.2, beta=0.7)
     agree(
@@ -187,7 +187,7 @@ def test_lovasz_of_smp(batch, smp, per_image):
 
 
 NO_SMOOTHING = {"smooth_nr": 0.0, "smooth_dr": 1e-12}
-# MONAI knows no void; it counts an absent class as wrong for any false positive.
+# MONAI has no void, and counts an absent class as wrong for any false positive.
 
 
 @pytest.mark.parametrize("scope", ["image", "batch"])
