@@ -1,4 +1,4 @@
-"""Segmentation scores as NumPy computes them from integers, one pixel after another."""
+"""Segmentation scores computed naively: from Python integers, one pixel at a time."""
 
 import math
 from fractions import Fraction
@@ -49,7 +49,7 @@ def mean(values):
 
 
 class Case:
-    """Labels with void of several shares, and scores, of one batch.
+    """One batch: labels with some share of void, and scores.
 
     Attributes:
         labels: int64 `(N, ...)`, with void.
@@ -78,7 +78,7 @@ class Case:
         return confusion(self.labels, self.ids, self.num_classes, self.ignored)
 
     def forms(self):
-        """Dict of name to labels in each form that means the same."""
+        """The same labels in each form, by the name of the form."""
         rows = np.eye(self.num_classes)[np.where(self.valid, self.labels, 0)]
         rows[~self.valid] = 0
         marked = rows.copy()
@@ -97,8 +97,54 @@ class Case:
 
 @st.composite
 def cases(draw, shape=(2, 4, 3), num_classes=5):
-    """`Case`s of one shape, as JAX compiles for each."""
+    """`Case`s of one shape, as JAX compiles each operation for every shape."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     ignored = draw(st.sampled_from([(255,), (0,), (255, 2), (-1, 255)]))
     share = draw(st.sampled_from([0.0, 0.3, 0.7, 1.0]))
     return Case(rng, shape, num_classes, ignored, share)
+
+
+# --- boundaries ---
+
+SHAPE = (2, 8, 9)
+CLASSES = 4
+
+
+def eroded(mask, distance):
+    """A mask after erosions by 3x3; nothing outside of the image belongs to it."""
+    height, width = mask.shape
+    for _ in range(distance):
+        padded = np.pad(mask, 1)
+        mask = np.ones_like(mask)
+        for row in range(3):
+            for column in range(3):
+                mask &= padded[row : row + height, column : column + width]
+    return mask
+
+
+def boundary_iou(labels, predicted, valid, distance, num_classes=CLASSES, weights=None):
+    """Boundary IoU of each class, one mask of one image at a time."""
+    weights = np.ones(labels.shape) if weights is None else weights
+    scores = []
+    for index in range(num_classes):
+        both = either = 0.0
+        for n in range(len(labels)):
+            bands = []
+            for ids in (labels[n], predicted[n]):
+                mask = (ids == index) | ~valid[n]
+                bands.append(mask & ~eroded(mask, distance) & valid[n])
+            both += weights[n][bands[0] & bands[1]].sum()
+            either += weights[n][bands[0] | bands[1]].sum()
+        scores.append(both / either if either else np.nan)
+    return np.array(scores)
+
+
+def patches(rng, number=CLASSES, size=4, shape=SHAPE):
+    """Maps of classes in squares, which have an interior."""
+    coarse = rng.integers(0, number, (shape[0], *(-(-n // size) for n in shape[1:])))
+    full = coarse.repeat(size, axis=1).repeat(size, axis=2)
+    return full[:, : shape[1], : shape[2]].copy()
+
+
+def logits_of(ids, number=CLASSES):
+    return np.eye(number, dtype="float32")[ids] * 3 - 1

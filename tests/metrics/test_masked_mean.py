@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 import keras_trainfix as kt
-from tests.metrics.test_confusion import compiled
+from tests.metrics.helpers import COMPILED, message
 
 KERAS_LOSS = keras.losses.SparseCategoricalCrossentropy(
     from_logits=True, ignore_class=255
@@ -17,7 +17,7 @@ losses = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
 
 @pytest.fixture
 def data(rng):
-    """Images with very different shares of void, one of them nothing but void."""
+    """Images with very different shares of void, one of them all void."""
     y = rng.integers(0, 4, (7, 6, 5))
     y[rng.random(y.shape) < np.linspace(0, 0.9, 7)[:, None, None]] = 255
     y[3] = 255
@@ -65,7 +65,7 @@ def test_weights_of_samples_enter_both_sums(data, loss):
 def test_evaluate_does_not_depend_on_the_batch_size(data, loss):
     y, x = data
     model = keras.Sequential([keras.Input(x.shape[1:]), keras.layers.Dense(4)])
-    model.compile("sgd", loss, metrics=[kt.MaskedMean(loss)])
+    model.compile("sgd", loss, metrics=[kt.MaskedMean(loss)], **COMPILED)
     name = f"mean_{loss.name}"
     results = [
         model.evaluate(x, y, batch_size=size, verbose=0, return_dict=True)[name]
@@ -75,11 +75,11 @@ def test_evaluate_does_not_depend_on_the_batch_size(data, loss):
     np.testing.assert_allclose(results, expected, rtol=1e-5)
 
 
-def test_of_a_loss_of_images_it_is_the_mean_over_images(data):
+def test_for_a_loss_of_images_it_is_the_mean_over_images(data):
     y, logits = data
     loss = kt.MaskedSoftDice(from_logits=True, reduction="none")
     per_image = np.asarray(ops.convert_to_numpy(loss(y, logits)))
-    expected = per_image[[0, 1, 2, 4, 5, 6]].mean()  # without the void one
+    expected = per_image[[0, 1, 2, 4, 5, 6]].mean()  # without the void image
     for batch_size in (1, 4):
         result = updated(loss, y, logits, batch_size).result()
         assert float(result) == pytest.approx(expected, rel=1e-5)
@@ -108,18 +108,6 @@ def test_a_small_batch_still_counts_after_very_many(data):
     assert total[1] - number == extra.size
 
 
-def test_compiled_sums_keep_their_rounding_error():
-    from keras_trainfix.metrics.exact import add_to_pair
-
-    pair = ops.convert_to_tensor([0.0, 0.0])
-    add = compiled(add_to_pair)
-    amounts = np.float32([1e8, 1.25, -1e8, 2**-20])
-    for amount in amounts:
-        pair = add(pair, ops.convert_to_tensor(amount))
-    total = ops.convert_to_numpy(pair).astype("float64").sum()
-    assert total == amounts.astype("float64").sum()
-
-
 def test_no_valid_pixel_is_nan_and_merging_is_one_pass(data):
     y, logits = data
     assert np.isnan(float(updated(LOSSES[0], y[3:4], logits[3:4], 1).result()))
@@ -129,3 +117,14 @@ def test_no_valid_pixel_is_nan_and_merging_is_one_pass(data):
     assert float(merged.result()) == pytest.approx(float(whole.result()), rel=1e-6)
     merged.reset_state()
     assert np.isnan(float(merged.result()))
+
+
+def test_losses_without_a_mean_over_pixels_are_refused():
+    loss = kt.WeightedSum([kt.MaskedSoftDice(), kt.MaskedCrossentropy()])
+    text = message(lambda: kt.MaskedMean(loss), TypeError)
+    assert "pass one metric for each of its `losses`" in text
+    assert "loss=3." in message(lambda: kt.MaskedMean(3), TypeError)
+    metric = kt.MaskedMean(keras.losses.Dice())
+    y = np.zeros((1, 2, 2, 1), "float32")
+    text = message(lambda: metric.update_state(y, y), TypeError)
+    assert "whose value is a scalar" in text

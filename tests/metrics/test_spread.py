@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_trainfix as kt
+from tests.metrics.helpers import message
 
 
 def expected(y_true, y_pred, weights=None):
@@ -90,7 +91,7 @@ def test_weights_of_samples(rng):
     assert result == pytest.approx(expected(y, p, weights), rel=1e-5)
 
 
-def test_in_compile_it_tells_a_collapsed_net_from_one_that_learns(rng):
+def test_in_compile_it_separates_a_collapsed_net_from_one_that_learns(rng):
     x = rng.normal(size=(64, 4)).astype("float32")
     y = x @ np.float32([[1], [2], [3], [4]]) + 7
     spreads = {}
@@ -108,3 +109,12 @@ def test_in_compile_it_tells_a_collapsed_net_from_one_that_learns(rng):
         assert logs["target_spread"] == pytest.approx(y.std(), rel=1e-5)
     assert spreads["collapsed"] < 1e-5
     assert spreads["learns"] == pytest.approx(1, abs=0.02)
+
+
+def test_targets_that_do_not_match_their_predictions():
+    metric = kt.PredictionSpread()
+    text = message(lambda: metric.update_state(np.zeros((3, 2)), np.zeros((3, 4))))
+    assert "y_true.shape=(3, 2)" in text
+    text = message(lambda: metric.update_state(np.array([0, 255]), np.zeros((2, 4))))
+    assert "255 (1 times)" in text
+    assert "pass ignore_class=255" in text
