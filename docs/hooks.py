@@ -6,15 +6,8 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 import keras_trainfix.diagnosis.diagnose  # fills `CHECKS`
-from keras_trainfix.diagnosis.registry import CHECKS
+from keras_trainfix.diagnosis.registry import CHECKS, FAMILIES
 
-FAMILIES = {
-    "KTF1": "Data",
-    "KTF2": "Head, loss and labels",
-    "KTF3": "Normalization and freezing",
-    "KTF4": "Weights and optimization",
-    "KTF5": "Collapse: the symptoms",
-}
 INTRODUCTION = """# Codes
 
 What a [diagnosis](../diagnosis.md) can find. An *error* keeps a model from learning, a
@@ -127,13 +120,17 @@ def _page(check):
 
 def _index():
     lines = [INTRODUCTION]
-    for prefix, family in FAMILIES.items():
-        lines += [f"## {family}\n", "| code | name | | what is wrong |", "|-|-|-|-|"]
+    for digit, family in FAMILIES.items():
+        lines += [
+            f"## {family.title}\n",
+            "| code | name | | what is wrong |",
+            "|-|-|-|-|",
+        ]
         lines += [
             f"| [{code}]({code}.md) | {check.name} | {check.severity} | "
             f"{check.summary} |"
             for code, check in sorted(CHECKS.items())
-            if code.startswith(prefix)
+            if code.startswith(f"KTF{digit}")
         ]
         lines.append("")
     return "\n".join(lines)

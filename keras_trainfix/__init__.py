@@ -39,7 +39,9 @@ from keras_trainfix.models.recalibrate import recalibrate_batch_norm
 
 if TYPE_CHECKING:
     from keras_trainfix.callbacks.collapse.detector import CollapseDetector
-    from keras_trainfix.callbacks.snapshots.prediction_snapshots import PredictionSnapshots
+    from keras_trainfix.callbacks.snapshots.prediction_snapshots import (
+        PredictionSnapshots,
+    )
     from keras_trainfix.diagnosis.diagnose import diagnose
     from keras_trainfix.diagnosis.findings import Diagnosis, Finding
 

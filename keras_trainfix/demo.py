@@ -145,7 +145,9 @@ def _snapshots(x, y, folder):
     """A picture of each epoch as well, where there is something to draw it with."""
     if importlib.util.find_spec("matplotlib") is None:
         return []
-    from keras_trainfix.callbacks.snapshots.prediction_snapshots import PredictionSnapshots
+    from keras_trainfix.callbacks.snapshots.prediction_snapshots import (
+        PredictionSnapshots,
+    )
 
     return [PredictionSnapshots(x, y, folder=folder)]
 

@@ -15,9 +15,6 @@ from keras_trainfix.messages import in_one_line
 for _module in pkgutil.walk_packages(checks.__path__, f"{checks.__name__}."):
     importlib.import_module(_module.name)
 
-# What can be said of samples that the model cannot be called on.
-OF_INPUTS = ("KTF102", "KTF103", "KTF128")
-
 
 def diagnose(model, x, y=None, *, sample_weight=None, fit=True):
     """Looks at a model and a few samples, and names what keeps it from learning.
@@ -66,7 +63,7 @@ def diagnose(model, x, y=None, *, sample_weight=None, fit=True):
     try:
         snapshot = Snapshot(model, x, y, sample_weight)
     except CallError as error:
-        diagnosis = examine(error.snapshot, OF_INPUTS)
+        diagnosis = examine(error.snapshot, lambda check: check.inputs_only)
         if diagnosis.ok:
             raise
         return diagnosis
@@ -80,12 +77,12 @@ def diagnose(model, x, y=None, *, sample_weight=None, fit=True):
     return diagnosis
 
 
-def examine(snapshot, codes=None):
+def examine(snapshot, condition=None):
     """Runs the checks.
 
     Args:
         snapshot: `Snapshot`.
-        codes: The codes of the checks; None for all.
+        condition: Function of a `Check`, whether to run it; None for all.
 
     Returns:
         `Diagnosis`.
@@ -93,11 +90,11 @@ def examine(snapshot, codes=None):
     views = snapshot.views()
     findings, skipped = [], {}
     for check in CHECKS.values():
-        if codes is not None and check.code not in codes:
+        if condition is not None and not condition(check):
             continue
-        for view in views if check.per_output else views[:1]:
+        for subject in views if check.scope == "output" else [snapshot]:
             try:
-                finding = check.run(view)
+                finding = check.run(subject)
             except Exception as error:  # a check that fails must not hide the others
                 skipped[check.code] = in_one_line(error)
                 continue

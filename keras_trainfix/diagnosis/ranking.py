@@ -2,40 +2,28 @@
 
 import functools
 
-from keras_trainfix.diagnosis.findings import SEVERITIES
+from keras_trainfix.diagnosis.findings import SEVERITIES, Finding
+from keras_trainfix.diagnosis.registry import CHECKS, FAMILIES
 
-# Errors of a kind, by how surely what is wrong follows from what stands before it: a
-# wrong head stops training whatever the data are; the scale of the data decides which
-# learning rate is too high; and that kills units.
-FAMILIES = "2134"
-OPTIMIZATION = (407, 408, 401, 411, 402, 406, 405, 403, 404, 409, 410)
-# Of these even a warning explains the errors of optimization that follow from it.
-SCALES = ("KTF101", "KTF111")
-# As warnings: what makes training slower, or spoils a split or a metric.
-MILD = ("KTF127", "KTF206", "KTF207")
-STILL = 1e-4  # of the weights: with such steps statistics have nothing to fall behind
+OPTIMIZATION = FAMILIES["4"]
 
 
-def ranked(findings):
+def ranked(findings: list[Finding]) -> list[Finding]:
     """Findings, causes before symptoms, the strongest first, notes last."""
-    codes = {f.code for f in findings if f.severity == "error"}
-    optimization_fails = any(code.startswith("KTF4") for code in codes)
-    key = functools.partial(_rank, optimization_fails, any(map(_is_still, findings)))
-    return sorted(findings, key=key)
+    return sorted(findings, key=functools.partial(_rank, findings))
 
 
-def _is_still(finding):
-    change = finding.evidence.get("update_ratio", 0.0)
-    return finding.code == "KTF402" and change < STILL
-
-
-def _rank(optimization_fails, is_still, finding):
-    code, severity = finding.code, SEVERITIES.index(finding.severity)
-    is_note, is_symptom = finding.severity == "note", code.startswith("KTF5")
-    if code in SCALES and optimization_fails and not is_note:
+def _rank(findings, finding):
+    check, severity = CHECKS[finding.code], SEVERITIES.index(finding.severity)
+    is_note = finding.severity == "note"
+    if check.sets_rate and not is_note and any(map(_is_failed_optimization, findings)):
         severity = 0
-    number = int(code[3:])
-    place = OPTIMIZATION.index(number) if number in OPTIMIZATION else number
-    family = FAMILIES.find("4" if code == "KTF301" and is_still else code[3])
-    is_mild = code in MILD and finding.severity == "warning"
-    return is_note, is_symptom, severity, is_mild, family, place
+    is_consequence = check.follows and any(map(check.follows, findings))
+    family = (OPTIMIZATION if is_consequence else check.family).order
+    is_mild = check.mild and finding.severity == "warning"
+    return is_note, check.is_symptom, severity, is_mild, family, check.order
+
+
+def _is_failed_optimization(finding):
+    is_error = finding.severity == "error"
+    return is_error and CHECKS[finding.code].family == OPTIMIZATION

@@ -1,47 +1,133 @@
-"""The table of all checks: what documentation, `diagnose` and tests read them from."""
+"""Every check, with all that is known of its code: one record for each.
+
+Documentation, `diagnose`, ranking, `Diagnosis.fixed`, the callback and the benchmarks
+read it from here, so that a change to one code is a change to one file.
+"""
 
 import inspect
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from keras_trainfix.diagnosis.findings import DOCUMENTATION, SEVERITIES, Finding
 
 CHECKS: dict[str, "Check"] = {}
 
+# The symptoms of a model that gives one answer whatever the input.
+ONE_ANSWER = ("KTF501", "KTF502", "KTF503", "KTF505")
 
-class Check(NamedTuple):
-    """One check.
+
+class Family(NamedTuple):
+    """The codes that begin with one digit.
 
     Attributes:
-        code: Its code.
-        name: The stable name of what it finds.
+        title: String, as the documentation shows it.
+        order: Integer, its place among the causes: a wrong head stops training
+            whatever the data are, and their scale decides which learning rate is too
+            high.
+        is_symptom: Whether its findings are what a fault does, not what it is.
+    """
+
+    title: str
+    order: int
+    is_symptom: bool = False
+
+
+FAMILIES = {
+    "1": Family("Data", 1),
+    "2": Family("Head, loss and labels", 0),
+    "3": Family("Normalization and freezing", 2),
+    "4": Family("Weights and optimization", 3),
+    "5": Family("Collapse: the symptoms", 4, is_symptom=True),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check, and all that is known of its code.
+
+    Args:
+        code: String such as `"KTF201"`: its digit after `KTF` names the family.
+        name: The stable name (slug) of what it finds. The file is named for it.
         severity: What its findings have unless they say otherwise.
-        function: Function of a `OutputView` that returns `found(...)` or None.
-        per_output: Whether it looks at each output, and not at the model once.
+        scope: `"output"`: the function takes an `OutputView`, once for each output;
+            `"model"`: it takes the `Snapshot`, once.
+        function: Function that returns `found(...)` or None.
+        order: Number, the place among findings of the same severity and family; the
+            code's own number by default.
+        explains: Codes of the symptoms that it can cause.
+        sets_rate: Whether it decides which learning rate is too high, so that even a
+            warning ranks before the errors of optimization that follow from it.
+        mild: Whether its warnings only slow training down, or spoil a split or metric.
+        follows: Function of another `Finding`: whether that one makes this one a mere
+            consequence, to be ranked with the optimization.
+        collapse: Whether it says that the model gives no answer.
+        irreversible: Whether no further step can change it, once it is an error.
+        persistent: Whether more steps do not help, even if it is a warning.
+        transient: Whether more steps may mend it.
+        before_training: Whether it can be judged before the first step.
+        inputs_only: Whether it can be judged where the model cannot be called.
+        counts_as_note: Whether a note of it is reason enough for a failed training.
+        repair: Function of a `RepairCase` that returns a `Change` for
+            `Diagnosis.fixed`, or None.
+        new_weights: Whether the weights are worth nothing once it is found.
+        rescue: Name of what `CollapseDetector` may do about it; None where the cause
+            is left to the user.
+        aliases: Earlier names.
     """
 
     code: str
     name: str
     severity: str
-    function: Callable
-    per_output: bool
+    scope: str
+    function: Callable[[Any], "Found | None"]
+    order: float = 0
+    explains: frozenset[str] = field(default_factory=frozenset)
+    sets_rate: bool = False
+    mild: bool = False
+    follows: Callable[[Finding], bool] | None = None
+    collapse: bool = False
+    irreversible: bool = False
+    persistent: bool = False
+    transient: bool = False
+    before_training: bool = True
+    inputs_only: bool = False
+    counts_as_note: bool = False
+    repair: Callable | None = None
+    new_weights: bool = False
+    rescue: str | None = None
+    aliases: tuple[str, ...] = ()
 
     @property
-    def page(self):
+    def family(self) -> Family:
+        """The family of its code."""
+        return FAMILIES[self.code[3]]
+
+    @property
+    def is_symptom(self) -> bool:
+        """Whether it finds what a fault does, not what it is."""
+        return self.family.is_symptom
+
+    @property
+    def page(self) -> str:
         """The documentation, in Markdown."""
         return f"# {self.code} {self.name}\n\n{inspect.getdoc(self.function)}\n"
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         """The first line of the documentation."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
-    def run(self, view):
-        """The `Finding` of this check, or None."""
-        found = self.function(view)
+    def run(self, subject: Any) -> Finding | None:
+        """The `Finding` of this check, or None.
+
+        Args:
+            subject: `OutputView`, or `Snapshot` for a check of the model.
+        """
+        found = self.function(subject)
         if found is None:
             return None
-        several = self.per_output and len(view.names) > 1
+        is_one_of_several = self.scope == "output" and len(subject.names) > 1
         return Finding(
             self.code,
             self.name,
@@ -50,14 +136,27 @@ class Check(NamedTuple):
             found.message or self.summary,
             found.fix,
             f"{DOCUMENTATION}{self.code}/",
-            view.name if several else None,
+            subject.name if is_one_of_several else None,
         )
 
 
-def find_check(word):
-    """The `Check` of a code or a name, in capital letters or not; None without one."""
+def find_check(word: str) -> Check | None:
+    """The `Check` of a code, a name or an earlier name, in any case; None without."""
     word = word.strip().lower()
-    return next((c for c in CHECKS.values() if word in (c.code.lower(), c.name)), None)
+    return next(
+        (c for c in CHECKS.values() if word in (c.code.lower(), c.name, *c.aliases)),
+        None,
+    )
+
+
+def codes_where(condition: Callable[[Check], Any]) -> set[str]:
+    """The codes of the checks for which a condition holds."""
+    return {code for code, check in CHECKS.items() if condition(check)}
+
+
+def symptoms_of(code: str) -> frozenset[str]:
+    """The codes of the symptoms that a fault can cause; none for an unknown code."""
+    return CHECKS[code].explains if code in CHECKS else frozenset()
 
 
 class Found(NamedTuple):
@@ -69,7 +168,9 @@ class Found(NamedTuple):
     evidence: dict
 
 
-def found(message="", fix="", severity=None, **evidence):
+def found(
+    message: str = "", fix: str = "", severity: str | None = None, **evidence: Any
+) -> Found:
     """What a check has found.
 
     Args:
@@ -85,16 +186,36 @@ def found(message="", fix="", severity=None, **evidence):
     return Found(message, fix, severity, evidence)
 
 
-def check(code, name, severity, per_output=True):
-    """Registers a function of a `OutputView` as a check; its docstring is its page."""
-    if severity not in SEVERITIES or code in CHECKS:
-        raise ValueError(
-            f"A check needs a new code and a severity of {SEVERITIES}. Received: "
-            f"code={code!r}, severity={severity!r}."
-        )
+def check(
+    code: str, name: str, severity: str, scope: str = "output", **facts: Any
+) -> Callable[[Callable], Callable]:
+    """Registers a function as a check; its docstring is its page.
 
-    def register(function):
-        CHECKS[code] = Check(code, name, severity, function, per_output)
+    Args:
+        code: String such as `"KTF201"`.
+        name: String, the slug.
+        severity: `"error"`, `"warning"` or `"note"`.
+        scope: `"output"` or `"model"`.
+        **facts: What else is known of the code; see `Check`.
+
+    Returns:
+        Decorator that returns the function as it is.
+
+    Raises:
+        ValueError: If the code is taken, or an argument is not one of these.
+    """
+    is_known = code[3:4] in FAMILIES and code not in CHECKS
+    if not is_known or severity not in SEVERITIES or scope not in ("output", "model"):
+        raise ValueError(
+            "A check needs a new code of a family, a severity of "
+            f"{', '.join(SEVERITIES)}, and the scope 'output' or 'model'. Received: "
+            f"code={code!r}, severity={severity!r}, scope={scope!r}."
+        )
+    facts["explains"] = frozenset(facts.get("explains", ()))
+    facts.setdefault("order", int(code[3:]))
+
+    def register(function: Callable) -> Callable:
+        CHECKS[code] = Check(code, name, severity, scope, function, **facts)
         return function
 
     return register

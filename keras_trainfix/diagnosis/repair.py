@@ -1,50 +1,15 @@
-"""Corrected copies of a model, for findings that need nobody to decide anything."""
-
-from typing import Any, NamedTuple
+"""Corrected copies of a model, for findings that a program can mend."""
 
 import keras
 
+from keras_trainfix.diagnosis.change import Change, RepairCase
 from keras_trainfix.diagnosis.observe.head import PASS_ON, activation_of
 from keras_trainfix.diagnosis.observe.loss import loss_facts, losses_of
+from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.messages import tell
 from keras_trainfix.models.clone import cloned
 from keras_trainfix.models.freeze import freeze_batch_norm
 from keras_trainfix.models.optimizers import copy_of, inner_of, rate_of
-
-# The weights of a model with one of these are worth nothing: the copy has new ones.
-LOST = ("KTF401", "KTF403", "KTF407", "KTF409")
-BINARY, SPARSE = "binary_crossentropy", "sparse_categorical_crossentropy"
-CATEGORICAL = "categorical_crossentropy"
-
-
-class Case(NamedTuple):
-    """What a repair of a head or its loss needs to know.
-
-    Attributes:
-        loss: `LossFacts` of the loss.
-        activation: String, the name of the present activation.
-        units: Integer.
-        task: String, as `infer_task` has it.
-        evidence: Dict of the `Finding`.
-    """
-
-    loss: Any
-    activation: str
-    units: int
-    task: str
-    evidence: dict
-
-
-class Change(NamedTuple):
-    """What to change of an output; None for what stays.
-
-    Attributes:
-        activation: String.
-        loss: A loss as `compile` takes it.
-    """
-
-    activation: str | None = None
-    loss: Any = None
 
 
 def fixed_copy(diagnosis, model):
@@ -62,61 +27,80 @@ def fixed_copy(diagnosis, model):
         ValueError: If no finding can be mended so, or if the model cannot be copied.
     """
     findings = [f for f in diagnosis.findings if f.severity != "note"]
-    losses, replaced, done = _changes(findings, diagnosis, model)
-    codes = {finding.code for finding in findings}
-    rate = _better_rate(findings)
-    has_more = codes & {"KTF301", "KTF302", "KTF303", "KTF304"}
-    if not done and not has_more and rate is None:
+    plan = _Plan(model, diagnosis)
+    for finding in findings:
+        plan.add(finding)
+    if not plan.changes:
         raise ValueError(
             "`fixed` mends heads, losses, frozen layers, batch normalization and "
-            "learning rates, and needs a finding about one of these. Received: "
-            f"{', '.join(diagnosis.codes) or 'no finding'}. The `fix` of each finding "
-            "is code to paste."
+            f"learning rates. Received: {_refused(findings)}. The `fix` of each "
+            "finding is code to paste."
         )
-    copy = _cloned(model, replaced)
-    if not codes & set(LOST):
-        copy.set_weights(model.get_weights())
-    else:
+    copy = _cloned(model, plan.layers)
+    done = plan.done
+    if any(CHECKS[finding.code].new_weights for finding in findings):
         done.append("new initial weights")
-    if "KTF303" in codes:
+    else:
+        copy.set_weights(model.get_weights())
+    if any(change.trainable for change in plan.changes):
         copy.trainable = True
         done.append("all layers trainable")
-    if codes & {"KTF301", "KTF302"}:
+    if any(change.frozen_statistics for change in plan.changes):
         freeze_batch_norm(copy)
         done.append("batch normalization frozen")
-    done += _compile(copy, model, losses, rate)
+    rates = [c.learning_rate for c in plan.changes if c.learning_rate is not None]
+    done += _compile(copy, model, plan.losses, next(iter(rates), None))
     tell(f"fixed: {', '.join(done)}.")
     return copy
 
 
-def _changes(findings, diagnosis, model):
-    """The losses, the layers to replace by their names, and what is new, in words."""
-    names = list(getattr(model, "output_names", None) or ["output"])
-    losses = losses_of(model, names)
-    replaced: dict[str, keras.Layer] = {}
-    done, mended = [], set()
-    for finding in findings:
-        repair = REPAIRS.get(finding.code)
-        index = names.index(finding.output) if finding.output in names else 0
-        if repair is None or index in mended:
-            continue
-        layer = _last_layer(model, index)
+class _Plan:
+    """The changes that the findings ask for; the first one of an output counts."""
+
+    def __init__(self, model, diagnosis):
+        self.model = model
+        self.names = list(getattr(model, "output_names", None) or ["output"])
+        self.tasks = list(diagnosis.tasks.values())
+        self.losses = losses_of(model, self.names)
+        self.layers: dict[str, keras.Layer] = {}  # to replace, by their names
+        self.changes: list[Change] = []
+        self.done: list[str] = []
+        self._mended: set[int] = set()
+
+    def add(self, finding):
+        check = CHECKS[finding.code]
+        if check.repair is None:
+            return
+        if check.scope == "model":
+            change = check.repair(RepairCase(None, "", 0, "", finding.evidence))
+            self.changes += [change] if change else []
+            return
+        index = self.names.index(finding.output) if finding.output in self.names else 0
+        layer = None if index in self._mended else _last_layer(self.model, index)
         if layer is None:
-            continue
-        task = list(diagnosis.tasks.values())[index] if diagnosis.tasks else "unknown"
-        units = int(model.outputs[index].shape[-1] or 1)
-        loss, activation = loss_facts(losses[index]), activation_of(layer)
-        change = repair(Case(loss, activation, units, task, finding.evidence))
+            return
+        loss, activation = loss_facts(self.losses[index]), activation_of(layer)
+        units = int(self.model.outputs[index].shape[-1] or 1)
+        task = self.tasks[index] if self.tasks else "unknown"
+        change = check.repair(
+            RepairCase(loss, activation, units, task, finding.evidence)
+        )
         if change is None:
-            continue
-        mended.add(index)
+            return
+        self._mended.add(index)
+        self.changes.append(change)
         if change.activation:
-            replaced[layer.name] = _with_activation(layer, change.activation)
-            done.append(f"{activation} of '{layer.name}' -> {change.activation}")
+            self.layers[layer.name] = _with_activation(layer, change.activation)
+            self.done.append(f"{activation} of '{layer.name}' -> {change.activation}")
         if change.loss is not None:
-            losses[index] = change.loss
-            done.append(f"loss {loss.name} -> {_described(change.loss)}")
-    return losses, replaced, done
+            self.losses[index] = change.loss
+            self.done.append(f"loss {loss.name} -> {_described(change.loss)}")
+
+
+def _refused(findings):
+    """Which findings it cannot mend, and what they are about."""
+    names = [f"{finding.code} {finding.name}" for finding in findings]
+    return f"{', '.join(names)}, left to you" if names else "no finding above a note"
 
 
 def _described(loss):
@@ -185,88 +169,3 @@ def _renewed(metric):
     if not isinstance(metric, keras.Metric):
         return metric
     return type(metric).from_config(metric.get_config())
-
-
-def _better_rate(findings):
-    rates = [f.evidence.get("better_rate") for f in findings if f.code in RATES]
-    return next(filter(None, rates), None)
-
-
-def _one_unit(case):
-    if case.task == "regression":
-        loss = None if case.loss.kind == "regression" else "mean_squared_error"
-        return Change("linear", loss)
-    if case.evidence.get("classes", 2) > 2:
-        return None  # more units, so other weights
-    loss = None if case.loss.kind in ("binary", "region", "masked") else BINARY
-    return Change("sigmoid", loss)
-
-
-def _reach(case):
-    return Change("linear")
-
-
-def _take_logits(case):
-    loss = _with_logits(case.loss.loss, True)
-    activation = None if case.activation in ("linear", "unknown") else "linear"
-    if loss is not None:
-        return Change(activation, loss)
-    return Change("sigmoid" if case.units == 1 else "softmax")
-
-
-def _take_probabilities(case):
-    loss = _with_logits(case.loss.loss, False)
-    return None if loss is None else Change(None, loss)
-
-
-def _fit_loss_to_head(case):
-    kind = case.loss.kind
-    if case.units == 1 and kind in ("categorical", "sparse"):
-        return _one_unit(case)
-    if "classes" in case.evidence:
-        return None  # another number of units
-    is_multi_label = case.task.startswith("multi-label")
-    if kind == "binary":
-        return Change("sigmoid") if is_multi_label else Change(None, CATEGORICAL)
-    return Change(None, BINARY) if is_multi_label else Change("softmax")
-
-
-def _fit_loss_to_labels(case):
-    if case.loss.kind == "categorical" and "units" in case.evidence:
-        return Change(None, _renamed(case.loss, SPARSE))
-    if case.loss.kind == "sparse" and "columns" in case.evidence:
-        return Change(None, _renamed(case.loss, CATEGORICAL))
-    return None
-
-
-def _renamed(facts, name):
-    return _with_logits(name, True) if facts.from_logits else name
-
-
-def _with_logits(loss, from_logits):
-    """A loss of Keras or ours with another `from_logits`; None if it has none."""
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", None)
-    if not isinstance(loss, keras.Loss):
-        kind = getattr(keras.losses, _class_name(name or ""), None)
-        if kind is None:
-            return None
-        loss = kind()
-    config = loss.get_config()
-    if "from_logits" not in config:
-        return None
-    return type(loss).from_config({**config, "from_logits": from_logits})
-
-
-def _class_name(name):
-    return "".join(word.capitalize() for word in name.split("_"))
-
-
-RATES = ("KTF401", "KTF402")
-REPAIRS = {
-    "KTF201": _one_unit,
-    "KTF202": _reach,
-    "KTF203": _take_logits,
-    "KTF204": _take_probabilities,
-    "KTF205": _fit_loss_to_head,
-    "KTF206": _fit_loss_to_labels,
-}

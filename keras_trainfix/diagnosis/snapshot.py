@@ -101,6 +101,11 @@ class Snapshot:
         """The shapes of the inputs, by their names."""
         return {name: values.shape for name, values in self.inputs.items()}
 
+    @property
+    def samples(self):
+        """How many samples there are."""
+        return len(self.predictions[0])
+
     @functools.cached_property
     def training_predictions(self):
         """List of arrays, one an output: what a call in training mode gives."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_trainfix.callbacks.collapse.remedies import find_remedy
-from keras_trainfix.callbacks.collapse.rescue import FASTER, HEALTHY, Rescuer
+from keras_trainfix.callbacks.collapse.remedies import REMEDIES, find_remedy
+from keras_trainfix.callbacks.collapse.rescue import HEALTHY, Rescuer
 from keras_trainfix.callbacks.collapse.samples import (
     MisfitError,
     check_inputs,
@@ -24,7 +24,7 @@ from keras_trainfix.callbacks.collapse.watch import (
 from keras_trainfix.callbacks.guarded import GuardedCallback
 from keras_trainfix.diagnosis.findings import DiagnosisError
 from keras_trainfix.diagnosis.observe.sample import take
-from keras_trainfix.diagnosis.registry import find_check
+from keras_trainfix.diagnosis.registry import CHECKS, find_check
 from keras_trainfix.diagnosis.snapshot import CallError
 from keras_trainfix.diagnosis.trial.attempt import has_ended
 from keras_trainfix.messages import tell
@@ -35,7 +35,6 @@ GROWTH = 2.0  # from one glance of the first epoch to the next
 GROWING = 0.05  # skill from one glance to the next
 LEARNED = 0.8  # skill of a training that has not failed, whatever else there is
 RECOVERED = 128  # steps after which a rescue should have had an effect
-NO_SIGNAL, GAP = "KTF131", "KTF301"
 
 
 class CollapseWarning(UserWarning):
@@ -303,7 +302,7 @@ class CollapseDetector(GuardedCallback):
             self._act()
         elif rescuer.was_slow and self._may_rescue and watch.higher_rate():
             self.alarms.append(self._steps)
-            self._rescue(FASTER)
+            self._rescue(REMEDIES["faster"])
         else:
             self._calm_down()
 
@@ -325,7 +324,7 @@ class CollapseDetector(GuardedCallback):
         remedy, cause = find_remedy(self.diagnosis)
         if self._may_rescue and remedy is not None:
             is_slow = cause is None and self._rescuer.is_slow(self._since)
-            self._rescue(FASTER if is_slow else remedy)
+            self._rescue(REMEDIES["faster"] if is_slow else remedy)
             return
         self._warn()
         if self.action != "warn":
@@ -356,12 +355,21 @@ class CollapseDetector(GuardedCallback):
         if self._has_one_class() and not _has_error(diagnosis):
             return  # it says nothing of the training
         # That there is nothing to learn is a note, and the reason all the same.
-        no_signal = hopeless and NO_SIGNAL in diagnosis.codes
+        no_signal = hopeless and any(
+            CHECKS[code].counts_as_note for code in diagnosis.codes
+        )
         if not self._counted(diagnosis) or (diagnosis.ok and not no_signal):
             return
         if not (names_cause(diagnosis) or is_collapse(diagnosis) or no_signal):
             return  # a class is missing, as of many that still learn
-        gap = next((f for f in diagnosis.findings if f.code == GAP), None)
+        gap = next(
+            (
+                finding
+                for finding in diagnosis.findings
+                if CHECKS[finding.code].rescue == "freeze_statistics"
+            ),
+            None,
+        )
         is_repairable = self.action == "rescue" and gap is not None
         if is_repairable and self._rescuer.recalibrate(gap, skill, self._since):
             self.diagnosis = diagnosis

@@ -7,6 +7,7 @@ import keras
 from keras.optimizers import schedules
 
 from keras_trainfix.backend import to_numpy
+from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.messages import count
 from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.compiled import forget_compiled_functions
@@ -50,10 +51,12 @@ class Remedy(NamedTuple):
         apply: Function of a `Case`, which returns what it has done, in words.
         keeps_weights: Whether to go on from the present weights: they are good, and
             something else is wrong.
+        fits_fresh_weights: Whether it may be applied before the first step.
     """
 
     apply: Callable
     keeps_weights: bool = False
+    fits_fresh_weights: bool = False
 
 
 def find_remedy(diagnosis):
@@ -68,16 +71,14 @@ def find_remedy(diagnosis):
         where the first cause asks for another model, or for other data.
     """
     findings = [f for f in diagnosis.findings if f.severity != "note"]
-    if findings and findings[0].severity == "error" and _asks_for_more(findings[0]):
+    checks = [CHECKS[finding.code] for finding in findings]
+    is_left = checks and not checks[0].rescue and not checks[0].is_symptom
+    if is_left and findings[0].severity == "error":
         return None, None
-    for finding in findings:
-        if finding.code in REMEDIES:
-            return REMEDIES[finding.code], finding
-    return Remedy(slower), None
-
-
-def _asks_for_more(finding):
-    return finding.code.startswith("KTF2") or finding.code in OTHERS
+    for finding, check in zip(findings, checks, strict=True):
+        if check.rescue:
+            return REMEDIES[check.rescue], finding
+    return REMEDIES["slower"], None
 
 
 def slower(case):
@@ -197,19 +198,11 @@ def restart(model, weights):
         variable.assign(to_numpy(value))
 
 
+# By the names that the records of the checks have for them.
 REMEDIES = {
-    "KTF301": Remedy(_freeze_statistics, keeps_weights=True),
-    "KTF303": Remedy(_unfreeze, keeps_weights=True),
-    "KTF401": Remedy(slower),
-    "KTF402": Remedy(faster, keeps_weights=True),
-    "KTF403": Remedy(slower),
-    "KTF404": Remedy(slower),
-    "KTF406": Remedy(slower),
-    "KTF408": Remedy(_weaken_penalties),
-    "KTF409": Remedy(slower),
+    "slower": Remedy(slower),
+    "faster": Remedy(faster, keeps_weights=True, fits_fresh_weights=True),
+    "unfreeze": Remedy(_unfreeze, keeps_weights=True, fits_fresh_weights=True),
+    "freeze_statistics": Remedy(_freeze_statistics, keeps_weights=True),
+    "weaken_penalties": Remedy(_weaken_penalties),
 }
-# Errors besides those of the head, loss and labels that no remedy here repairs.
-OTHERS = (
-    *("KTF102", "KTF103", "KTF113", "KTF121", "KTF122", "KTF123", "KTF124"),
-    *("KTF126", "KTF127", "KTF128", "KTF131", "KTF405", "KTF407", "KTF411"),
-)

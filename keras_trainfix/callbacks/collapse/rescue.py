@@ -6,7 +6,6 @@ import numpy as np
 
 from keras_trainfix.callbacks.collapse.remedies import (
     Case,
-    Remedy,
     faster,
     find_remedy,
     recalibrate,
@@ -26,7 +25,6 @@ WARM = 2.0  # times the rate, after a warm-up
 FALLEN, PATIENCE = 0.1, 2  # skill that is lost for epochs, if that harms
 STILL = 2e-3  # change of the weights, of their size
 MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
-FASTER = Remedy(faster, keeps_weights=True)
 
 
 class Rescuer:
@@ -95,7 +93,7 @@ class Rescuer:
         if not self.is_active or cause is None:
             return False
         new = new_weights(self.model) if self.watch.was_dead else None
-        if cause.code in ("KTF303", "KTF402"):
+        if remedy.fits_fresh_weights:
             done = remedy.apply(Case(self.model, None, self.watch.sample.x))
         elif new is not None:
             self.model.set_weights(new)

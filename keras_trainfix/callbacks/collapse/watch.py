@@ -36,12 +36,6 @@ ENDED_FACTORS = (1.0, 0.1, 0.01, 1e-4)  # of the rate that ended a model
 UPWARDS = (1.0, 10.0, 100.0, 1000.0)  # of the rate after a rescue
 HARDLY, SLOWLY = 0.02, 0.16  # of the loss, in the steps of a trial
 TRIAL_SECONDS = 8.0
-# What is a collapse, and not only a reason for one.
-SYMPTOMS = ("KTF409", "KTF501", "KTF502", "KTF503", "KTF505")
-HOPELESS = ("KTF402", "KTF408")  # as a warning: more steps of the kind do not help
-IRREVERSIBLE = ("KTF403", "KTF409")  # as an error: no step can change it
-# Of a beginning: the data have time for a signal, and no step was made yet.
-LATER = ("KTF13", "KTF5")
 
 
 class QuickCheck(NamedTuple):
@@ -112,8 +106,7 @@ class Watch:
 
     def examine_beginning(self):
         """The `Diagnosis` of what no step can change: data, head, loss, weights."""
-        codes = [code for code in CHECKS if not code.startswith(LATER)]
-        diagnosis = examine(self.first, codes)
+        diagnosis = examine(self.first, lambda check: check.before_training)
         self.was_dead = is_irreversible(diagnosis)
         _forget_layers(self.first)
         return diagnosis
@@ -128,7 +121,7 @@ class Watch:
 
     def symptoms(self, snapshot):
         """The `Diagnosis` of a look by what shows a collapse, without its causes."""
-        return examine(snapshot, (*SYMPTOMS, *IRREVERSIBLE))
+        return examine(snapshot, lambda check: check.collapse or check.irreversible)
 
     def examine(self, snapshot, initial_weights=None, trial=False):
         """The `Diagnosis` of a look.
@@ -245,38 +238,41 @@ def _forget_layers(snapshot):
 
 def is_collapse(diagnosis, is_dying=False):
     """Whether a diagnosis says that the model gives no answer, whatever the reason."""
-    symptoms = (*SYMPTOMS, "KTF403") if is_dying else SYMPTOMS
-    return any(
-        finding.severity != "note" and finding.code in symptoms
-        for finding in diagnosis.findings
-    ) or is_irreversible(diagnosis)
+    return is_irreversible(diagnosis) or any(
+        check.collapse or (is_dying and check.irreversible)
+        for _, check in _above_notes(diagnosis)
+    )
 
 
 def is_named(diagnosis, steps):
     """Whether a diagnosis says why there is no skill, and it will not come."""
-    bad = [f for f in diagnosis.findings if f.severity != "note"]
+    bad = _above_notes(diagnosis)
     if steps >= LONG:
         return bool(bad)
-    return any(f.severity == "error" or f.code in HOPELESS for f in bad)
+    return any(f.severity == "error" or check.persistent for f, check in bad)
 
 
 def names_cause(diagnosis):
     """Whether there is more than symptoms."""
-    codes = [f.code for f in diagnosis.findings if f.severity != "note"]
-    return any(not code.startswith("KTF5") for code in codes)
+    return any(not check.is_symptom for _, check in _above_notes(diagnosis))
 
 
 def may_pass(diagnosis, steps):
     """Whether more steps may do: a symptom without a cause, or lagging statistics."""
-    codes = [f.code for f in diagnosis.findings if f.severity != "note"]
     return steps < LONG and all(
-        code == "KTF301" or code.startswith("KTF5") for code in codes
+        check.transient or check.is_symptom for _, check in _above_notes(diagnosis)
     )
 
 
 def is_irreversible(diagnosis):
     """Whether no further step can change what a diagnosis says."""
     return any(
-        finding.severity == "error" and finding.code in IRREVERSIBLE
-        for finding in diagnosis.findings
+        finding.severity == "error" and check.irreversible
+        for finding, check in _above_notes(diagnosis)
     )
+
+
+def _above_notes(diagnosis):
+    """Pairs of each finding above a note and its check."""
+    findings = [f for f in diagnosis.findings if f.severity != "note"]
+    return [(finding, CHECKS[finding.code]) for finding in findings]

@@ -34,16 +34,16 @@ KEEP_SCALE = PASS_ON + tuple(
 )
 
 
-def first_kernels(view, array):
+def first_kernels(snapshot, array):
     """The layers with a kernel that get an input, scaled by no more than a constant.
 
     A list of `(kernel, layer, numbers that it gets)`.
     """
-    fed = [(*pair, array) for pair in _recurrent(view, array)]
+    fed = [(*pair, array) for pair in _recurrent(snapshot, array)]
     given = array
     carried = [array.astype("float32")]
-    with unchanged(view.model), backend.no_gradient():
-        for index, output in enumerate(view.layers):
+    with unchanged(snapshot.model), backend.no_gradient():
+        for index, output in enumerate(snapshot.layers):
             layer, values = output.layer, output.values
             kernel = _kernel(layer)
             if kernel is not None:
@@ -51,7 +51,7 @@ def first_kernels(view, array):
                 gets_it = (layer.trainable_weights or is_tiny) and any(
                     _gives(layer, part, values) for part in carried
                 )
-                if gets_it and not _is_normalized(view.layers[index + 1 :]):
+                if gets_it and not _is_normalized(snapshot.layers[index + 1 :]):
                     fed.append((kernel, layer, given))
             elif isinstance(layer, SCALING) and may_be_unscaled(values):
                 if any(_gives(layer, part, values) for part in carried):
@@ -85,12 +85,12 @@ def _kernel(layer):
     return backend.to_numpy(layer.kernel).astype("float64")
 
 
-def _recurrent(view, array):
+def _recurrent(snapshot, array):
     """Recurrent layers that are fed the input of a model: not seen by their outputs."""
-    tensors = getattr(view.model, "inputs", None) or []
-    if array.ndim != 3 or len(tensors) != len(view.inputs):
+    tensors = getattr(snapshot.model, "inputs", None) or []
+    if array.ndim != 3 or len(tensors) != len(snapshot.inputs):
         return
-    for layer in getattr(view.model, "layers", []):
+    for layer in getattr(snapshot.model, "layers", []):
         inner = getattr(layer, "forward_layer", layer)
         if not isinstance(inner, keras.layers.RNN):
             continue

@@ -3,11 +3,11 @@
 import numpy as np
 
 
-def numeric_inputs(view):
+def numeric_inputs(snapshot):
     """The inputs that are numbers, not strings."""
     return {
         name: array
-        for name, array in view.inputs.items()
+        for name, array in snapshot.inputs.items()
         if getattr(array, "dtype", np.dtype(object)).kind in "biuf" and array.ndim
     }
 

@@ -4,6 +4,7 @@ import html
 import textwrap
 from collections import Counter
 
+from keras_trainfix.diagnosis.registry import symptoms_of
 from keras_trainfix.diagnosis.report.plots import draw
 
 WIDTH = 80  # columns of a terminal
@@ -12,26 +13,6 @@ INDENT = " " * 3
 COLORS = {"error": "#d1242f", "warning": "#b08000", "note": "#2f81f7"}
 FINE = "#2da44e"
 RICH_STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold blue"}
-
-# What can keep an output at one answer, whatever the task.
-BLIND = {
-    *("KTF101", "KTF103", "KTF128", "KTF131"),
-    *("KTF201", "KTF203", "KTF205", "KTF206"),
-    *("KTF301", "KTF302", "KTF303", "KTF304"),
-    *("KTF401", "KTF403", "KTF404", "KTF405", "KTF406", "KTF407", "KTF408", "KTF411"),
-}
-# The codes that can be the cause of each symptom.
-CAUSES = {
-    "KTF501": BLIND | {"KTF111", "KTF112", "KTF126", "KTF202", "KTF209", "KTF402"},
-    "KTF502": BLIND | {"KTF122", "KTF124", "KTF125", "KTF127", "KTF204"},
-    "KTF503": BLIND
-    | {"KTF122", "KTF123", "KTF124", "KTF125", "KTF126", "KTF204", "KTF208", "KTF210"},
-    "KTF504": {"KTF121", "KTF122", "KTF124", "KTF125", "KTF126", "KTF127"}
-    | {"KTF131", "KTF206", "KTF301", "KTF402", "KTF408", "KTF410"},
-    "KTF505": BLIND
-    | {"KTF111", "KTF122", "KTF126", "KTF127", "KTF202", "KTF204", "KTF209"}
-    | {"KTF402", "KTF410"},
-}
 
 
 def finding_text(finding):
@@ -146,7 +127,7 @@ def explanations(findings):
 def _can_cause(cause, symptom):
     same = cause.output == symptom.output or None in (cause.output, symptom.output)
     counts = "note" not in (cause.severity, symptom.severity)
-    return same and counts and cause.code in CAUSES.get(symptom.code, ())
+    return same and counts and symptom.code in symptoms_of(cause.code)
 
 
 def _opening(diagnosis):

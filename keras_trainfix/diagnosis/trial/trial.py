@@ -47,9 +47,9 @@ def try_steps(
         return Runner(snapshot, is_fresh, seconds, show_progress).run(factors)
 
 
-def is_constant_after(view, trial_run):
+def is_constant_after(snapshot, trial_run):
     """Whether the predictions after an `TrialRun` are the same for all samples."""
-    pairs = zip(view.snapshot.views(), trial_run.predictions, strict=False)
+    pairs = zip(snapshot.views(), trial_run.predictions, strict=False)
     seen = [other.skill_of(predictions) for other, predictions in pairs]
     ratios = [one.std_ratio for one in seen if one is not None]
     return bool(ratios) and max(ratios) < BLIND

@@ -7,7 +7,13 @@ from keras_trainfix.diagnosis.observe.targets import FEWEST
 from keras_trainfix.diagnosis.registry import check, found
 
 
-@check("KTF125", "class-imbalance", "warning")
+@check(
+    "KTF125",
+    "class-imbalance",
+    "warning",
+    scope="output",
+    explains=("KTF502", "KTF503", "KTF504"),
+)
 def class_imbalance(view):
     """Nearly all labels are of one class, and the loss does not make up for it.
 

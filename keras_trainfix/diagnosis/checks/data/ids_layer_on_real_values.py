@@ -1,16 +1,25 @@
 """KTF128: what an `Embedding` is fed."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from keras_trainfix import backend
 from keras_trainfix.diagnosis.observe.inputs import numeric_inputs
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.models.batch_norm_layers import all_layers
 
 
-@check("KTF128", "ids-layer-on-real-values", "error", per_output=False)
-def ids_layer_on_real_values(view):
+@check(
+    "KTF128",
+    "ids-layer-on-real-values",
+    "error",
+    scope="model",
+    explains=ONE_ANSWER,
+    inputs_only=True,
+)
+def ids_layer_on_real_values(snapshot):
     """An `Embedding` is fed numbers that are no ids from 0 to `input_dim - 1`.
 
     ## What you see
@@ -63,22 +72,24 @@ def ids_layer_on_real_values(view):
     ## References
     [keras.layers.Embedding](https://keras.io/api/layers/core_layers/embedding/).
     """
-    for name, array in numeric_inputs(view).items():
-        for layer in _embeddings_of(view, array):
+    for name, array in numeric_inputs(snapshot).items():
+        for layer in _embeddings_of(snapshot, array):
             finding = _no_ids(name, array, layer)
             if finding:
                 return finding
     return None
 
 
-def _embeddings_of(view, array):
+def _embeddings_of(snapshot, array):
     """The embeddings that an input goes to; any of them if the call of it failed."""
     kind = keras.layers.Embedding
-    if not view.layers:
-        return [layer for layer in all_layers(view.model) if isinstance(layer, kind)]
+    if not snapshot.layers:
+        return [
+            layer for layer in all_layers(snapshot.model) if isinstance(layer, kind)
+        ]
     return [
         output.layer
-        for output in view.layers
+        for output in snapshot.layers
         if isinstance(output.layer, kind) and _looked_up(output, array)
     ]
 
@@ -112,7 +123,7 @@ def _no_ids(name, array, layer):
         return None
     lowest, highest = float(finite.min()), float(finite.max())
     ids = int(np.unique(np.trunc(finite)).size)
-    evidence = {
+    evidence: dict[str, Any] = {
         "min": lowest,
         "max": highest,
         "input_dim": rows,

@@ -2,13 +2,20 @@
 
 import numpy as np
 
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 FEW = 4  # samples; fewer may be the same by chance
 
 
-@check("KTF103", "inputs-constant", "error", per_output=False)
-def inputs_constant(view):
+@check(
+    "KTF103",
+    "inputs-constant",
+    "error",
+    scope="model",
+    explains=ONE_ANSWER,
+    inputs_only=True,
+)
+def inputs_constant(snapshot):
     """The inputs are the same for all samples, or most features are.
 
     ## What you see
@@ -65,7 +72,7 @@ def inputs_constant(view):
     ## References
     [sklearn.feature_selection.VarianceThreshold](https://scikit-learn.org/stable/modules/generated/sklearn.feature_selection.VarianceThreshold.html).
     """
-    arrays = {name: a for name, a in view.inputs.items() if np.ndim(a)}
+    arrays = {name: a for name, a in snapshot.inputs.items() if np.ndim(a)}
     same = {name: _same(a) for name, a in arrays.items()}
     if not arrays or any(len(a) < FEW for a in arrays.values()):
         return None

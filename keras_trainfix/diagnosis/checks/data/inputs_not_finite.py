@@ -6,8 +6,14 @@ from keras_trainfix.diagnosis.observe.inputs import numeric_inputs
 from keras_trainfix.diagnosis.registry import check, found
 
 
-@check("KTF102", "inputs-not-finite", "error", per_output=False)
-def inputs_not_finite(view):
+@check(
+    "KTF102",
+    "inputs-not-finite",
+    "error",
+    scope="model",
+    inputs_only=True,
+)
+def inputs_not_finite(snapshot):
     """Some inputs are NaN or infinite, and so is all that is computed from them.
 
     ## What you see
@@ -61,9 +67,9 @@ def inputs_not_finite(view):
     ## References
     [keras.callbacks.TerminateOnNaN](https://keras.io/api/callbacks/terminate_on_nan/).
     """
-    for name, array in numeric_inputs(view).items():
+    for name, array in numeric_inputs(snapshot).items():
         finite = np.isfinite(array)
-        if finite.all() or _replaces_nan(view, array):
+        if finite.all() or _replaces_nan(snapshot, array):
             continue
         bad = ~finite
         samples = np.flatnonzero(bad.reshape(len(bad), -1).any(1))
@@ -85,10 +91,10 @@ def inputs_not_finite(view):
     return None
 
 
-def _replaces_nan(view, array):
+def _replaces_nan(snapshot, array):
     """Whether the model itself deals with the NaN of its inputs."""
     if np.isinf(array).any():
         return False
-    arrays = [output.values for output in view.layers]
-    arrays += [np.asarray(y) for y in view.snapshot.predictions]
+    arrays = [output.values for output in snapshot.layers]
+    arrays += [np.asarray(y) for y in snapshot.predictions]
     return all(np.isfinite(a).all() for a in arrays)

@@ -1,5 +1,7 @@
 """KTF101: the scale of the inputs."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -10,7 +12,7 @@ from keras_trainfix.diagnosis.observe.inputs import (
     may_be_unscaled,
     numeric_inputs,
 )
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 HIDDEN = 1e-3  # standard deviation of a feature, of that of the widest
 
@@ -19,8 +21,15 @@ HIDDEN = 1e-3  # standard deviation of a feature, of that of the widest
 CENTRED = ((-135, -50), (50, 160))
 
 
-@check("KTF101", "inputs-unscaled", "warning", per_output=False)
-def inputs_unscaled(view):
+@check(
+    "KTF101",
+    "inputs-unscaled",
+    "warning",
+    scope="model",
+    explains=ONE_ANSWER,
+    sets_rate=True,
+)
+def inputs_unscaled(snapshot):
     """The inputs are far from order 1, and the first layer passes that on.
 
     ## What you see
@@ -81,21 +90,21 @@ def inputs_unscaled(view):
     """
     is_scaled_badly = any(
         isinstance(output.layer, SCALING) and may_be_unscaled(output.values)
-        for output in view.layers
+        for output in snapshot.layers
     )
-    for name, array in numeric_inputs(view).items():
+    for name, array in numeric_inputs(snapshot).items():
         if not (may_be_unscaled(array) or is_scaled_badly):
             continue
-        for kernel, layer, given in first_kernels(view, array):
+        for kernel, layer, given in first_kernels(snapshot, array):
             finding = _unscaled(name, given, kernel, layer)
             if finding:
                 return finding
-    return _on_one_scale(view)
+    return _on_one_scale(snapshot)
 
 
-def _on_one_scale(view):
+def _on_one_scale(snapshot):
     """A finding where one mean and deviation of all features hide the small ones."""
-    for output in view.layers:
+    for output in snapshot.layers:
         layer, values = output.layer, output.values
         is_table = isinstance(layer, keras.layers.Normalization) and values.ndim == 2
         if not is_table or layer.axis:
@@ -144,7 +153,7 @@ def _unscaled(name, array, kernel, layer):
     caffe = layer.trainable_weights and array.ndim == 4 and array.shape[-1] == 3
     if caffe and _is_centred(lowest, highest) and _is_trained(layer):
         return None
-    evidence = {
+    evidence: dict[str, Any] = {
         "mean": mean,
         "std": spread,
         "min": lowest,

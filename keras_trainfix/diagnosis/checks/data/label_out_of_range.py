@@ -5,7 +5,13 @@ from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.messages import percent
 
 
-@check("KTF121", "label-out-of-range", severity="error")
+@check(
+    "KTF121",
+    "label-out-of-range",
+    "error",
+    scope="output",
+    explains=("KTF504",),
+)
 def label_out_of_range(view):
     """There are labels that are none of the classes which the model has units for.
 

@@ -17,7 +17,13 @@ ALMOST_PERFECT = 0.98  # accuracy
 WORTHWHILE = 0.3  # skill of a linear model that is no worse than a trained net
 
 
-@check("KTF132", "linear-is-enough", severity="note")
+@check(
+    "KTF132",
+    "linear-is-enough",
+    "note",
+    scope="output",
+    before_training=False,
+)
 def linear_is_enough(view):
     """A linear model solves the task as well.
 

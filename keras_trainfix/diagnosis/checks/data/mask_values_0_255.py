@@ -7,7 +7,13 @@ from keras_trainfix.messages import percent
 FEW_MASKS = 16  # without a foreground they may be chance
 
 
-@check("KTF123", "mask-values-0-255", severity="error")
+@check(
+    "KTF123",
+    "mask-values-0-255",
+    "error",
+    scope="output",
+    explains=("KTF503",),
+)
 def mask_values_0_255(view):
     """Binary masks hold 0 and 255, or were divided away, in place of 0 and 1.
 

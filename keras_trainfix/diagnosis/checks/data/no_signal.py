@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 TRAINED = 200  # steps after which a model has had its chance
 
@@ -13,7 +13,15 @@ NO_SKILL = 0.05
 BY_HEART = 0.9  # skill
 
 
-@check("KTF131", "no-signal", severity="warning")
+@check(
+    "KTF131",
+    "no-signal",
+    "warning",
+    scope="output",
+    explains=(*ONE_ANSWER, "KTF504"),
+    before_training=False,
+    counts_as_note=True,
+)
 def no_signal(view):
     """The inputs seem to say nothing about the targets.
 

@@ -11,7 +11,14 @@ LEARNED = 0.8  # balanced accuracy
 PART = 0.2  # what `validation_split` is most often
 
 
-@check("KTF127", "one-class-split", "warning")
+@check(
+    "KTF127",
+    "one-class-split",
+    "warning",
+    scope="output",
+    explains=("KTF502", "KTF504", "KTF505"),
+    mild=True,
+)
 def one_class_split(view):
     """The samples are in the order of their classes, so that a split lacks some.
 

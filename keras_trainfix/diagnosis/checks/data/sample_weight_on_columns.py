@@ -7,7 +7,13 @@ from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.losses.masked_loss import MaskedLoss
 
 
-@check("KTF126", "sample-weight-on-columns", "error")
+@check(
+    "KTF126",
+    "sample-weight-on-columns",
+    "error",
+    scope="output",
+    explains=("KTF501", "KTF503", "KTF504", "KTF505"),
+)
 def sample_weight_on_columns(view):
     """The weights of samples are applied to columns, or steps, instead.
 

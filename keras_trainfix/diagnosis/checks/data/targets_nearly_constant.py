@@ -8,7 +8,13 @@ from keras_trainfix.diagnosis.registry import check, found
 NEAR = 3  # standard deviations of the targets
 
 
-@check("KTF112", "targets-nearly-constant", "warning")
+@check(
+    "KTF112",
+    "targets-nearly-constant",
+    "warning",
+    scope="output",
+    explains=("KTF501",),
+)
 def targets_nearly_constant(view):
     """The targets hardly vary, so a constant answer is almost perfect.
 

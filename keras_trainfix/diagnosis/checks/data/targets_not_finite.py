@@ -7,7 +7,7 @@ from keras_trainfix import backend
 from keras_trainfix.diagnosis.registry import check, found
 
 
-@check("KTF113", "targets-not-finite", "error")
+@check("KTF113", "targets-not-finite", "error", scope="output")
 def targets_not_finite(view):
     """Some targets are NaN or infinite.
 

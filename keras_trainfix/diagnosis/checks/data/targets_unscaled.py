@@ -1,5 +1,7 @@
 """KTF111: the scale of the targets, and the way there."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_trainfix import backend
@@ -19,7 +21,14 @@ TOO_COARSE = 30  # and how many times as much predictions vary at first
 MANY_STEPS = 1000  # a third, where a mean is far off and the spread around it small
 
 
-@check("KTF111", "targets-unscaled", "warning")
+@check(
+    "KTF111",
+    "targets-unscaled",
+    "warning",
+    scope="output",
+    explains=("KTF501", "KTF505"),
+    sets_rate=True,
+)
 def targets_unscaled(view):
     """The targets are far from what a fresh head gives, and many steps away.
 
@@ -104,7 +113,7 @@ def targets_unscaled(view):
     what = f"The targets have mean {mean:.4g} and standard deviation {spread:.4g}"
     if y.shape[1] > 1:
         what += f" in column {column}"
-    evidence = {
+    evidence: dict[str, Any] = {
         "mean": mean,
         "std": spread,
         "column": column,

@@ -8,7 +8,13 @@ from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.messages import percent
 
 
-@check("KTF124", "void-in-one-hot", severity="error")
+@check(
+    "KTF124",
+    "void-in-one-hot",
+    "error",
+    scope="output",
+    explains=("KTF502", "KTF503", "KTF504"),
+)
 def void_in_one_hot(view):
     """One-hot targets hold void, as 255, -1 or rows of zeros, and the loss counts it.
 

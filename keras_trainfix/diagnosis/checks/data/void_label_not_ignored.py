@@ -5,7 +5,13 @@ from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.messages import percent
 
 
-@check("KTF122", "void-label-not-ignored", severity="error")
+@check(
+    "KTF122",
+    "void-label-not-ignored",
+    "error",
+    scope="output",
+    explains=("KTF502", "KTF503", "KTF504", "KTF505"),
+)
 def void_label_not_ignored(view):
     """Labels that mark void, 255 or -1, are counted by the loss.
 

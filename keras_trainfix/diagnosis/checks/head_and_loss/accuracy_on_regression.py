@@ -26,7 +26,13 @@ ACCURACY_CLASSES = (
 )
 
 
-@check("KTF207", "accuracy-on-regression", severity="warning")
+@check(
+    "KTF207",
+    "accuracy-on-regression",
+    "warning",
+    scope="output",
+    mild=True,
+)
 def accuracy_on_regression(view):
     """An accuracy is measured of a regression, where it means nothing.
 

@@ -15,7 +15,13 @@ SAME = 1e-5  # relative
 COMPARED = 32  # samples
 
 
-@check("KTF209", "broadcasting-loss", severity="error")
+@check(
+    "KTF209",
+    "broadcasting-loss",
+    "error",
+    scope="output",
+    explains=("KTF501", "KTF505"),
+)
 def broadcasting_loss(view):
     """The loss compares every target with every prediction, not with its own.
 

@@ -43,7 +43,13 @@ DICE_AND_CROSS_ENTROPY = (
 )
 
 
-@check("KTF210", "dice-alone", severity="warning")
+@check(
+    "KTF210",
+    "dice-alone",
+    "warning",
+    scope="output",
+    explains=("KTF503",),
+)
 def dice_alone(view):
     """A Dice or Tversky loss alone ends in a mask that is the same everywhere.
 

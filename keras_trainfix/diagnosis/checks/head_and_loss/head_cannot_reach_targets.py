@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_trainfix.diagnosis.change import Change
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.softmax import is_constant_softmax
@@ -10,7 +11,18 @@ from keras_trainfix.messages import percent
 SURE = 0.05  # share of targets or predictions beyond which nothing is chance
 
 
-@check("KTF202", "head-cannot-reach-targets", severity="error")
+def _reach(case):
+    return Change("linear")
+
+
+@check(
+    "KTF202",
+    "head-cannot-reach-targets",
+    "error",
+    scope="output",
+    explains=("KTF501", "KTF505"),
+    repair=_reach,
+)
 def head_cannot_reach_targets(view):
     """The activation of the head cannot give some of the targets.
 

@@ -3,11 +3,12 @@
 import keras
 import numpy as np
 
+from keras_trainfix.diagnosis.change import Change, with_logits
 from keras_trainfix.diagnosis.checks.head_and_loss.head_cannot_reach_targets import SURE
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.loss import is_keras_region, is_own_overlap
 from keras_trainfix.diagnosis.observe.loss_value import value_of_answers
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.diagnosis.softmax import ROUNDING
 from keras_trainfix.messages import percent
 
@@ -20,7 +21,22 @@ NEAR = 0.1  # to 0 or -1: an overlap that is perfect
 OPEN = "numbers beyond 0 and 1 make it less than a perfect answer does."
 
 
-@check("KTF203", "logits-into-probability-loss", severity="error")
+def _take_logits(case):
+    loss = with_logits(case.loss.loss, True)
+    activation = None if case.activation in ("linear", "unknown") else "linear"
+    if loss is not None:
+        return Change(activation, loss)
+    return Change("sigmoid" if case.units == 1 else "softmax")
+
+
+@check(
+    "KTF203",
+    "logits-into-probability-loss",
+    "error",
+    scope="output",
+    explains=ONE_ANSWER,
+    repair=_take_logits,
+)
 def logits_into_probability_loss(view):
     """The loss takes probabilities, and the head gives numbers beyond 0 and 1.
 

@@ -20,7 +20,13 @@ SCORES = (*OVERLAPS, "coef", "score", "accuracy", "f1", "overlap")
 SURE = 1e-3  # probability of the other class
 
 
-@check("KTF208", "loss-below-minimum", severity="error")
+@check(
+    "KTF208",
+    "loss-below-minimum",
+    "error",
+    scope="output",
+    explains=("KTF503",),
+)
 def loss_below_minimum(view):
     """The value of the loss is one that a loss of its kind cannot have.
 

@@ -2,14 +2,34 @@
 
 import numpy as np
 
+from keras_trainfix.diagnosis.change import BINARY, CATEGORICAL, Change, one_unit
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.diagnosis.softmax import is_constant_softmax, sums_to_one_elsewhere
 
 WRONG_SUM = 0.05  # of probabilities, beyond or below 1
 
 
-@check("KTF205", "loss-does-not-fit-head", severity="error")
+def _fit_loss_to_head(case):
+    kind = case.loss.kind
+    if case.units == 1 and kind in ("categorical", "sparse"):
+        return one_unit(case)
+    if "classes" in case.evidence:
+        return None  # another number of units
+    is_multi_label = case.task.startswith("multi-label")
+    if kind == "binary":
+        return Change("sigmoid") if is_multi_label else Change(None, CATEGORICAL)
+    return Change(None, BINARY) if is_multi_label else Change("softmax")
+
+
+@check(
+    "KTF205",
+    "loss-does-not-fit-head",
+    "error",
+    scope="output",
+    explains=ONE_ANSWER,
+    repair=_fit_loss_to_head,
+)
 def loss_does_not_fit_head(view):
     """The loss asks for another number of units, or another activation.
 

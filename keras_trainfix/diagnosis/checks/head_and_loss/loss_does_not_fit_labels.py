@@ -1,12 +1,29 @@
 """KTF206: whether the labels are what the loss takes them for."""
 
+from keras_trainfix.diagnosis.change import CATEGORICAL, SPARSE, Change, same_scale
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.loss import is_keras_region
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.messages import percent
 
 
-@check("KTF206", "loss-does-not-fit-labels", severity="error")
+def _fit_loss_to_labels(case):
+    if case.loss.kind == "categorical" and "units" in case.evidence:
+        return Change(None, same_scale(case.loss, SPARSE))
+    if case.loss.kind == "sparse" and "columns" in case.evidence:
+        return Change(None, same_scale(case.loss, CATEGORICAL))
+    return None
+
+
+@check(
+    "KTF206",
+    "loss-does-not-fit-labels",
+    "error",
+    scope="output",
+    explains=(*ONE_ANSWER, "KTF504"),
+    mild=True,
+    repair=_fit_loss_to_labels,
+)
 def loss_does_not_fit_labels(view):
     """The loss expects targets of another form than these.
 

@@ -1,10 +1,23 @@
 """KTF203 and KTF204: logits and probabilities, taken for each other."""
 
+from keras_trainfix.diagnosis.change import Change, with_logits
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.diagnosis.softmax import is_constant_softmax, sums_to_one
 
 
-@check("KTF204", "probabilities-into-logits-loss", severity="warning")
+def _take_probabilities(case):
+    loss = with_logits(case.loss.loss, False)
+    return None if loss is None else Change(None, loss)
+
+
+@check(
+    "KTF204",
+    "probabilities-into-logits-loss",
+    "warning",
+    scope="output",
+    explains=("KTF502", "KTF503", "KTF505"),
+    repair=_take_probabilities,
+)
 def probabilities_into_logits_loss(view):
     """The loss has `from_logits=True`, and the head gives probabilities.
 

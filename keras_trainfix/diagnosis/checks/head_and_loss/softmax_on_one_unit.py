@@ -1,10 +1,18 @@
 """KTF201 and KTF202: whether the head can give what the targets are."""
 
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.change import one_unit
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.diagnosis.softmax import is_constant_softmax
 
 
-@check("KTF201", "softmax-on-one-unit", severity="error")
+@check(
+    "KTF201",
+    "softmax-on-one-unit",
+    "error",
+    scope="output",
+    explains=ONE_ANSWER,
+    repair=one_unit,
+)
 def softmax_on_one_unit(view):
     """A softmax over a single unit answers 1.0 whatever the input.
 

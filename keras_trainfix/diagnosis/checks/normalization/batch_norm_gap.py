@@ -5,9 +5,10 @@ import warnings
 import numpy as np
 from keras import layers
 
+from keras_trainfix.diagnosis.change import freeze_statistics
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.observe.variation import is_finite
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.models.batch_norm_layers import all_layers, plain_only
 from keras_trainfix.models.batch_statistics import uses_batch_statistics
 from keras_trainfix.models.gap import batch_norm_gap
@@ -24,11 +25,30 @@ OUTPUT_GAP = 0.5  # standard deviations
 ANSWERS_CHANGE = 0.1  # share of them
 
 
+STILL = 1e-4  # change of the weights in a step, of their size
+
+
 SHIFT = 0.3  # of the statistics of a layer, standard deviations
 
 
-@check("KTF301", "batch-norm-gap", severity="warning", per_output=False)
-def batch_norm_gap_is_large(view):
+def _is_tiny_steps(finding):
+    """Whether steps change so little that statistics have nothing to lag behind."""
+    change = finding.evidence.get("update_ratio", 0.0)
+    return finding.code == "KTF402" and change < STILL
+
+
+@check(
+    "KTF301",
+    "batch-norm-gap",
+    "warning",
+    scope="model",
+    explains=(*ONE_ANSWER, "KTF504"),
+    follows=_is_tiny_steps,
+    transient=True,
+    repair=freeze_statistics,
+    rescue="freeze_statistics",
+)
+def batch_norm_gap_is_large(snapshot):
     """Batch normalization in inference gives other answers than in training.
 
     ## What you see
@@ -98,8 +118,8 @@ def batch_norm_gap_is_large(view):
     ## References
     [Wu and Johnson, 2021](https://arxiv.org/abs/2105.07576)
     """
-    model, steps = view.model, view.iterations
-    if steps < EARLY or len(view.predictions) < FEW_SAMPLES:
+    model, steps = snapshot.model, snapshot.iterations
+    if steps < EARLY or snapshot.samples < FEW_SAMPLES:
         return None
     found_layers = [
         layer
@@ -113,13 +133,11 @@ def batch_norm_gap_is_large(view):
             for layer in plain_only(found_layers, stacklevel=2)
             if uses_batch_statistics(layer)
         ]
-        finite = all(
-            map(is_finite, [*view.inputs.values(), *view.snapshot.predictions])
-        )
+        finite = all(map(is_finite, [*snapshot.inputs.values(), *snapshot.predictions]))
         if not by_batch or not finite:
             return None
         with unchanged(model):
-            gap = batch_norm_gap(model, view.snapshot.sample.x)
+            gap = batch_norm_gap(model, snapshot.sample.x)
     moved = [
         layer
         for layer in gap.layers

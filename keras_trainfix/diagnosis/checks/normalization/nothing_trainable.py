@@ -2,13 +2,26 @@
 
 import numpy as np
 
+from keras_trainfix.diagnosis.change import Change
 from keras_trainfix.diagnosis.observe.layers import DENSE_OR_CONV
 from keras_trainfix.diagnosis.observe.variation import inputs_vary, varies
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 
-@check("KTF303", "nothing-trainable", severity="error", per_output=False)
-def nothing_trainable(view):
+def _make_trainable(case):
+    return Change(trainable=True)
+
+
+@check(
+    "KTF303",
+    "nothing-trainable",
+    "error",
+    scope="model",
+    explains=ONE_ANSWER,
+    repair=_make_trainable,
+    rescue="unfreeze",
+)
+def nothing_trainable(snapshot):
     """No weight that could learn is trainable, so that no step changes the answers.
 
     ## What you see
@@ -59,7 +72,7 @@ def nothing_trainable(view):
     ## References
     [Transfer learning and fine-tuning](https://keras.io/guides/transfer_learning/)
     """
-    model = view.model
+    model = snapshot.model
     if not model.weights:
         return None
     trainable = _numbers(model.trainable_weights)
@@ -72,19 +85,19 @@ def nothing_trainable(view):
             trainable=0,
             weights=_numbers(model.weights),
         )
-    outputs = view.layers
+    outputs = snapshot.layers
     learns = [i for i, output in enumerate(outputs) if output.layer.trainable_weights]
     first = learns[0] if learns else 0
-    if not _is_learned_body(outputs[:first]) or not inputs_vary(view.snapshot):
+    if not _is_learned_body(outputs[:first]) or not inputs_vary(snapshot):
         return None
     after = [outputs[first - 1].values, *(output.values for output in outputs[first:])]
-    if any(map(varies, [*after, *view.snapshot.predictions])):
+    if any(map(varies, [*after, *snapshot.predictions])):
         return None
     body = outputs[first - 1].layer.name
     return found(
         f"Only {trainable} weights are trainable, from layer "
         f"'{outputs[first].layer.name}' on, and the frozen layers before it, up to "
-        f"'{body}', give the same features for all {len(view.predictions)} samples.",
+        f"'{body}', give the same features for all {snapshot.samples} samples.",
         "for layer in model.layers:  # train the body, or load trained weights\n"
         "    layer.trainable = True\nmodel.compile(...)",
         trainable=trainable,

@@ -3,11 +3,23 @@
 import keras
 
 from keras_trainfix.backend import effect_of_trainable, is_traced
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.change import Change
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 
-@check("KTF304", "trainable-changed-after-compile", severity="error", per_output=False)
-def trainable_changed_after_compile(view):
+def _compile(case):
+    return Change(compiled=True)
+
+
+@check(
+    "KTF304",
+    "trainable-changed-after-compile",
+    "error",
+    scope="model",
+    explains=ONE_ANSWER,
+    repair=_compile,
+)
+def trainable_changed_after_compile(snapshot):
     """`trainable` was changed after training began, without compiling again.
 
     ## What you see
@@ -63,7 +75,7 @@ def trainable_changed_after_compile(view):
     ## References
     - [Transfer learning and fine-tuning](https://keras.io/guides/transfer_learning/)
     """
-    model = view.model
+    model = snapshot.model
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a scaled loss
     kept = getattr(optimizer, "_trainable_variables", None)

@@ -7,13 +7,21 @@ import numpy as np
 from keras import layers
 
 from keras_trainfix.backend import no_gradient, to_numpy
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.change import freeze_statistics
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.batch_statistics import uses_batch_statistics
 
 
-@check("KTF302", "training-false-ignored", severity="warning", per_output=False)
-def training_false_ignored(view):
+@check(
+    "KTF302",
+    "training-false-ignored",
+    "warning",
+    scope="model",
+    explains=ONE_ANSWER,
+    repair=freeze_statistics,
+)
+def training_false_ignored(snapshot):
     """`training=False` in a functional model does not keep batch statistics out of fit.
 
     ## What you see
@@ -73,7 +81,7 @@ def training_false_ignored(view):
     ## References
     - [Keras #20285](https://github.com/keras-team/keras/issues/20285)
     """
-    called = _called_in_inference(view.model)
+    called = _called_in_inference(snapshot.model)
     moving = [
         layer
         for layer in {
@@ -92,7 +100,7 @@ def training_false_ignored(view):
         "keras_trainfix.freeze_batch_norm(base)  # before fine-tuning",
         batch_norm_layers=len(moving),
         calls=len(names),
-        iterations=view.iterations,
+        iterations=snapshot.iterations,
     )
 
 

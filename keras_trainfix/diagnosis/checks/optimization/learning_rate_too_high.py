@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from keras_trainfix.diagnosis.change import take_better_rate
 from keras_trainfix.diagnosis.checks.optimization.blame import HARDLY, may_blame_rate
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.diagnosis.trial.trial import is_constant_after
 
 DIVERGED = -0.5  # gain: the loss has grown by half
@@ -21,8 +22,18 @@ DIED, ALIVE = 0.7, 0.5  # share of dead units in the worst layer
 HARM = 0.1  # of the first loss, by which the steps of another rate were better
 
 
-@check("KTF401", "learning-rate-too-high", severity="error", per_output=False)
-def learning_rate_too_high(view):
+@check(
+    "KTF401",
+    "learning-rate-too-high",
+    "error",
+    scope="model",
+    order=2,
+    explains=ONE_ANSWER,
+    repair=take_better_rate,
+    new_weights=True,
+    rescue="slower",
+)
+def learning_rate_too_high(snapshot):
     """Steps at the learning rate do harm, and steps at a smaller one do not.
 
     ## What you see
@@ -72,8 +83,8 @@ def learning_rate_too_high(view):
     ## References
     [Bengio, 2012](https://arxiv.org/abs/1206.5533)
     """
-    trial = view.trial
-    if trial is None or 1.0 not in trial.runs or not may_blame_rate(view):
+    trial = snapshot.trial
+    if trial is None or 1.0 not in trial.runs or not may_blame_rate(snapshot):
         return None
     gain, dead = trial.gain(1.0), trial.runs[1.0].dead
     factor = trial.best_lower()
@@ -82,8 +93,8 @@ def learning_rate_too_high(view):
     better = trial.runs[factor]
     # The end alone is luck: one unit that has survived may find its way.
     harm = _mean_difference(trial.runs[1.0], better) / (abs(trial.start) or 1.0)
-    is_blinded = is_constant_after(view, trial.runs[1.0])
-    blinds = is_blinded and not is_constant_after(view, better)
+    is_blinded = is_constant_after(snapshot, trial.runs[1.0])
+    blinds = is_blinded and not is_constant_after(snapshot, better)
     is_spared = blinds or (better.dead < ALIVE and harm > HARM)
     blinds &= gain < HARDLY and trial.gain(factor) > HARM
     dies = dead >= DIED and is_spared
@@ -94,7 +105,7 @@ def learning_rate_too_high(view):
     jumps = highest > JUMP * abs(trial.start) and trial.gain(factor) > gain + LEARNS
     if not (diverges or dies or jumps or blinds or (gain < 0 and learns)):
         return None
-    ends = dies and (is_blinded or view.snapshot.dead_share >= DIED)
+    ends = dies and (is_blinded or snapshot.dead_share >= DIED)
     what = f"the loss goes from {trial.start:.4g} to {trial.runs[1.0].end:.4g}"
     if dies:
         what += f", and {dead:.0%} of the ReLU units of a layer die"
@@ -113,7 +124,7 @@ def learning_rate_too_high(view):
         end=trial.runs[1.0].end,
         better_end=better.end,
         dead_share=dead,
-        died=view.snapshot.died[0],
+        died=snapshot.died[0],
     )
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_trainfix.diagnosis.change import take_better_rate
 from keras_trainfix.diagnosis.checks.optimization.blame import (
     HARDLY,
     has_no_signal,
@@ -25,8 +26,18 @@ FAR = 10_000  # steps in which a loss would fall to 0
 NO_SKILL, FAR_FOR_BLIND = 0.05, 3000  # of a model that has been trained in vain
 
 
-@check("KTF402", "learning-rate-too-low", severity="warning", per_output=False)
-def learning_rate_too_low(view):
+@check(
+    "KTF402",
+    "learning-rate-too-low",
+    "warning",
+    scope="model",
+    order=4,
+    explains=("KTF501", "KTF504", "KTF505"),
+    persistent=True,
+    repair=take_better_rate,
+    rescue="faster",
+)
+def learning_rate_too_low(snapshot):
     """Steps at the learning rate hardly change the loss, and longer ones lower it.
 
     ## What you see
@@ -76,8 +87,10 @@ def learning_rate_too_low(view):
     ## References
     [Bengio, 2012](https://arxiv.org/abs/1206.5533)
     """
-    optimizer = getattr(view.model, "optimizer", None)
-    steps = steps_of_schedule(optimizer) if optimizer and not view.iterations else FEW
+    optimizer = getattr(snapshot.model, "optimizer", None)
+    steps = (
+        steps_of_schedule(optimizer) if optimizer and not snapshot.iterations else FEW
+    )
     if steps < FEW:
         return found(
             f"The schedule lowers the learning rate so soon that all steps together "
@@ -89,8 +102,8 @@ def learning_rate_too_low(view):
             steps_worth=steps,
             better_rate=rate_of(optimizer),  # kept
         )
-    trial = view.trial
-    if trial is None or not may_blame_rate(view) or has_no_signal(view):
+    trial = snapshot.trial
+    if trial is None or not may_blame_rate(snapshot) or has_no_signal(snapshot):
         return None
     if any(gradient.is_cut for gradient in trial.gradients if gradient.is_kernel):
         return None  # longer steps of the others are no way out
@@ -100,7 +113,7 @@ def learning_rate_too_low(view):
             "Has a schedule ended, or a callback lowered it?",
             "model.optimizer.learning_rate = 1e-3  # or a schedule that takes longer",
             learning_rate=trial.rate,
-            iterations=view.iterations,
+            iterations=snapshot.iterations,
         )
     gain = trial.gain(1.0)
     least = max(MORE * gain, MEASURABLE)
@@ -108,9 +121,9 @@ def learning_rate_too_low(view):
     if not faster or not gain < HARDLY:
         return None
     steps = trial.steps / gain if gain > 0 else float("inf")
-    is_blind = view.iterations and view.snapshot.least_skill < NO_SKILL
+    is_blind = snapshot.iterations and snapshot.least_skill < NO_SKILL
     if steps < (FAR_FOR_BLIND if is_blind else FAR) or (
-        not trial.is_fresh and view.iterations * gain > trial.steps
+        not trial.is_fresh and snapshot.iterations * gain > trial.steps
     ):
         return None
     factor = max(faster, key=trial.gain)

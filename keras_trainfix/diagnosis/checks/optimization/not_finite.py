@@ -14,8 +14,18 @@ from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.models.batch_norm_layers import all_layers
 
 
-@check("KTF409", "not-finite", severity="error", per_output=False)
-def not_finite(view):
+@check(
+    "KTF409",
+    "not-finite",
+    "error",
+    scope="model",
+    order=9,
+    collapse=True,
+    irreversible=True,
+    new_weights=True,
+    rescue="slower",
+)
+def not_finite(snapshot):
     """Weights or activations are NaN or infinite, although the inputs are finite.
 
     ## What you see
@@ -63,32 +73,30 @@ def not_finite(view):
     ## References
     [TerminateOnNaN](https://keras.io/api/callbacks/terminate_on_nan/)
     """
-    if not all(is_finite(values) for values in view.inputs.values()):
+    if not all(is_finite(values) for values in snapshot.inputs.values()):
         return None
     weights = {}
-    for layer in all_layers(view.model):
+    for layer in all_layers(snapshot.model):
         # `weights` of a layer without layers in it are its own
         bad = [] if layer._layers else [w for w in layer.weights if not _of_numbers(w)]
         if bad:
             weights[layer.name] = len(bad)
-    answers_bad = not all(map(is_finite, view.snapshot.predictions))
+    answers_bad = not all(map(is_finite, snapshot.predictions))
     activations = [
         output.layer.name
-        for output in view.layers
+        for output in snapshot.layers
         if np.isnan(output.values).any() or (answers_bad and not output.is_finite)
     ]
     if not weights and not activations and not answers_bad:
-        return _loss_not_finite(view)
-    in_order = [output.layer.name for output in view.layers]
+        return _loss_not_finite(snapshot)
+    in_order = [output.layer.name for output in snapshot.layers]
     bad_layers = {*weights, *activations}
     ordered = [name for name in in_order if name in bad_layers]
     first = next(iter([*ordered, *weights]), None)
     where = f"layer '{first}'" if first else "the output"
     kind = "weights" if first in weights else "activations"
-    bad = [
-        values.size - np.isfinite(values).sum() for values in view.snapshot.predictions
-    ]
-    share = sum(bad) / max(1, sum(values.size for values in view.snapshot.predictions))
+    bad = [values.size - np.isfinite(values).sum() for values in snapshot.predictions]
+    share = sum(bad) / max(1, sum(values.size for values in snapshot.predictions))
     return found(
         f"The {kind} of {where} are the first that hold NaN or Inf ({len(weights)} "
         f"layers have such weights; {share:.0%} of the predictions are not finite), "
@@ -102,15 +110,15 @@ def not_finite(view):
     )
 
 
-def _loss_not_finite(view):
+def _loss_not_finite(snapshot):
     """The loss itself, of numbers that are all finite."""
-    trial, targets = view.trial, view.snapshot.targets
+    trial, targets = snapshot.trial, snapshot.targets
     if trial is None or np.isfinite(trial.start):
         return None
     if not all(y is None or y.dtype.kind not in "f" or is_finite(y) for y in targets):
         return None
     # Rows of which it drops all answers have no sum to divide by: KTF411 says so.
-    if any(late_dropout(view.layers, other) for other in view.snapshot.views()):
+    if any(late_dropout(snapshot.layers, other) for other in snapshot.views()):
         return None
     return found(
         f"The loss is {trial.start}, of inputs, targets and predictions that are all "

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 MOSTLY_PENALTY = 0.8  # of the gradient
 
@@ -32,8 +32,18 @@ INFORMED = 0.5  # rank correlation
 SMALL = "kernel_regularizer=keras.regularizers.L2(1e-4)  # or none, until it learns"
 
 
-@check("KTF408", "over-regularized", severity="warning", per_output=False)
-def over_regularized(view):
+@check(
+    "KTF408",
+    "over-regularized",
+    "warning",
+    scope="model",
+    order=1,
+    explains=(*ONE_ANSWER, "KTF504"),
+    persistent=True,
+    rescue="weaken_penalties",
+    aliases=("over-regularised",),
+)
+def over_regularized(snapshot):
     """Penalties or dropout outweigh what the data ask for.
 
     ## What you see
@@ -96,7 +106,7 @@ def over_regularized(view):
     [Krogh and Hertz, 1991](
     https://papers.nips.cc/paper/1991/hash/8eefcfdf5990e441f0fb6f3fad709e21-Abstract.html)
     """
-    worst = strongest_dropout(view)
+    worst = strongest_dropout(snapshot)
     if worst is not None:
         return found(
             f"The dropout layer '{worst.name}' sets {worst.rate:.0%} of its inputs to "
@@ -106,15 +116,19 @@ def over_regularized(view):
             f"keras.layers.Dropout(0.3)  # in place of {worst.rate:g}",
             rate=float(worst.rate),
         )
-    trial, seen = view.trial, view.skill
-    if trial is None or not trial.penalty or seen is None:
+    trial = snapshot.trial
+    scores = [view.skill for view in snapshot.views() if view.skill is not None]
+    if trial is None or not trial.penalty or not scores:
         return None
     decayed = [g for g in trial.gradients if g.decay]
     decay = np.sqrt(np.mean(np.square([g.decay for g in decayed] or [0.0])))
     whole = np.sqrt(np.mean(np.square([g.size for g in decayed] or [0.0])))
     share = decay / whole if whole else 0.0
-    ratio = trial.penalty / seen.constant_loss if seen.constant_loss else 0.0
-    has_collapsed = view.iterations >= TRAINED and seen.skill < NO_SKILL
+    constant_loss = sum(score.constant_loss for score in scores)
+    ratio = trial.penalty / constant_loss if constant_loss else 0.0
+    has_collapsed = snapshot.iterations >= TRAINED and all(
+        score.skill < NO_SKILL for score in scores
+    )
     weight = np.median([g.weight for g in decayed] or [np.inf])
     # What pulls weights to 0 is gone once they are there.
     is_crushed = has_collapsed and not trial.is_fresh and weight < NO_WEIGHT
@@ -125,12 +139,15 @@ def over_regularized(view):
         outweighs = ratio > OUTWEIGHED and share > MOSTLY_PENALTY
         is_found = outweighs or ratio > CRUSHING
     else:
-        is_shrunk = seen.std_ratio < SHRUNK and (seen.correlation or 0) > INFORMED
+        is_shrunk = any(
+            score.std_ratio < SHRUNK and (score.correlation or 0) > INFORMED
+            for score in scores
+        )
         is_found = share > 0.5 and (is_shrunk or ratio > CRUSHING)
     if not is_found:
         return None
     state = (
-        f"In {view.iterations} steps the weights with a penalty have shrunk to "
+        f"In {snapshot.iterations} steps the weights with a penalty have shrunk to "
         f"{weight:.1e}, and the answer is a constant"
         if is_crushed
         else f"The penalties are {trial.penalty:.4g}"
@@ -139,22 +156,22 @@ def over_regularized(view):
     slope = f" The slope of the penalties is {share:.0%} of that of the whole loss."
     return found(
         f"{state}, and the loss of the best constant answer is "
-        f"{seen.constant_loss:.4g}: not to learn is cheaper."
+        f"{constant_loss:.4g}: not to learn is cheaper."
         + ("" if is_of_outputs else slope),
         "activity_regularizer=None" if is_of_outputs else SMALL,
         # No rate helps, and the steps that kill units do what was asked for.
         severity="error" if is_of_outputs else None,
         penalty=trial.penalty,
-        constant_loss=seen.constant_loss,
+        constant_loss=constant_loss,
         penalty_ratio=ratio,
         gradient_share=float(share),
-        std_ratio=seen.std_ratio,
+        std_ratio=min(score.std_ratio for score in scores),
     )
 
 
-def strongest_dropout(view):
+def strongest_dropout(snapshot):
     """The dropout layer that leaves least, where that is too little; or None."""
-    layers = [output.layer for output in view.layers]
+    layers = [output.layer for output in snapshot.layers]
     dropout = [x for x in layers if isinstance(x, keras.layers.Dropout)]
     strong = [layer for layer in dropout if layer.rate >= DROPS_MOST]
     return max(strong, key=lambda layer: layer.rate, default=None)

@@ -8,8 +8,15 @@ from keras_trainfix.diagnosis.registry import check, found
 SOON = 0.003  # gain that shows that training goes on
 
 
-@check("KTF410", "too-few-steps", severity="note", per_output=False)
-def too_few_steps(view):
+@check(
+    "KTF410",
+    "too-few-steps",
+    "note",
+    scope="model",
+    order=10,
+    explains=("KTF504", "KTF505"),
+)
+def too_few_steps(snapshot):
     """The model has not learned yet, and goes on learning where it is let.
 
     ## What you see
@@ -59,21 +66,21 @@ def too_few_steps(view):
     ## References
     [EarlyStopping](https://keras.io/api/callbacks/early_stopping/)
     """
-    trial = view.trial
-    if trial is None or trial.is_fresh or not view.iterations:
+    trial = snapshot.trial
+    if trial is None or trial.is_fresh or not snapshot.iterations:
         return None
-    if has_no_signal(view):
+    if has_no_signal(snapshot):
         return None  # it learns noise by heart
-    gain, skill = trial.gain(1.0), view.snapshot.least_skill
+    gain, skill = trial.gain(1.0), snapshot.least_skill
     if not gain > SOON or not skill < 0.5:
         return None
     steps = int(np.ceil(trial.steps / gain))
     return found(
-        f"After {view.iterations} steps the model is {skill:.0%} of the way from the "
-        f"best constant to a perfect answer, and {trial.steps} more steps take "
+        f"After {snapshot.iterations} steps the model is {skill:.0%} of the way from "
+        f"the best constant to a perfect answer, and {trial.steps} more steps take "
         f"{gain:.1%} of the loss away: expect to need some {steps} more.",
         "model.fit(..., epochs=10 * epochs)  # or smaller batches: more steps an epoch",
-        iterations=view.iterations,
+        iterations=snapshot.iterations,
         gain=gain,
         skill=skill,
         steps_needed=steps,

@@ -13,11 +13,20 @@ from keras_trainfix.diagnosis.observe.variation import (
     is_output,
     varies,
 )
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 
-@check("KTF407", "bad-initialization", severity="error", per_output=False)
-def bad_initialization(view):
+@check(
+    "KTF407",
+    "bad-initialization",
+    "error",
+    scope="model",
+    order=0,
+    explains=ONE_ANSWER,
+    new_weights=True,
+    aliases=("bad-initialisation",),
+)
+def bad_initialization(snapshot):
     """The units of a hidden layer are copies of each other, or their kernel is zero.
 
     ## What you see
@@ -76,18 +85,18 @@ def bad_initialization(view):
     ## References
     [Glorot and Bengio, 2010](https://proceedings.mlr.press/v9/glorot10a.html)
     """
-    heads = answer_layers(view.snapshot)
-    outputs = view.layers
+    heads = answer_layers(snapshot)
+    outputs = snapshot.layers
     for index, output in enumerate(outputs):
         layer = output.layer
         if not isinstance(layer, DENSE_OR_CONV) or not layer.trainable_weights:
             continue
-        if layer.name in heads or is_output(view.snapshot, output.values):
+        if layer.name in heads or is_output(snapshot, output.values):
             continue
         kernel = kernel_columns(layer)
         copies = _copies(layer, kernel)
         is_zero = not kernel.any()
-        if is_zero and _signal_goes_on(view, index):
+        if is_zero and _signal_goes_on(snapshot, index):
             continue
         if not is_zero and not copies:
             continue
@@ -126,15 +135,15 @@ def _copies(layer, kernel):
     return copies if copies >= units / 2 else 0
 
 
-def _signal_goes_on(view, index):
+def _signal_goes_on(snapshot, index):
     """Whether something behind a layer still differs between samples."""
-    heads = answer_layers(view.snapshot)
+    heads = answer_layers(snapshot)
     after = [
         output.values
-        for output in view.layers[index + 1 :]
+        for output in snapshot.layers[index + 1 :]
         if output.layer.name not in heads
     ]
-    return any(map(varies, [*after, *view.snapshot.predictions]))
+    return any(map(varies, [*after, *snapshot.predictions]))
 
 
 def _treated_alike(after, units):

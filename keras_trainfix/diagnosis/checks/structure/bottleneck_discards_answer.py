@@ -17,7 +17,7 @@ from keras_trainfix.diagnosis.observe.variation import (
     same_values,
     varies,
 )
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 POOLING = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
 
@@ -59,8 +59,15 @@ LEARNED = 0.5  # skill
 LONG, BLIND = 100, 0.05  # steps, and skill that should be there by then
 
 
-@check("KTF411", "bottleneck-discards-answer", severity="warning", per_output=False)
-def bottleneck_discards_answer(view):
+@check(
+    "KTF411",
+    "bottleneck-discards-answer",
+    "warning",
+    scope="model",
+    order=3,
+    explains=ONE_ANSWER,
+)
+def bottleneck_discards_answer(snapshot):
     """One ReLU unit, global pooling or a late dropout takes the answer away.
 
     ## What you see
@@ -126,8 +133,8 @@ def bottleneck_discards_answer(view):
     - [Lu et al., 2019](https://arxiv.org/abs/1903.06733)
     - [Liu et al., 2018](https://arxiv.org/abs/1807.03247)
     """
-    outputs = view.layers
-    for other in view.snapshot.views():
+    outputs = snapshot.layers
+    for other in snapshot.views():
         late = late_dropout(outputs, other)
         if late is not None and other.loss.kind != "none":  # no mere features
             return found(
@@ -137,21 +144,21 @@ def bottleneck_discards_answer(view):
                 f"# {late.name} before '{other.head.layer}', not after it",
                 rate=float(late.rate),
             )
-    for other in view.snapshot.views():
+    for other in snapshot.views():
         pooled = _pooled_positions(other)
         if pooled is not None:
             return pooled
-    heads = answer_layers(view.snapshot)
+    heads = answer_layers(snapshot)
     kernels = [i for i, o in enumerate(outputs) if isinstance(o.layer, DENSE_OR_CONV)]
     for index, output in enumerate(outputs):
-        if not is_relu(output.layer) or is_output(view.snapshot, output.values):
+        if not is_relu(output.layer) or is_output(snapshot, output.values):
             continue
         before = [i for i in kernels if i <= index]
         layer = outputs[before[-1]].layer if before else output.layer
         is_hidden = bool(before) and layer.name not in heads
         if not is_hidden or units_of(layer, output.values).shape[1] != 1:
             continue
-        if kernel_columns(layer).shape[1] != 1 or not _all_passes(view, index):
+        if kernel_columns(layer).shape[1] != 1 or not _all_passes(snapshot, index):
             continue
         zeros = float((output.values == 0).mean())
         return found(
@@ -187,17 +194,17 @@ def late_dropout(outputs, view):
     return None
 
 
-def _all_passes(view, index):
+def _all_passes(snapshot, index):
     """Whether the answers follow from one output alone, as far as samples tell.
 
     Samples for which it is 0 throughout must have the same answers.
     """
-    values = view.layers[index].values
-    answers = [prediction[: len(values)] for prediction in view.snapshot.predictions]
+    values = snapshot.layers[index].values
+    answers = [prediction[: len(values)] for prediction in snapshot.predictions]
     blocked = (values.reshape(len(values), -1) == 0).all(1)
     if blocked.sum() >= 2:
         return not any(varies(answer[blocked]) for answer in answers)
-    return isinstance(view.model, keras.Sequential)
+    return isinstance(snapshot.model, keras.Sequential)
 
 
 def _pooled_positions(view):

@@ -8,7 +8,7 @@ from keras_trainfix.diagnosis.observe.variation import (
     inputs_vary,
     varies,
 )
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 LAYER_IS_DEAD = 0.999  # share of its units
 
@@ -25,8 +25,18 @@ FEW_ROWS = 32  # samples and places
 FEW_SAMPLES = 8
 
 
-@check("KTF403", "dead-relu", severity="error", per_output=False)
-def dead_relu(view):
+@check(
+    "KTF403",
+    "dead-relu",
+    "error",
+    scope="model",
+    order=7,
+    explains=ONE_ANSWER,
+    irreversible=True,
+    new_weights=True,
+    rescue="slower",
+)
+def dead_relu(snapshot):
     """ReLU units are 0 for every sample; where a whole layer is, the signal ends.
 
     ## What you see
@@ -83,11 +93,11 @@ def dead_relu(view):
     ## References
     [Lu et al., 2019](https://arxiv.org/abs/1903.06733)
     """
-    samples = len(view.predictions)
-    if samples < FEW_SAMPLES or not inputs_vary(view.snapshot):
+    samples = snapshot.samples
+    if samples < FEW_SAMPLES or not inputs_vary(snapshot):
         return None
     shares = {}
-    for layer, calls in calls_by_layer(view.layers):
+    for layer, calls in calls_by_layer(snapshot.layers):
         if not is_relu(layer):
             continue
         units = [units_of(layer, values) for values in calls]
@@ -104,14 +114,14 @@ def dead_relu(view):
     if name is None:
         return None
     share, count, _ = shares[name]
-    is_end = name in whole and not any(map(varies, view.snapshot.predictions))
+    is_end = name in whole and not any(map(varies, snapshot.predictions))
     what = (
         f"All {count} ReLU units of layer '{name}' are"
         if name in whole
         else f"{share:.0%} of the {count} ReLU units of layer '{name}' are"
     )
     end = ": no signal and no gradient gets past it" if is_end else ""
-    died, steps = view.snapshot.died
+    died, steps = snapshot.died
     since = f" {died:.0%} of a layer died in the last {steps} steps." if died else ""
     return found(
         f"{what} 0 for all {samples} samples{end}.{since}",

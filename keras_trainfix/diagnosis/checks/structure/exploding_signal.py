@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.observe.variation import root_mean_square
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 GROWN = 200  # times the inputs
 
@@ -23,8 +23,16 @@ MOST_NUMBERS = 2**20
 AFTER = ", after {} steps: with new weights it is no better."
 
 
-@check("KTF406", "exploding-signal", severity="warning", per_output=False)
-def exploding_signal(view):
+@check(
+    "KTF406",
+    "exploding-signal",
+    "warning",
+    scope="model",
+    order=5,
+    explains=ONE_ANSWER,
+    rescue="slower",
+)
+def exploding_signal(snapshot):
     """Numbers grow from layer to layer, far beyond inputs and targets.
 
     ## What you see
@@ -85,17 +93,17 @@ def exploding_signal(view):
     ## References
     [He et al., 2015](https://arxiv.org/abs/1502.01852)
     """
-    snapshot = view.snapshot
+    snapshot = snapshot
     sizes = [
         (output.layer.name, _spread(output.values))
-        for output in view.layers
+        for output in snapshot.layers
         if output.layer.weights and output.values.dtype.kind == "f"
     ]
-    inputs = [_size(v) for v in view.inputs.values() if v.dtype.kind == "f"]
+    inputs = [_size(v) for v in snapshot.inputs.values() if v.dtype.kind == "f"]
     sizes = [(name, size) for name, size in sizes if np.isfinite(size)]
     if len(sizes) < 2 or max(inputs, default=0) > SCALED:
         return None
-    if view.iterations and not _begins_far_off(view):
+    if snapshot.iterations and not _begins_far_off(snapshot):
         return None
     growth = max(size for _, size in sizes) / max(1.0, *inputs, 1.0)
     worst = max(sizes, key=lambda item: item[1])[0]
@@ -112,7 +120,7 @@ def exploding_signal(view):
         f"From inputs of size {max(inputs, default=1.0):.3g} the layers make numbers "
         f"{growth:.3g} times as large (layer '{worst}')"
         + (f", and predictions {overshoot:.3g} times the targets" if overshoot else "")
-        + (AFTER.format(view.iterations) if view.iterations else " at first."),
+        + (AFTER.format(snapshot.iterations) if snapshot.iterations else " at first."),
         'keras.layers.Dense(..., kernel_initializer="he_normal")  # or the default\n'
         "# and keras.layers.LayerNormalization() between layers",
         growth=growth,
@@ -121,12 +129,14 @@ def exploding_signal(view):
     )
 
 
-def _begins_far_off(view):
+def _begins_far_off(snapshot):
     """Whether a trained model answers as wildly as it does with new weights."""
-    trial, seen = view.trial, view.skill
-    if trial is None or not trial.is_fresh or seen is None or not seen.constant_loss:
+    trial = snapshot.trial
+    scores = [view.skill for view in snapshot.views()]
+    if trial is None or not trial.is_fresh or None in scores:
         return False
-    return trial.start - trial.penalty > OVERSHOT * seen.constant_loss
+    constant_loss = sum(score.constant_loss for score in scores)
+    return 0 < OVERSHOT * constant_loss < trial.start - trial.penalty
 
 
 def _size(values):

@@ -10,7 +10,7 @@ from keras_trainfix.diagnosis.observe.variation import (
     inputs_vary,
     is_output,
 )
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 FEW_ROWS = 32  # samples and places
 
@@ -21,8 +21,16 @@ SATURATED = 0.9  # share of the outputs
 NEAR_BOUND = 0.01
 
 
-@check("KTF404", "saturated-units", severity="warning", per_output=False)
-def saturated_units(view):
+@check(
+    "KTF404",
+    "saturated-units",
+    "warning",
+    scope="model",
+    order=8,
+    explains=ONE_ANSWER,
+    rescue="slower",
+)
+def saturated_units(snapshot):
     """Nearly all outputs of a sigmoid or tanh layer are at a bound, where it is flat.
 
     ## What you see
@@ -72,12 +80,12 @@ def saturated_units(view):
     ## References
     [Glorot and Bengio, 2010](https://proceedings.mlr.press/v9/glorot10a.html)
     """
-    if not view.layers or not inputs_vary(view.snapshot):
+    if not snapshot.layers or not inputs_vary(snapshot):
         return None
-    heads = answer_layers(view.snapshot)
-    for layer, calls in calls_by_layer(view.layers):
+    heads = answer_layers(snapshot)
+    for layer, calls in calls_by_layer(snapshot.layers):
         low = {"sigmoid": 0, "tanh": -1}.get(activation_of(layer))
-        is_head = any(is_output(view.snapshot, values) for values in calls)
+        is_head = any(is_output(snapshot, values) for values in calls)
         if low is None or is_head or layer.name in heads or isinstance(layer, CELLS):
             continue
         values = np.concatenate([call.ravel() for call in calls])

@@ -6,7 +6,7 @@ from keras_trainfix.diagnosis.checks.optimization.over_regularized import (
     strongest_dropout,
 )
 from keras_trainfix.diagnosis.observe.variation import inputs_vary
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.diagnosis.trial.trial import is_constant_after
 
 VANISHED = 1e-3  # gradient of the first layer, of that of the last
@@ -27,8 +27,15 @@ SURE = 0.9  # share of the probabilities
 UNLEARNED = 0.3  # of the loss that is left of a batch of 8 samples
 
 
-@check("KTF405", "vanishing-signal", severity="error", per_output=False)
-def vanishing_signal(view):
+@check(
+    "KTF405",
+    "vanishing-signal",
+    "error",
+    scope="model",
+    order=6,
+    explains=ONE_ANSWER,
+)
+def vanishing_signal(snapshot):
     """The gradient has all but vanished before it reaches the first layers.
 
     ## What you see
@@ -90,19 +97,19 @@ def vanishing_signal(view):
     ## References
     [Glorot and Bengio, 2010](https://proceedings.mlr.press/v9/glorot10a.html)
     """
-    trial = view.trial
-    if trial is None or not inputs_vary(view.snapshot):
+    trial = snapshot.trial
+    if trial is None or not inputs_vary(snapshot):
         return None
     kernels = [g for g in trial.gradients if g.is_kernel]
-    cut = _cut(view, kernels)
+    cut = _cut(snapshot, kernels)
     if cut:
         return _found_cut(cut, kernels, trial.overfit)
     if len(kernels) < 3 or not kernels[-1].size:
         return None
     ratio = kernels[0].size / kernels[-1].size
-    spread = _spread_left(view)
-    is_blind = spread < LOST and is_constant_after(view, trial.runs[1.0])
-    vanishes = min(ratio, spread) < VANISHED and _learns_nothing(view)
+    spread = _spread_left(snapshot)
+    is_blind = spread < LOST and is_constant_after(snapshot, trial.runs[1.0])
+    vanishes = min(ratio, spread) < VANISHED and _learns_nothing(snapshot)
     if trial.overfit is None or not (is_blind or vanishes):
         return None
     left = trial.overfit.losses[-1] / trial.overfit.losses[0]
@@ -122,16 +129,16 @@ def vanishing_signal(view):
     )
 
 
-def _cut(view, kernels):
+def _cut(snapshot, kernels):
     """The kernels that no gradient reaches, though nothing is dead and nothing is 0."""
     cut = [g for g in kernels if g.is_cut and g.weight]
-    if not cut or view.snapshot.dead_share == 1 or any(not g.weight for g in kernels):
+    if not cut or snapshot.dead_share == 1 or any(not g.weight for g in kernels):
         return []
-    if any(map(_has_no_slope, view.snapshot.views())) or strongest_dropout(view):
+    if any(map(_has_no_slope, snapshot.views())) or strongest_dropout(snapshot):
         return []
     if len(cut) == len(kernels):
         return cut
-    is_good = view.iterations and view.snapshot.least_skill > LEARNED
+    is_good = snapshot.iterations and snapshot.least_skill > LEARNED
     return [] if is_good or kernels[0] not in cut else cut
 
 
@@ -162,25 +169,25 @@ def _found_cut(cut, kernels, overfit):
     )
 
 
-def _spread_left(view):
+def _spread_left(snapshot):
     """How much varies in the last hidden layer, of what varies in the first.
 
     After training it counts where neither dead units nor penalties can have ended it.
     """
-    trial = view.trial
-    if view.iterations and (view.snapshot.dead_share or trial.penalty):
+    trial = snapshot.trial
+    if snapshot.iterations and (snapshot.dead_share or trial.penalty):
         return 1.0
     return trial.spread
 
 
-def _learns_nothing(view):
+def _learns_nothing(snapshot):
     """Whether no arm comes to tell samples apart, and 8 samples are not learned."""
-    trial = view.trial
+    trial = snapshot.trial
     if trial.overfit is None or not np.isfinite(trial.overfit.losses).all():
         return False
     if trial.overfit.losses[-1] < UNLEARNED * trial.overfit.losses[0]:
         return False
     tried = [trial_run for trial_run in trial.runs.values() if trial_run.predictions]
     return bool(tried) and all(
-        is_constant_after(view, trial_run) for trial_run in tried
+        is_constant_after(snapshot, trial_run) for trial_run in tried
     )

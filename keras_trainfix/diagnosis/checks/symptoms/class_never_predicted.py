@@ -13,7 +13,13 @@ OFTEN = 0.05  # share of the labels
 TELLS_APART = 0.75  # area under the curve
 
 
-@check("KTF504", "class-never-predicted", severity="warning")
+@check(
+    "KTF504",
+    "class-never-predicted",
+    "warning",
+    scope="output",
+    before_training=False,
+)
 def class_never_predicted(view):
     """A class that is not rare is never predicted.
 

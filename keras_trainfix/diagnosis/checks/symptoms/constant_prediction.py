@@ -18,7 +18,14 @@ VERY_LONG = 500  # steps
 NO_FIT = 0.05  # coefficient of determination
 
 
-@check("KTF501", "constant-prediction", severity="error")
+@check(
+    "KTF501",
+    "constant-prediction",
+    "error",
+    scope="output",
+    collapse=True,
+    before_training=False,
+)
 def constant_prediction(view):
     """The trained model predicts the same number for every sample.
 

@@ -21,7 +21,14 @@ SOON = 50  # steps after which a classifier is no longer surely wrong
 OPPOSITE = 0.4  # area under the curve
 
 
-@check("KTF505", "no-better-than-constant", severity="warning")
+@check(
+    "KTF505",
+    "no-better-than-constant",
+    "warning",
+    scope="output",
+    collapse=True,
+    before_training=False,
+)
 def no_better_than_constant(view):
     """Predictions vary, and a constant would be as good.
 

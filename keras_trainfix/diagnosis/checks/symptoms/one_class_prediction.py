@@ -12,7 +12,14 @@ from keras_trainfix.diagnosis.checks.symptoms.collapse import (
 from keras_trainfix.diagnosis.registry import check, found
 
 
-@check("KTF502", "one-class-prediction", severity="error")
+@check(
+    "KTF502",
+    "one-class-prediction",
+    "error",
+    scope="output",
+    collapse=True,
+    before_training=False,
+)
 def one_class_prediction(view):
     """The trained classifier predicts one class, and its scores say nothing.
 

@@ -13,7 +13,14 @@ from keras_trainfix.diagnosis.measure.skill import constant_masks
 from keras_trainfix.diagnosis.registry import check, found
 
 
-@check("KTF503", "trivial-mask", severity="error")
+@check(
+    "KTF503",
+    "trivial-mask",
+    "error",
+    scope="output",
+    collapse=True,
+    before_training=False,
+)
 def trivial_mask(view):
     """The trained segmentation net says the same class for every pixel.
 

@@ -1,0 +1,91 @@
+"""What a repair of one finding knows, and what it changes of a copy of the model."""
+
+from typing import Any, NamedTuple
+
+import keras
+
+BINARY, SPARSE = "binary_crossentropy", "sparse_categorical_crossentropy"
+CATEGORICAL = "categorical_crossentropy"
+
+
+class RepairCase(NamedTuple):
+    """What a repair needs to know; the first four only where an output is at fault.
+
+    Attributes:
+        loss: `LossFacts` of the loss.
+        activation: String, the name of the present activation.
+        units: Integer.
+        task: String, as `infer_task` has it.
+        evidence: Dict of the `Finding`.
+    """
+
+    loss: Any
+    activation: str
+    units: int
+    task: str
+    evidence: dict
+
+
+class Change(NamedTuple):
+    """What to change; None and False for what stays.
+
+    Attributes:
+        activation: String, of the head of an output.
+        loss: A loss as `compile` takes it, of an output.
+        trainable: Whether all layers become trainable.
+        frozen_statistics: Whether batch normalization is frozen.
+        learning_rate: Float.
+        compiled: Whether it is enough to compile the copy.
+    """
+
+    activation: str | None = None
+    loss: Any = None
+    trainable: bool = False
+    frozen_statistics: bool = False
+    learning_rate: float | None = None
+    compiled: bool = False
+
+
+def freeze_statistics(case: RepairCase) -> Change:
+    """Batch normalization that trains and predicts in the same way."""
+    return Change(frozen_statistics=True)
+
+
+def take_better_rate(case: RepairCase) -> Change | None:
+    """The learning rate that did better in the trial."""
+    rate = case.evidence.get("better_rate")
+    return Change(learning_rate=rate) if rate else None
+
+
+def one_unit(case: RepairCase) -> Change | None:
+    """A single unit, with the activation and the loss of its task."""
+    if case.task == "regression":
+        loss = None if case.loss.kind == "regression" else "mean_squared_error"
+        return Change("linear", loss)
+    if case.evidence.get("classes", 2) > 2:
+        return None  # more units, so other weights
+    loss = None if case.loss.kind in ("binary", "region", "masked") else BINARY
+    return Change("sigmoid", loss)
+
+
+def same_scale(facts: Any, name: str) -> Any:
+    """The loss of a name, taking logits where the present one does."""
+    return with_logits(name, True) if facts.from_logits else name
+
+
+def with_logits(loss: Any, from_logits: bool) -> Any:
+    """A loss of Keras or ours with another `from_logits`; None if it has none."""
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", None)
+    if not isinstance(loss, keras.Loss):
+        kind = getattr(keras.losses, _class_name(name or ""), None)
+        if kind is None:
+            return None
+        loss = kind()
+    config = loss.get_config()
+    if "from_logits" not in config:
+        return None
+    return type(loss).from_config({**config, "from_logits": from_logits})
+
+
+def _class_name(name):
+    return "".join(word.capitalize() for word in name.split("_"))
