@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_trainfix.diagnosis import diagnose as _registers  # noqa: F401
+from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.snapshot import Snapshot
 
 
@@ -30,3 +32,9 @@ def net(units=1, activation=None, loss=None, hidden=16, shape=(6,), **settings):
 def view(model, x, y=None, sample_weight=None, output=0):
     """A `OutputView` of one output."""
     return Snapshot(model, x, y, sample_weight).views()[output]
+
+
+def judge(code, view):
+    """The finding of one check for an output, or for the model it belongs to."""
+    check = CHECKS[code]
+    return check.run(view if check.scope == "output" else view.snapshot)

@@ -7,7 +7,7 @@ import keras
 
 from keras_trainfix.diagnosis import diagnose as _registers  # noqa: F401
 from keras_trainfix.diagnosis.registry import CHECKS
-from tests.diagnosis.nets import view
+from tests.diagnosis.nets import judge, view
 from tests.diagnosis.snippets import faulty_and_fixed
 
 HEADINGS = [
@@ -26,7 +26,7 @@ ABOUT_LAYERS = [
 
 def run(code, model, x, y=None, output=0):
     """The finding of a check for one output, or None; it can be shown and stored."""
-    finding = CHECKS[code].run(view(model, x, y, output=output))
+    finding = judge(code, view(model, x, y, output=output))
     if finding:
         json.dumps(finding.to_dict())
         assert re.search(r"\d", finding.message)

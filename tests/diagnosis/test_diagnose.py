@@ -114,7 +114,7 @@ def test_a_code_is_used_once():
 
 def entries(**functions):
     return {
-        code: Check(code, f"is-{code.lower()}", "warning", function, True)
+        code: Check(code, f"is-{code.lower()}", "warning", "output", function)
         for code, function in functions.items()
     }
 

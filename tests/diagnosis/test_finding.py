@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_trainfix.diagnosis import diagnose as _registers  # noqa: F401
 from keras_trainfix.diagnosis.findings import Diagnosis, Finding
 from keras_trainfix.diagnosis.observe.layer_outputs import LayerOutput
 from keras_trainfix.diagnosis.registry import CHECKS
@@ -18,7 +19,7 @@ from keras_trainfix.diagnosis.report.plots import (
     draw,
     output_summary,
 )
-from keras_trainfix.diagnosis.report.text import CAUSES, explanations
+from keras_trainfix.diagnosis.report.text import explanations
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from tests.diagnosis.nets import inputs, net, view
 
@@ -133,10 +134,11 @@ def test_causes_explain_symptoms(findings, expected):
     assert explanations(findings) == expected
 
 
-def test_causes_are_no_symptoms():
-    symptoms = {code for code in CHECKS if code.startswith("KTF5")}
-    assert symptoms <= CAUSES.keys()
-    assert all(re.fullmatch(r"KTF[1-4]\d\d", c) for c in set.union(*CAUSES.values()))
+def test_causes_explain_symptoms_and_nothing_else():
+    symptoms = {code for code, check in CHECKS.items() if check.is_symptom}
+    explained = frozenset().union(*(check.explains for check in CHECKS.values()))
+    assert explained == symptoms
+    assert not any(CHECKS[code].explains for code in symptoms)
 
 
 # --- rich ---

@@ -9,8 +9,7 @@ from keras import layers, ops
 
 import keras_trainfix as kt
 from keras_trainfix.diagnosis.diagnose import diagnose
-from keras_trainfix.diagnosis.registry import CHECKS
-from tests.diagnosis.nets import inputs, net, view
+from tests.diagnosis.nets import inputs, judge, net, view
 from tests.diagnosis.single import assert_page, run, sequential
 
 BCE = "binary_crossentropy"
@@ -154,8 +153,8 @@ def test_labels_without_weight_are_not_judged():
     y[::4] = 255
     weight = (y[:, 0] != 255).astype("float32")
     model = net(1, None, LOGITS)
-    assert CHECKS["KTF208"].run(view(model, X, y)) is not None
-    assert CHECKS["KTF208"].run(view(model, X, y, weight)) is None
+    assert judge("KTF208", view(model, X, y)) is not None
+    assert judge("KTF208", view(model, X, y, weight)) is None
 
 
 # --- KTF209 broadcasting-loss ---

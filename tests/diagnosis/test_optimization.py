@@ -15,6 +15,7 @@ from keras_trainfix.diagnosis.diagnose import diagnose, examine
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.trial.trial import FACTORS, try_steps
+from tests.diagnosis.nets import judge
 from tests.diagnosis.single import HEADINGS
 from tests.diagnosis.snippets import faulty_and_fixed
 
@@ -100,7 +101,7 @@ def test_the_page(code):
 def test_nothing_is_said_without_a_trial():
     model = mlp(optimizers.SGD(1e3))
     view = Snapshot(model, X, Y).views()[0]
-    assert [c for c in CODES if c != "KTF406" and CHECKS[c].run(view)] == []
+    assert [c for c in CODES if c != "KTF406" and judge(c, view)] == []
 
 
 # --- KTF401 learning-rate-too-high ---
@@ -245,21 +246,21 @@ def test_numbers_that_explode(width, depth, seed):
         hidden = [layers.Dense(width, **settings) for _ in range(depth)]
         head = layers.Dense(1, kernel_initializer=initializer)
         snapshot = Snapshot(net(*hidden, head, seed=seed), x, y)
-        found[name] = CHECKS["KTF406"].run(snapshot.views()[0])
+        found[name] = judge("KTF406", snapshot.views()[0])
     assert found["large"].evidence["overshoot"] > 30
     assert found["he"] is None
 
 
 def test_inputs_on_a_large_scale_explode_nothing():
     snapshot = Snapshot(mlp("adam"), 1e5 * X, Y)
-    assert CHECKS["KTF406"].run(snapshot.views()[0]) is None
+    assert judge("KTF406", snapshot.views()[0]) is None
 
 
 def test_a_bias_explodes_nothing():
     model = mlp("adam")
     model.layers[-1].bias.assign([1000.0])
     snapshot = Snapshot(model, X, 1000 + Y)
-    assert CHECKS["KTF406"].run(snapshot.views()[0]) is None
+    assert judge("KTF406", snapshot.views()[0]) is None
 
 
 # --- KTF408 over-regularized ---
@@ -303,7 +304,7 @@ def test_a_model_that_its_penalties_have_shrunk(strength, found):
 @pytest.mark.parametrize(("rate", "found"), [(0.5, False), (0.9, True), (1.0, True)])
 def test_dropout(rate, found):
     model = net(layers.Dense(64, "relu"), layers.Dropout(rate), layers.Dense(1))
-    finding = CHECKS["KTF408"].run(Snapshot(model, X, Y).views()[0])
+    finding = judge("KTF408", Snapshot(model, X, Y).views()[0])
     assert bool(finding) == found
     assert not found or finding.evidence["rate"] == rate
 

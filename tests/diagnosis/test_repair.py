@@ -6,8 +6,7 @@ import pytest
 from keras import layers
 
 from keras_trainfix import Diagnosis, FrozenBatchNorm, diagnose
-from keras_trainfix.diagnosis.registry import CHECKS
-from keras_trainfix.diagnosis.repair import REPAIRS, fixed_copy
+from keras_trainfix.diagnosis.repair import fixed_copy
 
 X = np.random.default_rng(0).normal(size=(96, 4)).astype("float32")
 TWO = (X[:, :1] > 0).astype("float32")
@@ -182,7 +181,3 @@ def test_a_model_that_cannot_be_copied():
     diagnosis = diagnose(model, X, REAL, fit=False)
     with pytest.raises(ValueError, match="functional and sequential.*Subclassed"):
         fixed_copy(diagnosis, model)
-
-
-def test_every_repair_is_of_a_check():
-    assert set(REPAIRS) <= set(CHECKS)
