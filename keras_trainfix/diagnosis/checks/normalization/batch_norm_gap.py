@@ -1,6 +1,7 @@
 """Checks of batch normalization: the statistics that training and inference use."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 from keras import layers
@@ -149,7 +150,7 @@ def batch_norm_gap_is_large(snapshot):
     if not moved or same or not gap.output_gap > OUTPUT_GAP:
         return None
     worst = max(moved, key=lambda layer: (layer.mean_shift, abs(layer.std_ratio - 1)))
-    evidence = {} if changed is None else {"changed_answers": changed}
+    evidence: dict[str, Any] = {} if changed is None else {"changed_answers": changed}
     other = "" if changed is None else f", {changed:.0%} of the answers change"
     return found(
         f"With batch statistics, as in training, the output differs by "
