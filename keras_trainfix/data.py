@@ -1,22 +1,33 @@
-"""Reading batches of inputs, or of labels, out of anything that `fit` accepts."""
+"""Reads samples and batches out of anything that `fit` accepts."""
 
 import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
 
+from keras_trainfix.backend import to_numpy
 
-def inputs(batch):
+NUMBERS_OR_TEXT = "biufUSO"  # kinds of dtypes that NumPy itself knows
+
+
+def inputs(batch: Any) -> Any:
     """`x` out of `(x, y)` or `(x, y, sample_weight)`; a list is several inputs."""
     return batch[0] if isinstance(batch, tuple) else batch
 
 
-def labels(batch):
+def labels(batch: Any) -> Any:
     """`y` out of `(x, y)` or `(x, y, sample_weight)`; anything else is labels."""
     return batch[:2][-1] if isinstance(batch, tuple) else batch
 
 
-def input_batches(data, batch_size=32, steps=None):
+Part = Callable[[Any], Any]
+
+
+def input_batches(
+    data: Any, batch_size: int = 32, steps: int | None = None
+) -> Iterator[Any]:
     """Yields the inputs of each batch of `data`, without targets and weights.
 
     Args:
@@ -24,6 +35,7 @@ def input_batches(data, batch_size=32, steps=None):
             model of several inputs; a tuple `(x, y)` or `(x, y, sample_weight)`; or
             batches as `fit` takes them: a `tf.data.Dataset`, a
             `keras.utils.PyDataset`, a torch `DataLoader`, a generator, an iterable.
+            Arrays may be tensors or frames and series of pandas.
         batch_size: Integer, the size of the batches that arrays are cut into.
         steps: Integer, the number of batches after which to stop, or None for all.
 
@@ -33,12 +45,14 @@ def input_batches(data, batch_size=32, steps=None):
     Raises:
         ValueError: If the arrays differ in length, if `batch_size` or `steps` is not
             positive, or if the data are endless and `steps` is None.
-        TypeError: If `data` is nothing to read batches from.
+        TypeError: If no batches can be read from `data`.
     """
-    return _batches(data, batch_size, steps, inputs)
+    return _checked_batches(data, batch_size, steps, inputs)
 
 
-def label_batches(data, batch_size=32, steps=None):
+def label_batches(
+    data: Any, batch_size: int = 32, steps: int | None = None
+) -> Iterator[Any]:
     """Yields the labels of each batch of `data`, which may hold inputs as well.
 
     Args:
@@ -49,40 +63,119 @@ def label_batches(data, batch_size=32, steps=None):
         steps: Integer, the number of batches after which to stop, or None for all.
 
     Returns:
-        Iterator of arrays, or of what else the batches hold in their place.
+        Iterator of arrays, or of what the batches hold as their labels.
 
     Raises:
         ValueError: As `input_batches`.
         TypeError: As `input_batches`.
     """
-    return _batches(data, batch_size, steps, labels)
+    return _checked_batches(data, batch_size, steps, labels)
 
 
-def number_of_batches(data, batch_size=32, steps=None, part=inputs):
+def number_of_batches(
+    data: Any, batch_size: int = 32, steps: int | None = None, part: Part = inputs
+) -> int | None:
     """How many batches of `inputs`, or `labels`, there are at most; None if unknown."""
     if is_arrays(data, part):
-        known = -(-_length(part(data)) // batch_size)
+        known: int | None = -(-_length(part(data)) // batch_size)
     else:
         known = _declared_length(data)
     limits = [number for number in (known, steps) if number is not None and number >= 0]
     return min(limits, default=None)
 
 
-def is_arrays(data, part):
+def is_arrays(data: Any, part: Part) -> bool:
     """Whether `part` of `data` is one array, or several inputs, and not batches."""
     x = part(data)
     if part is inputs and isinstance(x, (list, dict)):
-        leaves = list(x.values()) if isinstance(x, dict) else x
-        return bool(leaves) and all(map(_is_array, leaves))
-    return _is_array(x)
+        entries = list(x.values()) if isinstance(x, dict) else x
+        return bool(entries) and all(map(is_array, entries))
+    return is_array(x)
 
 
-def shapes(x):
+def is_array(value: Any) -> bool:
+    """Whether a value is an array, a tensor, or a frame or series of pandas."""
+    return hasattr(value, "shape") and (hasattr(value, "dtype") or _is_frame(value))
+
+
+def shapes(x: Any) -> Any:
     """The shapes in `x`, in the structure of `x`, for messages."""
     return keras.tree.map_structure(lambda leaf: tuple(np.shape(leaf)), x)
 
 
-def _batches(data, batch_size, steps, part):
+def leaves(structure: Any) -> list:
+    """The arrays of a structure, in order, without what is None in it."""
+    return [leaf for leaf in keras.tree.flatten(structure) if leaf is not None]
+
+
+def mapped(function: Callable, structure: Any) -> Any:
+    """The structure of what `function` returns for each array; None stays None."""
+    return keras.tree.map_structure(
+        lambda leaf: None if leaf is None else function(leaf), structure
+    )
+
+
+def as_array(leaf: Any) -> np.ndarray:
+    """An array as `fit` reads it, in NumPy.
+
+    Args:
+        leaf: NumPy array, tensor of any backend, frame or series of pandas, sparse
+            matrix of SciPy, or anything that NumPy can convert.
+
+    Returns:
+        NumPy array of numbers, or of text or objects that are not numbers. A series
+        is a column, `(N, 1)`; dtypes that NumPy lacks become float32.
+    """
+    if keras.ops.is_tensor(leaf):
+        array = to_numpy(leaf)
+    elif hasattr(leaf, "detach"):  # a torch tensor while another backend runs
+        array = np.asarray(leaf.detach().cpu())
+    elif hasattr(leaf, "toarray"):
+        array = leaf.toarray()
+    elif _is_frame(leaf):
+        array = leaf.to_numpy()
+        array = array[:, None] if array.ndim == 1 else array
+    else:
+        array = np.asarray(leaf)
+    if array.dtype.kind == "O":  # columns of several dtypes
+        try:
+            return array.astype("float32")
+        except (TypeError, ValueError):
+            return array
+    return array if array.dtype.kind in NUMBERS_OR_TEXT else array.astype("float32")
+
+
+def batches(data: Any) -> Iterable[Any]:
+    """The batches of `data` as they come, each as `fit` would unpack it.
+
+    Args:
+        data: A `tf.data.Dataset`, a `keras.utils.PyDataset`, a torch `DataLoader`, a
+            generator, or another iterable.
+
+    Raises:
+        TypeError: If `data` cannot be iterated over.
+    """
+    if isinstance(data, keras.utils.PyDataset):
+        number = data.num_batches
+        indices = itertools.count() if number is None else range(number)
+        return (data[index] for index in indices)
+    try:
+        iterator = iter(data)
+    except TypeError as error:
+        raise TypeError(
+            "`data` must be arrays, a tuple (x, y), a tf.data.Dataset, a "
+            "keras.utils.PyDataset, a torch DataLoader, or an iterable of "
+            f"batches. Received: data={data!r} of type {type(data)}."
+        ) from error
+    if type(data).__module__.startswith("torch.utils.data"):
+        # A DataLoader gives [x, y] where the others give (x, y).
+        return (tuple(batch) if type(batch) is list else batch for batch in iterator)
+    return iterator
+
+
+def _checked_batches(
+    data: Any, batch_size: int, steps: int | None, part: Part
+) -> Iterator[Any]:
     for name, value in (("batch_size", batch_size), ("steps", steps)):
         if value is not None and value < 1:
             raise ValueError(
@@ -96,38 +189,27 @@ def _batches(data, batch_size, steps, part):
     return itertools.islice(_all_batches(data, batch_size, part), steps)
 
 
-def _all_batches(data, batch_size, part):
-    if is_arrays(data, part):
-        x = part(data)
-        length = _length(x)
-        for start in range(0, length, batch_size):
-            stop = min(start + batch_size, length)
-            yield keras.tree.map_structure(lambda leaf: leaf[start:stop], x)  # noqa: B023 - used at once
-    elif isinstance(data, keras.utils.PyDataset):
-        for index in itertools.count():
-            if data.num_batches is not None and index >= data.num_batches:
-                return
-            yield part(data[index])
-    else:
-        is_loader = type(data).__module__.startswith("torch.utils.data")
-        try:
-            batches = iter(data)
-        except TypeError as error:
-            raise TypeError(
-                "`data` must be arrays, a tuple (x, y), a tf.data.Dataset, a "
-                "keras.utils.PyDataset, a torch DataLoader, or an iterable of "
-                f"batches. Received: data={data!r} of type {type(data)}."
-            ) from error
-        for batch in batches:
-            # A torch DataLoader gives [x, y] where the others give (x, y).
-            yield part(tuple(batch) if is_loader and type(batch) is list else batch)
+def _all_batches(data: Any, batch_size: int, part: Part) -> Iterator[Any]:
+    if not is_arrays(data, part):
+        yield from map(part, batches(data))
+        return
+    x = keras.tree.map_structure(_sliceable, part(data))
+    length = _length(x)
+    for start in range(0, length, batch_size):
+        stop = min(start + batch_size, length)
+        yield keras.tree.map_structure(lambda leaf: leaf[start:stop], x)  # noqa: B023 - used at once
 
 
-def _is_array(value):
-    return hasattr(value, "shape") and hasattr(value, "dtype")
+def _is_frame(value: Any) -> bool:
+    """Whether a value is of pandas, or a library with the same methods."""
+    return hasattr(value, "to_numpy") and hasattr(value, "shape")
 
 
-def _length(x):
+def _sliceable(leaf: Any) -> Any:
+    return leaf.to_numpy() if _is_frame(leaf) else leaf
+
+
+def _length(x: Any) -> int:
     lengths = {
         leaf.shape[0] if len(leaf.shape) else None for leaf in keras.tree.flatten(x)
     }
@@ -139,7 +221,7 @@ def _length(x):
     return lengths.pop()
 
 
-def _declared_length(data):
+def _declared_length(data: Any) -> int | None:
     """Number of batches; -1 if endless; None if the data do not say."""
     if isinstance(data, keras.utils.PyDataset):
         return -1 if data.num_batches is None else data.num_batches
@@ -152,5 +234,5 @@ def _declared_length(data):
         return None
 
 
-def _is_endless(data, part):
+def _is_endless(data: Any, part: Part) -> bool:
     return not is_arrays(data, part) and _declared_length(data) == -1

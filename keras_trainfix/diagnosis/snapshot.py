@@ -15,7 +15,7 @@ from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.layer_outputs import as_numpy, layer_outputs
 from keras_trainfix.diagnosis.observe.layers import worst_dead_share
 from keras_trainfix.diagnosis.observe.loss import class_axis, loss_facts, losses_of
-from keras_trainfix.diagnosis.observe.sample import MOST, numbers_of, take
+from keras_trainfix.diagnosis.observe.sample import MOST, numbers_of, some_of, take
 from keras_trainfix.diagnosis.observe.targets import counted_targets, read_targets
 from keras_trainfix.diagnosis.observe.task import infer_task
 
@@ -69,13 +69,11 @@ class Snapshot:
                 "`fit` that ends with an error leaves behind on JAX. Build or load it "
                 "anew."
             )
-        sample = take(x, y, sample_weight)
+        sample = take(x, y, sample_weight, model=model)
         most = max(FEWEST, min(MOST, MOST_NUMBERS // numbers_of(sample.x)))
         length = len(keras.tree.flatten(sample.x)[0])
         if length > most:
-            sample = take(sample.x, sample.y, sample.sample_weight, most)._replace(
-                ordered=sample.ordered
-            )
+            sample = some_of(sample, most)._replace(ordered=sample.ordered)
         self.model, self.sample, self.previous = model, sample, previous
         self.first = self
         if previous is not None:

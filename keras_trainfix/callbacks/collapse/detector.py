@@ -236,7 +236,7 @@ class CollapseDetector(GuardedCallback):
         """The `Watch`; raises `MisfitError` where the samples are to blame."""
         try:
             # Once for all trainings: a generator has its samples only once.
-            self._sample = self._sample or take(self.probe)
+            self._sample = self._sample or take(self.probe, model=model)
         except (ValueError, TypeError) as error:
             raise MisfitError(f"`probe` cannot be used. {error}") from error
         try:

@@ -16,7 +16,6 @@ from keras_trainfix.data import inputs, is_arrays
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.observe.sample import (
     MOST,
-    as_inputs,
     numbers_of,
     some_of,
     take,
@@ -214,7 +213,7 @@ class PredictionSnapshots(GuardedCallback):
 
     def _take(self, epoch):
         with unchanged(self.model), backend.no_gradient():
-            named = call_named(self.model, as_inputs(self._drawn.x))
+            named = call_named(self.model, self._drawn.x)
         content = self._reader.content(named[self._output])
         self._keep(Column(self._count, epoch, content))
         self._count += 1

@@ -1,14 +1,21 @@
 """A few samples of anything that `fit` takes, as NumPy arrays."""
 
-import itertools
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from keras import ops
 
-from keras_trainfix.backend import to_numpy
-from keras_trainfix.data import inputs, is_arrays, number_of_batches
+from keras_trainfix.data import (
+    as_array,
+    batches,
+    inputs,
+    is_array,
+    is_arrays,
+    leaves,
+    mapped,
+    shapes,
+)
+from keras_trainfix.messages import count
 
 MOST = 256
 MOST_BAD = 4  # samples with NaN or Inf that are added if none is among the others
@@ -21,8 +28,8 @@ class Sample(NamedTuple):
         x: Inputs.
         y: Targets, or None.
         sample_weight: Weights, or None.
-        ordered: Whether the samples are a few of all, in their order, and tell how
-            the whole is sorted.
+        ordered: Whether the samples are spread over the whole of the data, in its
+            order, so that they show how the data are sorted.
     """
 
     x: Any
@@ -31,39 +38,57 @@ class Sample(NamedTuple):
     ordered: bool = False
 
 
-def take(x, y=None, sample_weight=None, most=MOST):
+def take(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    most: int = MOST,
+    model: keras.Model | None = None,
+) -> Sample:
     """Up to `most` samples.
 
-    Of arrays they are spread over the whole, so that sorted data do not give one class;
-    of batches they are the first.
+    Samples of arrays are spread over the whole, so that sorted data do not give one
+    class; those of batches are the first.
 
     Args:
-        x: Inputs, arrays or tensors; or batches as `fit` takes them, or `(x, y)` or
-            `(x, y, sample_weight)` of arrays.
+        x: Inputs: arrays, tensors, frames or series of pandas, or a list, tuple or
+            dict of them; or `(x, y)` or `(x, y, sample_weight)` of these; or batches as
+            `fit` takes them.
         y: Targets, if `x` are arrays.
         sample_weight: Weights, if `x` are arrays.
         most: Integer.
+        model: The `keras.Model` that the samples are for, or None. The number of its
+            inputs decides whether several arrays are inputs, or inputs and targets.
 
     Returns:
         `Sample`.
 
     Raises:
-        ValueError: If there is no sample, or if the parts differ in length.
-        TypeError: If `x` is nothing to read samples from.
+        ValueError: If there is no sample, if the parts differ in length, or if there
+            are more arrays than the model has inputs.
+        TypeError: If no samples can be read from `x`.
     """
-    if y is None and isinstance(x, tuple) and is_arrays(x, inputs):
-        x, y, sample_weight = (*x, None, None)[:3]
-    if y is not None or is_arrays(x, inputs):
-        return _of_arrays(Sample(x, y, sample_weight), most)
-    return _of_batches(x, most)
+    number = _number_of_inputs(model)
+    for name, part in (("x", x), ("y", y), ("sample_weight", sample_weight)):
+        _refuse_plain_lists(name, part)
+    if y is None and sample_weight is None:
+        x, y, sample_weight = _split(x, number)
+    if y is None and not is_arrays(x, inputs) and not _is_inputs(x):
+        sample = _of_batches(x, most, number)
+    else:
+        _refuse_batches(x)
+        sample = _of_arrays(Sample(x, y, sample_weight), most)
+    _check_number(sample.x, number)
+    # A tuple would be taken for `(x, y)` elsewhere.
+    return sample._replace(x=list(sample.x)) if type(sample.x) is tuple else sample
 
 
-def numbers_of(x):
+def numbers_of(x: Any) -> int:
     """How many numbers a sample of inputs has, one or more."""
-    return max(1, sum(int(np.prod(a.shape[1:])) for a in keras.tree.flatten(x)))
+    return max(1, sum(int(np.prod(leaf.shape[1:])) for leaf in leaves(x)))
 
 
-def some_of(sample, most):
+def some_of(sample: Sample, most: int) -> Sample:
     """Up to `most` of some samples, spread over all.
 
     Args:
@@ -73,18 +98,88 @@ def some_of(sample, most):
     Returns:
         `Sample`.
     """
-    return take(as_inputs(sample.x), sample.y, sample.sample_weight, most)
+    return _of_arrays(sample, most)
 
 
-def as_inputs(x):
-    """Inputs as no `(x, y)`: a tuple of them is a list."""
-    return list(x) if isinstance(x, tuple) else x
+def _number_of_inputs(model: keras.Model | None) -> int | None:
+    """How many arrays a model takes; None if it does not say."""
+    try:
+        symbolic = getattr(model, "inputs", None)
+    except Exception:  # a property of the user, before it is built
+        return None
+    return len(leaves(symbolic)) if symbolic else None
 
 
-def _of_arrays(sample, most):
-    parts = [_arrays(part) for part in sample[:3]]
-    given = [part for part in parts if part is not None]
-    lengths = {len(leaf) for part in given for leaf in keras.tree.flatten(part)}
+def _split(data: Any, number: int | None) -> tuple:
+    """`(x, y, sample_weight)` of arrays, for so many inputs; batches stay as `x`."""
+    if type(data) not in (tuple, list) or not data:
+        return data, None, None
+    is_flat = all(map(is_array, data))
+    if isinstance(data, list):
+        is_pair = is_flat and number == 1 and 1 < len(data) <= 3
+        return (*data, None)[:3] if is_pair else (data, None, None)
+    if is_flat and number == len(data) > 1:
+        return list(data), None, None
+    if not is_arrays(data, inputs) and not _is_pair_of_tuples(data):
+        return data, None, None
+    if len(data) > 3:
+        raise ValueError(
+            "A tuple must be (x, y) or (x, y, sample_weight); pass several inputs as a "
+            f"list. Received: a tuple of {len(data)}."
+        )
+    return (*data, None, None)[:3]
+
+
+def _is_pair_of_tuples(data: tuple) -> bool:
+    """Whether this is `((x1, x2, ...), y)`, and not two batches `(x, y)`."""
+    return _is_inputs(data[0]) and len(data) > 1 and not _is_inputs(data[1])
+
+
+def _is_inputs(x: Any) -> bool:
+    """Whether this is a tuple of arrays."""
+    return type(x) is tuple and bool(x) and all(map(is_array, x))
+
+
+def _refuse_plain_lists(name: str, part: Any) -> None:
+    if not isinstance(part, (list, tuple, dict)):
+        return
+    plain = [leaf for leaf in leaves(part) if isinstance(leaf, (int, float, str))]
+    if plain:
+        what = "text" if isinstance(plain[0], str) else "numbers"
+        raise ValueError(
+            f"`{name}` must hold arrays, with a sample in each row. Received: a "
+            f"list of {what}. Pass `np.array({name})`."
+        )
+
+
+def _refuse_batches(x: Any) -> None:
+    for leaf in leaves(x):
+        if hasattr(leaf, "__array__") or is_array(leaf):
+            continue
+        if hasattr(leaf, "__iter__") or isinstance(leaf, keras.utils.PyDataset):
+            raise ValueError(
+                "`y` must be None if `x` are batches, which hold their own targets. "
+                f"Received: x of type {type(leaf).__name__}."
+            )
+        raise TypeError(
+            "`x` must be arrays, or batches as `fit` takes them. Received: "
+            f"x of type {type(leaf).__name__}."
+        )
+
+
+def _check_number(x: Any, number: int | None) -> None:
+    if number is None or not isinstance(x, (list, tuple)):
+        return
+    if len(leaves(x)) != number:
+        raise ValueError(
+            f"The model takes {count(number, 'input')}. Received: x of "
+            f"{len(leaves(x))} arrays with the shapes {shapes(x)}. Pass targets as `y`."
+        )
+
+
+def _of_arrays(sample: Sample, most: int) -> Sample:
+    parts = [None if part is None else mapped(as_array, part) for part in sample[:3]]
+    lengths = {len(leaf) if leaf.ndim else 0 for leaf in leaves(parts)}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(
             "`x`, `y` and `sample_weight` must have the same number of samples, 1 or "
@@ -97,77 +192,74 @@ def _of_arrays(sample, most):
     bad = _not_finite(parts[:2], length)
     if len(bad) and not np.isin(bad, chosen).any():
         chosen[np.searchsorted(edges, bad, "right") - 1] = bad
-
-    def some(part):
-        if part is None:
-            return None
-        return keras.tree.map_structure(lambda leaf: leaf[chosen], part)
-
-    return Sample(*map(some, parts), ordered=True)  # type: ignore[misc]
+    x, y, sample_weight = (
+        None if part is None else mapped(lambda leaf: leaf[chosen], part)
+        for part in parts
+    )
+    return Sample(x, y, sample_weight, ordered=True)
 
 
-def _not_finite(parts, length):
+def _not_finite(parts: list, length: int) -> np.ndarray:
     """Numbers of a few samples that hold NaN or Inf, of the whole of the data."""
     bad = np.zeros(length, bool)
-    for part in parts:
-        for leaf in keras.tree.flatten(part) if part is not None else ():
-            if leaf.dtype.kind != "f":
-                continue
-            with np.errstate(invalid="ignore"):
-                total = leaf.sum()  # without another array as large; may overflow
-            if np.isfinite(total):
-                continue
+    for leaf in leaves(parts):
+        if leaf.dtype.kind != "f":
+            continue
+        with np.errstate(invalid="ignore"):
+            total = leaf.sum()  # without another array as large; may overflow
+        if not np.isfinite(total):
             bad |= ~np.isfinite(leaf.reshape(length, -1)).all(1)
     return np.flatnonzero(bad)[:MOST_BAD]
 
 
-def _of_batches(data, most):
+def _of_batches(data: Any, most: int, number: int | None) -> Sample:
     if not hasattr(data, "__iter__") and not isinstance(data, keras.utils.PyDataset):
         raise TypeError(
             "`x` must be arrays, or batches as `fit` takes them. Received: "
             f"x of type {type(data).__name__}."
         )
-    taken, size = [], 0
-    for batch in _batches(data):
-        parts = keras.utils.unpack_x_y_sample_weight(batch)
-        parts = [_arrays(part) for part in parts]
-        taken.append(parts)
-        size += len(keras.tree.flatten(parts[0])[0])
+    taken: dict[str, list] = {}  # by the shapes: batches may be padded differently
+    size = 0
+    for batch in batches(data):
+        parts = _parts_of_batch(batch, number)
+        alike = str([leaf.shape[1:] for leaf in leaves(parts)])
+        taken.setdefault(alike, []).append(parts)
+        size += len(leaves(parts)[0])
         if size >= most:
             break
     if not size:
         raise ValueError("`x` must hold at least one sample. Received: none.")
-    return Sample(*(_joined([parts[i] for parts in taken], most) for i in range(3)))
+    commonest = max(taken.values(), key=_number_of_samples)
+    return Sample(*(_joined(list(part), most) for part in zip(*commonest, strict=True)))
 
 
-def _batches(data):
-    if isinstance(data, keras.utils.PyDataset):
-        steps = number_of_batches(data)
-        numbers = itertools.count() if steps is None else range(steps)
-        return (data[index] for index in numbers)
-    is_loader = type(data).__module__.startswith("torch.utils.data")
-    return (
-        tuple(batch) if is_loader and isinstance(batch, list) else batch
-        for batch in data
-    )
+def _number_of_samples(read: list) -> int:
+    return sum(len(leaves(parts)[0]) for parts in read)
 
 
-def _joined(parts, most):
+def _parts_of_batch(batch: Any, number: int | None) -> list:
+    """`[x, y, sample_weight]` of a batch, as arrays."""
+    batch = tuple(batch) if isinstance(batch, list) else batch  # as `fit` does
+    if _is_inputs(batch) and number == len(batch) > 1:
+        batch = (list(batch),)
+    parts = [
+        None if part is None else mapped(as_array, part)
+        for part in keras.utils.unpack_x_y_sample_weight(batch)
+    ]
+    arrays = leaves(parts)
+    lengths = {len(leaf) if leaf.ndim else None for leaf in arrays}
+    if None in lengths or len(lengths) > 1:
+        raise ValueError(
+            "Data must be batched, with all samples of a batch on the first axis: call "
+            "`.batch(32)` on a `tf.data.Dataset`. Received: an entry with the shapes "
+            f"{', '.join(str(leaf.shape) for leaf in arrays[:6])}."
+        )
+    return parts
+
+
+def _joined(parts: list, most: int) -> Any:
     if parts[0] is None:
         return None
     return keras.tree.map_structure(
-        lambda *leaves: np.concatenate(leaves)[:most], *parts
+        lambda *same: None if same[0] is None else np.concatenate(same)[:most], *parts
     )
-
-
-def _arrays(part):
-    """The leaves of a part as NumPy arrays."""
-
-    def array(leaf):
-        leaf = to_numpy(leaf) if ops.is_tensor(leaf) else np.asarray(leaf)
-        # bfloat16 is no number to NumPy.
-        return leaf if leaf.dtype.kind in "biufUSO" else leaf.astype("float32")
-
-    if part is None:
-        return None
-    return keras.tree.map_structure(array, part)
