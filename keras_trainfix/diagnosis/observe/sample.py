@@ -120,7 +120,7 @@ def _split(data: Any, number: int | None) -> tuple:
         return (*data, None)[:3] if is_pair else (data, None, None)
     if is_flat and number == len(data) > 1:
         return list(data), None, None
-    if not is_arrays(data, inputs) and not _is_pair_of_tuples(data):
+    if not is_arrays(data, inputs) and not _begins_with_inputs(data, number):
         return data, None, None
     if len(data) > 3:
         raise ValueError(
@@ -130,9 +130,11 @@ def _split(data: Any, number: int | None) -> tuple:
     return (*data, None, None)[:3]
 
 
-def _is_pair_of_tuples(data: tuple) -> bool:
-    """Whether this is `((x1, x2, ...), y)`, and not two batches `(x, y)`."""
-    return _is_inputs(data[0]) and len(data) > 1 and not _is_inputs(data[1])
+def _begins_with_inputs(data: tuple, number: int | None) -> bool:
+    """Whether this is `((x1, x2, ...), y)`, and not batches `(x, y)`."""
+    if not _is_inputs(data[0]) or len(data) < 2:
+        return False
+    return number == len(data[0]) > 1 or not _is_inputs(data[1])
 
 
 def _is_inputs(x: Any) -> bool:

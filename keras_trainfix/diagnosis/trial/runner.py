@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_trainfix import backend
+from keras_trainfix.data import leaves, mapped
 from keras_trainfix.diagnosis.observe.layers import spread_left, worst_dead_share
 from keras_trainfix.diagnosis.observe.sample import numbers_of
 from keras_trainfix.diagnosis.observe.variation import root_mean_square
@@ -44,7 +45,7 @@ class Runner:
         self.snapshot, self.model, self.is_fresh = snapshot, snapshot.model, is_fresh
         self.deadline = time.monotonic() + seconds
         self.sample = snapshot.sample
-        self.length = len(keras.tree.flatten(self.sample.x)[0])
+        self.length = len(leaves(self.sample.x)[0])
         is_large = numbers_of(self.sample.x) > LARGE
         self.batch = min(self.length, 8 if is_large else BATCH)
         order = np.random.default_rng(0).permutation(self.length)
@@ -199,9 +200,7 @@ class Runner:
 
     def _some(self, chosen):
         return tuple(
-            None
-            if part is None
-            else keras.tree.map_structure(lambda leaf: _tensor(leaf[chosen]), part)
+            None if part is None else mapped(lambda leaf: _tensor(leaf[chosen]), part)
             for part in self.sample[:3]
         )
 
