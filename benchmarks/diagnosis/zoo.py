@@ -61,7 +61,7 @@ from benchmarks.diagnosis.nets import (
     unet,
     words,
 )
-from keras_trainfix.diagnosis.measure.skill import skill
+from keras_trainfix.diagnosis.measure.skill import score_of
 from keras_trainfix.diagnosis.snapshot import Snapshot
 
 LEAST_SKILL = 0.2
@@ -331,7 +331,7 @@ CASES = [*TABLES, *MADE_UP, *DIGITS, *SERIES, *PICTURES]
 def verified(model, data):
     """The lowest skill of all outputs, and whether it is high enough to be healthy."""
     looked = Snapshot(model, data.x, data.y, data.sample_weight)
-    skills = [skill(probe) for probe in looked.views()]
-    known = [seen.skill for seen in skills if seen is not None]
+    skills = [score_of(probe) for probe in looked.views()]
+    known = [seen.value for seen in skills if seen is not None]
     least = min(known, default=float("nan"))
     return least, bool(known) and least > LEAST_SKILL

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from keras_trainfix.backend import has_lost_weights, to_numpy
-from keras_trainfix.diagnosis.measure.learnability import signal
-from keras_trainfix.diagnosis.measure.skill import skill
+from keras_trainfix.diagnosis.measure.learnability import learnability
+from keras_trainfix.diagnosis.measure.skill import score_of
 from keras_trainfix.diagnosis.observe.head import find_head
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.layer_outputs import as_numpy, layer_outputs
@@ -226,24 +226,24 @@ class OutputView:
     @functools.cached_property
     def skill(self):
         """`SkillScore`, or None where predictions and targets cannot be compared."""
-        return skill(self)
+        return score_of(self)
 
     @functools.cached_property
-    def signal(self):
-        """`Signal`, or None where simple learners have nothing to learn from."""
+    def learnability(self):
+        """`Learnability`, or None where simple learners have nothing to learn from."""
         earlier = self.snapshot.previous
         if earlier is not None and earlier.has_samples_of(self.snapshot):
             known = vars(earlier.views()[self.index])
             if "signal" in known:
                 return known["signal"]
-        return signal(self)
+        return learnability(self)
 
     def skill_of(self, predictions):
         """The `SkillScore` of other predictions for the same samples, or None."""
         other = copy.copy(self)
         other.__dict__.pop("skill", None)
         other.predictions = predictions
-        return skill(other)
+        return score_of(other)
 
     @functools.cached_property
     def head(self):

@@ -12,8 +12,8 @@ from keras_trainfix.diagnosis.measure.skill import (
     best_constant,
     constant_masks,
     rank_correlation,
-    skill,
-    skill_of,
+    score,
+    score_of,
 )
 from tests.diagnosis.nets import inputs, net, view
 
@@ -65,28 +65,28 @@ def test_every_constant_mask():
 def test_skill_of_a_regression(rng):
     y = rng.normal(3, 2, (48, 2))
     p = (0.5 * y + rng.normal(size=y.shape)).astype("float32")
-    seen = skill(view(passing(2, loss="mse"), p, y))
+    seen = score_of(view(passing(2, loss="mse"), p, y))
     ratio = np.sqrt(np.mean((p.astype("float64").std(0) / y.std(0)) ** 2))
     assert seen.kind == "regression"
     assert seen.std_ratio == pytest.approx(ratio)
     assert seen.loss == pytest.approx(((p.astype("float64") - y) ** 2).mean())
     assert seen.constant_loss == pytest.approx(y.var(0).mean())
-    assert seen.skill == pytest.approx(1 - seen.loss / y.var(0).mean())
-    assert seen.skill == pytest.approx(seen.r2)
+    assert seen.value == pytest.approx(1 - seen.loss / y.var(0).mean())
+    assert seen.value == pytest.approx(seen.r2)
     assert seen.accuracy is None
-    assert seen.ranks
+    assert seen.is_informative
 
 
 def test_targets_without_the_last_axis():
     y = X[:, 0]
-    seen = skill(view(passing(1, loss="mse"), X[:, :1], y))
-    assert (seen.loss, seen.skill, seen.std_ratio) == (0, 1, 1)
+    seen = score_of(view(passing(1, loss="mse"), X[:, :1], y))
+    assert (seen.loss, seen.value, seen.std_ratio) == (0, 1, 1)
     assert seen.correlation == pytest.approx(1)
 
 
 def test_a_column_that_does_not_vary_is_left_out_of_the_ratio():
     y = np.stack([X[:, 0], np.ones(48)], 1)
-    seen = skill(view(passing(2, loss="mse"), X[:, :2], y))
+    seen = score_of(view(passing(2, loss="mse"), X[:, :2], y))
     assert seen.std_ratio == pytest.approx(1)
 
 
@@ -118,7 +118,7 @@ def test_skill_of_classes(form, scale):
     logits = scale == "logits"
     loss = getattr(keras.losses, f"{name}Crossentropy")(from_logits=logits)
     model = passing(3, activation=None if logits else "softmax", loss=loss)
-    seen = skill(view(model, X[:, :3], y))
+    seen = score_of(view(model, X[:, :3], y))
     p = np.exp(X[:, :3].astype("float64"))
     p /= p.sum(1, keepdims=True)
     prior = ROWS.mean(0)
@@ -140,27 +140,27 @@ def test_skill_of_one_unit(scale, labels):
     y = np.where(X[:, :1] + X[:, 1:2] > 0, labels[1], labels[0])
     loss = keras.losses.BinaryCrossentropy(from_logits=scale == "logits")
     model = passing(1, activation=None if scale == "logits" else scale, loss=loss)
-    seen = skill(view(model, X[:, :1], y))
+    seen = score_of(view(model, X[:, :1], y))
     p = 1 / (1 + np.exp(-X[:, :1].astype("float64")))
     on = (y == 1).astype("float64")
     expected = -(on * np.log(p) + (1 - on) * np.log(1 - p)).mean()
     assert seen.loss == pytest.approx(expected, rel=1e-5)
     assert seen.constant_loss == pytest.approx(entropy([on.mean(), 1 - on.mean()]))
     assert seen.accuracy == pytest.approx(((p > 0.5) == on).mean())
-    assert seen.ranks
+    assert seen.is_informative
     assert seen.auc[1] == pytest.approx(area_under_curve(X[:, 0], on[:, 0] > 0))
 
 
 def test_hinge_has_its_threshold_at_0():
     y = np.where(X[:, :1] > 0, 1, -1)
     model = passing(1, activation="tanh", loss="hinge")
-    assert skill(view(model, X[:, :1], y)).accuracy == 1
+    assert score_of(view(model, X[:, :1], y)).accuracy == 1
 
 
 def test_multi_label_columns_are_questions_of_their_own():
     y = (X[:, :3] > [0, 0.5, 1]).astype("float32")
     model = passing(3, activation="sigmoid", loss="binary_crossentropy")
-    seen = skill(view(model, X[:, :3], y))
+    seen = score_of(view(model, X[:, :3], y))
     assert seen.kind == "multi_label"
     prior = y.mean(0)
     expected = np.mean([entropy([p, 1 - p]) for p in prior])
@@ -172,7 +172,7 @@ def test_multi_label_columns_are_questions_of_their_own():
 def test_a_class_that_is_never_predicted():
     scores = np.where([True, True, False], X[:, :3], -9).astype("float32")
     model = passing(3, activation="softmax", loss="sparse_categorical_crossentropy")
-    seen = skill(view(model, scores, IDS))
+    seen = score_of(view(model, scores, IDS))
     assert seen.never_predicted == [2]
     assert seen.classes_present == 3
 
@@ -190,7 +190,7 @@ def test_void_pixels_are_left_out(rng, form):
     answers = read(view(passing(4, 4, 3, loss=loss), logits, y))
     assert len(answers.targets) == (~void).sum()
     np.testing.assert_array_equal(answers.targets, np.eye(3)[ids[~void]])
-    seen = skill_of(answers)
+    seen = score(answers)
     assert seen.present[2] == 0
     p = np.exp(logits[~void].astype("float64"))
     p = (p / p.sum(1, keepdims=True))[range(len(p)), ids[~void]]
@@ -201,14 +201,14 @@ def test_an_ignored_class_in_range():
     loss = kt.MaskedCrossentropy(from_logits=True, ignore_class=0)
     model = passing(3, loss=loss)
     for y in (IDS, ROWS):
-        assert skill(view(model, X[:, :3], y)).samples == (IDS != 0).sum()
+        assert score_of(view(model, X[:, :3], y)).samples == (IDS != 0).sum()
 
 
 def test_classes_on_the_first_axis(rng):
     logits = rng.normal(size=(8, 3, 4, 5)).astype("float32")
     ids = logits.argmax(1)
     loss = kt.MaskedCrossentropy(from_logits=True, axis=1)
-    assert skill(view(passing(3, 4, 5, loss=loss), logits, ids)).accuracy == 1
+    assert score_of(view(passing(3, 4, 5, loss=loss), logits, ids)).accuracy == 1
 
 
 def test_sequences_and_samples_without_weight(rng):
@@ -218,33 +218,33 @@ def test_sequences_and_samples_without_weight(rng):
     weights[:, 4:] = 0
     y[:, 4:] = 0
     model = passing(6, 1, activation="sigmoid", loss="binary_crossentropy")
-    seen = skill(view(model, scores, y, weights))
+    seen = score_of(view(model, scores, y, weights))
     assert (seen.samples, seen.accuracy) == (64, 1)
 
 
 def test_what_cannot_be_compared_is_none():
     model = net(1, None, "mse")
-    assert skill(view(model, X)) is None
-    assert skill(view(model, X, np.full((48, 1), np.nan))) is None
-    assert skill(view(model, X, np.zeros((48, 7)))) is None
+    assert score_of(view(model, X)) is None
+    assert score_of(view(model, X, np.full((48, 1), np.nan))) is None
+    assert score_of(view(model, X, np.zeros((48, 7)))) is None
     model.layers[-1].bias.assign([np.nan])
-    assert skill(view(model, X, X[:, :1])) is None
+    assert score_of(view(model, X, X[:, :1])) is None
     words = np.array(["a", "b"] * 24)
-    assert skill(view(net(1, "sigmoid", "binary_crossentropy"), X, words)) is None
+    assert score_of(view(net(1, "sigmoid", "binary_crossentropy"), X, words)) is None
 
 
 def test_noise_does_not_rank(rng):
     for _ in range(20):
         y, p = rng.normal(size=(2, 100, 1))
-        assert not skill_of(EvalPairs("regression", p, y)).ranks
+        assert not score(EvalPairs("regression", p, y)).is_informative
         rows, p = np.eye(4)[rng.integers(0, 4, 200)], rng.dirichlet(np.ones(4), 200)
-        assert not skill_of(EvalPairs("classes", p, rows)).ranks
+        assert not score(EvalPairs("classes", p, rows)).is_informative
 
 
 def test_large_images_are_quick_and_exact(rng):
     on = rng.random(2**19) < 0.01
     rows = np.stack([~on, on], 1).astype("float64")
     p = np.clip(on * 0.1 + 0.3 * rng.random(2**19), 0, 1)
-    seen = skill_of(EvalPairs("classes", np.stack([1 - p, p], 1), rows))
-    assert seen.ranks
+    seen = score(EvalPairs("classes", np.stack([1 - p, p], 1), rows))
+    assert seen.is_informative
     assert seen.present[1] == pytest.approx(on.mean())

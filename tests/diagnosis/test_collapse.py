@@ -117,17 +117,6 @@ def test_a_constant_prediction():
     assert finding.evidence["prediction_mean"] == 1
 
 
-def test_the_best_constant_is_told_for_a_loss_of_the_user():
-    def own(y_true, y_pred):
-        return keras.ops.mean(keras.ops.abs(y_true - y_pred) ** 3)
-
-    constant = np.full_like(Y, 4.0)
-    evidence = the_only("KTF501", answering(constant, own), constant, Y).evidence
-    assert evidence["own_loss"] == pytest.approx(np.mean(np.abs(Y - 4) ** 3), rel=1e-3)
-    tries = [np.mean(np.abs(Y - c) ** 3) for c in np.linspace(Y.min(), Y.max(), 2001)]
-    assert evidence["own_constant_loss"] == pytest.approx(min(tries), rel=1e-3)
-
-
 @pytest.mark.parametrize(
     ("steps", "severity"), [(100, []), (1500, ["warning"])], ids=["early", "late"]
 )

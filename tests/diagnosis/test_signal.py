@@ -12,7 +12,7 @@ from keras import layers
 
 import keras_trainfix as kt
 from keras_trainfix.diagnosis.measure.kernels import rows_of_samples
-from keras_trainfix.diagnosis.measure.learnability import signal, signal_of
+from keras_trainfix.diagnosis.measure.learnability import learnability, learnability_of
 from keras_trainfix.diagnosis.registry import CHECKS
 from tests.diagnosis.nets import inputs, judge, net, view
 from tests.diagnosis.snippets import faulty_and_fixed
@@ -73,13 +73,13 @@ def classifier(shape, classes, loss=SPARSE):
 
 
 def seen(x, y):
-    """The `Signal` of a table, an image or a series."""
+    """The `Learnability` of a table, an image or a series."""
     if np.issubdtype(y.dtype, np.integer):
-        return signal(view(classifier(x.shape[1:], int(y.max()) + 1), x, y))
+        return learnability(view(classifier(x.shape[1:], int(y.max()) + 1), x, y))
     parts = [keras.Input(x.shape[1:]), layers.Flatten(), layers.Dense(y.shape[1])]
     model = keras.Sequential(parts)
     model.compile("adam", "mse")
-    return signal(view(model, x, y))
+    return learnability(view(model, x, y))
 
 
 # --- What is a signal ---
@@ -210,7 +210,7 @@ def test_held_out_skill_is_that_of_fits_without_the_sample(rng):
 
 
 def of_numbers(x, y):
-    return signal_of("regression", rows_of_samples([x], set(), y))
+    return learnability_of("regression", rows_of_samples([x], set(), y))
 
 
 @given(
@@ -236,7 +236,7 @@ def test_noise_of_classes_is_no_signal(classes, features, seed):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(96, features)).astype("float32")
     y = np.eye(classes)[rng.integers(0, classes, 96)]
-    assert not signal_of("classes", rows_of_samples([x], set(), y)).is_seen
+    assert not learnability_of("classes", rows_of_samples([x], set(), y)).is_seen
 
 
 def test_heavy_tails_are_no_signal(rng):
@@ -260,14 +260,14 @@ def test_few_samples_many_features_and_many_classes_are_not_judged(rng):
 
 def test_what_cannot_be_judged_is_none(rng):
     model = net(1, None, "mse")
-    assert signal(view(model, X)) is None
-    assert signal(view(model, X, np.full((256, 1), np.nan))) is None
-    assert signal(view(model, X, np.ones((256, 1)))) is None
+    assert learnability(view(model, X)) is None
+    assert learnability(view(model, X, np.full((256, 1), np.nan))) is None
+    assert learnability(view(model, X, np.ones((256, 1)))) is None
     constant = np.ones_like(X)
-    assert signal(view(model, constant, Y)) is None
+    assert learnability(view(model, constant, Y)) is None
     broken = X.copy()
     broken[3, 3] = np.nan
-    assert signal(view(model, broken, Y)) is None
+    assert learnability(view(model, broken, Y)) is None
 
 
 # --- Ids, several inputs, images and sequences with an answer at each place ---
@@ -286,18 +286,18 @@ def test_texts_are_bags_of_ids(rng):
     ids, y = rng.integers(0, 50, (200, 20)), np.arange(200) % 2
     ids[:, :4] = rng.integers(0, 5, (200, 4)) + 5 * y[:, None]
     ids = rng.permuted(ids, axis=1)
-    assert signal(view(of_ids(20, 2), ids, y)).is_seen
-    assert not signal(view(of_ids(20, 2), ids, rng.permutation(y))).is_seen
+    assert learnability(view(of_ids(20, 2), ids, y)).is_seen
+    assert not learnability(view(of_ids(20, 2), ids, rng.permutation(y))).is_seen
 
 
 def test_places_of_ids(rng):
     ids = rng.integers(0, 8, (200, 4))
-    assert signal(view(of_ids(4, 2), ids, ids[:, 2] % 2)).is_seen
-    each = signal(view(of_ids(4, 3, each=True), ids, ids % 3))
+    assert learnability(view(of_ids(4, 2), ids, ids[:, 2] % 2)).is_seen
+    each = learnability(view(of_ids(4, 3, each=True), ids, ids % 3))
     assert each.is_seen
     assert each.linear.accuracy > 0.99
     noise = rng.integers(0, 3, ids.shape)
-    assert signal(view(of_ids(4, 3, each=True), ids, noise)).is_absent
+    assert learnability(view(of_ids(4, 3, each=True), ids, noise)).is_absent
 
 
 def test_several_inputs(rng):
@@ -307,8 +307,8 @@ def test_several_inputs(rng):
     model.compile("adam", "mse")
     x = [rng.normal(size=(200, 3)), rng.normal(size=(200, 5, 2))]
     x = [part.astype("float32") for part in x]
-    assert signal(view(model, x, x[1][:, 3, :1])).is_seen
-    assert signal(view(model, x, rng.normal(size=(200, 1)))).is_absent
+    assert learnability(view(model, x, x[1][:, 3, :1])).is_seen
+    assert learnability(view(model, x, rng.normal(size=(200, 1)))).is_absent
 
 
 def masks(rng, samples=24, size=32):
@@ -330,11 +330,11 @@ def test_masks(rng):
     y = masks(rng)
     x = (y + rng.normal(size=y.shape)).astype("float32")[..., None]
     model = segmenter(1, BINARY)
-    found = signal(view(model, x, y[..., None]))
+    found = learnability(view(model, x, y[..., None]))
     assert found.is_seen
     assert found.linear.accuracy > 0.85
     # Masks of other images are as smooth, and stand where masks stand.
-    assert signal(view(model, x, np.roll(y, 1, 0)[..., None])).is_absent
+    assert learnability(view(model, x, np.roll(y, 1, 0)[..., None])).is_absent
 
 
 def test_masks_with_void(rng):
@@ -343,9 +343,9 @@ def test_masks_with_void(rng):
     marked = y + 1
     marked[:, :5] = 255
     loss = kt.MaskedCrossentropy(ignore_class=255)
-    assert signal(view(segmenter(3, loss), x, marked)).is_seen
+    assert learnability(view(segmenter(3, loss), x, marked)).is_seen
     marked[:, 5:] = np.roll(y, 1, 0)[:, 5:] + 1
-    assert not signal(view(segmenter(3, loss), x, marked)).is_seen
+    assert not learnability(view(segmenter(3, loss), x, marked)).is_seen
 
 
 def test_sequences(rng):
@@ -359,13 +359,13 @@ def test_sequences(rng):
     )
     model.compile("adam", BINARY)
     y = (x[..., :1].cumsum(1) > 0).astype(int)
-    assert signal(view(model, x, y)).is_seen
-    assert signal(view(model, x, rng.integers(0, 2, y.shape))).is_absent
+    assert learnability(view(model, x, y)).is_seen
+    assert learnability(view(model, x, rng.integers(0, 2, y.shape))).is_absent
 
 
 def test_a_probe_is_looked_at_once():
     looked = view(net(1, None, "mse"), X, Y)
-    assert looked.signal is looked.signal
+    assert looked.learnability is looked.learnability
 
 
 # --- The checks ---

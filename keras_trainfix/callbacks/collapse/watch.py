@@ -204,7 +204,7 @@ class Watch:
         """The `QuickCheck` of a `SkillScore` or None for each output."""
         seen = [one for one in seen if one is not None and not one.has_one_class]
         ratio = min((one.std_ratio for one in seen), default=float("nan"))
-        skill = min((one.skill for one in seen), default=float("nan"))
+        skill = min((one.value for one in seen), default=float("nan"))
         one_class = any(
             len(one.classes_predicted) == 1 for one in seen if one.kind == "classes"
         )

@@ -41,7 +41,7 @@ RIDGES = (0.003, 0.1, 3.0)  # against similarities of 1 with itself
 NEIGHBOURS = (3, 12)
 
 
-class Signal(NamedTuple):
+class Learnability(NamedTuple):
     """Whether simple learners find in the inputs what the targets are.
 
     Attributes:
@@ -78,15 +78,15 @@ class Signal(NamedTuple):
         return self.strength < UNSEEN and self.power >= 0.8
 
 
-def signal(view):
-    """The `Signal` of an output.
+def learnability(view):
+    """The `Learnability` of an output.
 
     Args:
         view: `OutputView`.
 
     Returns:
-        `Signal`, or None where simple learners have nothing to learn from: no targets
-        or too few, numbers that are not finite, or a single class.
+        `Learnability`, or None where simple learners have nothing to learn from: no
+        targets or too few, numbers that are not finite, or a single class.
     """
     answers, places = read_rows(view)
     if answers is None:
@@ -104,11 +104,11 @@ def signal(view):
             rows = rows_of_samples(kept, shapes_of_ids(view), targets)
         if rows is None or not np.isfinite(rows.all).all():
             return None
-        return signal_of(kind, rows)
+        return learnability_of(kind, rows)
 
 
-def signal_of(kind, rows):
-    """The `Signal` of `Rows` for targets of a kind; None if there is too little."""
+def learnability_of(kind, rows):
+    """The `Learnability` of `Rows` for a kind of targets; None for too few."""
     targets, counted = rows.targets, rows.counted
     samples = len(targets) // rows.group
     if samples < (FEWEST if rows.group == 1 else FEWEST_IMAGES):
@@ -134,7 +134,7 @@ def signal_of(kind, rows):
     if kind == "classes" and counted.sum() < ENOUGH * np.count_nonzero(mean):
         power = 0.0
     majority = float(mean.max()) if kind == "classes" else None
-    return Signal(
+    return Learnability(
         kind,
         samples,
         rows.features,

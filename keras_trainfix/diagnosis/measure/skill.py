@@ -52,6 +52,9 @@ class ConstantMask(NamedTuple):
 class SkillScore(NamedTuple):
     """How predictions compare with targets, and with the best constant answer.
 
+    A skill score is one minus the loss over that of a reference forecast (Murphy,
+    1988); here the reference is the best constant answer.
+
     Attributes:
         kind: As in `EvalPairs`.
         samples: Integer, the rows that count.
@@ -63,9 +66,9 @@ class SkillScore(NamedTuple):
         auc: How well the score of each class tells its rows from the others, area
             under the ROC curve, one a class; NaN where a class has no, or all, rows.
             None for regression.
-        ranks: Whether predictions put samples in an order that has to do with the
-            targets, beyond what chance gives: they carry information, however small
-            they are or on whichever side of a threshold.
+        is_informative: Whether predictions order the samples by their targets better
+            (or worse) than chance: they carry information, however small they are or
+            on whichever side of a threshold.
         accuracy: Share of right classes; None for regression.
         balanced_accuracy: Mean over the classes that occur; None for regression.
         majority_accuracy: What always answering the commonest class gets; or None.
@@ -81,7 +84,7 @@ class SkillScore(NamedTuple):
     r2: float
     correlation: float | None
     auc: list | None
-    ranks: bool
+    is_informative: bool
     accuracy: float | None
     balanced_accuracy: float | None
     majority_accuracy: float | None
@@ -91,7 +94,7 @@ class SkillScore(NamedTuple):
     constant_loss: float
 
     @property
-    def skill(self):
+    def value(self):
         """`1 - loss / constant_loss`: 1 is perfect, 0 no better; NaN of one class."""
         if not self.constant_loss or self.has_one_class:
             return float("nan")
@@ -100,7 +103,7 @@ class SkillScore(NamedTuple):
     @property
     def is_lost(self):
         """Whether the loss is more than twice that of the best constant."""
-        return self.skill < -1
+        return self.value < -1
 
     @property
     def has_one_class(self):
@@ -126,7 +129,7 @@ class SkillScore(NamedTuple):
         return [i for i, share in enumerate(self.predicted or []) if share]
 
 
-def skill(view):
+def score_of(view):
     """The `SkillScore` of an output.
 
     Args:
@@ -138,10 +141,10 @@ def skill(view):
         finite.
     """
     answers = read(view)
-    return None if answers is None else skill_of(answers)
+    return None if answers is None else score(answers)
 
 
-def skill_of(answers):
+def score(answers):
     """The `SkillScore` of `EvalPairs`."""
     kind, predictions, targets = answers
     constant = best_constant(answers)
@@ -164,7 +167,7 @@ def skill_of(answers):
             **common,
             correlation=float(np.mean(ranks)) if ranks else float("nan"),
             auc=None,
-            ranks=any(abs(rank) > min(least, 0.9) for rank in ranks),
+            is_informative=any(abs(rank) > min(least, 0.9) for rank in ranks),
             accuracy=None,
             balanced_accuracy=None,
             majority_accuracy=None,
@@ -199,7 +202,7 @@ def skill_of(answers):
         **common,
         correlation=None,
         auc=auc,
-        ranks=bool(is_ranked),
+        is_informative=bool(is_ranked),
         accuracy=float(is_right.mean()),
         balanced_accuracy=float(np.mean(recalls)),
         majority_accuracy=constant.accuracy,

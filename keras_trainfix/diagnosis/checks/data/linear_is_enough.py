@@ -82,7 +82,7 @@ def linear_is_enough(view):
         return None
     if not _is_net_of_numbers(view):
         return None
-    seen = view.signal
+    seen = view.learnability
     if seen is None or not seen.is_seen:
         return None
     linear, steps = seen.linear, view.iterations

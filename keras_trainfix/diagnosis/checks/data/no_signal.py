@@ -87,7 +87,7 @@ def no_signal(view):
     ## References
     [Zhang et al., 2017](https://arxiv.org/abs/1611.03530)
     """
-    seen = view.signal
+    seen = view.learnability
     if seen is None or not seen.is_absent:
         return None
     steps, own = view.iterations, view.skill
@@ -106,16 +106,16 @@ def no_signal(view):
         f"moderate strength they would have seen {seen.power:.0%}."
     )
     severity = "note"
-    if steps >= TRAINED and own is not None and np.isfinite(own.skill):
-        evidence["skill"] = float(own.skill)
+    if steps >= TRAINED and own is not None and np.isfinite(own.value):
+        evidence["skill"] = float(own.value)
         of_model = f" After {steps} steps the model"
-        if own.skill >= BY_HEART:
-            what += f"{of_model} knows these samples by heart (skill {own.skill:.2f})."
-        elif own.skill < NO_SKILL and not own.ranks and _is_judged(view):
+        if own.value >= BY_HEART:
+            what += f"{of_model} knows these samples by heart (skill {own.value:.2f})."
+        elif own.value < NO_SKILL and not own.is_informative and _is_judged(view):
             severity = "warning"
             what += (
                 f"{of_model} is no better than a constant either "
-                f"(skill {own.skill:.2g})."
+                f"(skill {own.value:.2g})."
             )
     return found(
         what,

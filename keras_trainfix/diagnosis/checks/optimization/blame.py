@@ -8,8 +8,8 @@ UNTRAINED = 0.3  # skill below which a trained model has not learned
 
 def has_no_signal(snapshot):
     """Whether nothing in the inputs tells of the targets of some output."""
-    signals = [other.signal for other in snapshot.views()]
-    return any(seen is not None and seen.is_absent for seen in signals)
+    learnabilities = [other.learnability for other in snapshot.views()]
+    return any(seen is not None and seen.is_absent for seen in learnabilities)
 
 
 def may_blame_rate(snapshot):

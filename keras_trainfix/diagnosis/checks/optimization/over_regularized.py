@@ -127,7 +127,7 @@ def over_regularized(snapshot):
     constant_loss = sum(score.constant_loss for score in scores)
     ratio = trial.penalty / constant_loss if constant_loss else 0.0
     has_collapsed = snapshot.iterations >= TRAINED and all(
-        score.skill < NO_SKILL for score in scores
+        score.value < NO_SKILL for score in scores
     )
     weight = np.median([g.weight for g in decayed] or [np.inf])
     # What pulls weights to 0 is gone once they are there.

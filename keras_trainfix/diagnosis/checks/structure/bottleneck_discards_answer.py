@@ -217,7 +217,7 @@ def _pooled_positions(view):
         return None
     answers, kept = read_rows(view)
     seen, steps = view.skill, view.iterations
-    if answers is None or seen is None or seen.skill > LEARNED:
+    if answers is None or seen is None or seen.value > LEARNED:
         return None
     fits = _fits_of_positions(images[0], answers, kept)
     least = IS_PLACE if answers.kind == "classes" else IS_POSITION
@@ -230,7 +230,7 @@ def _pooled_positions(view):
     )
     if not hides and steps < LONG:
         return None
-    is_blind = seen.skill < BLIND
+    is_blind = seen.value < BLIND
     which = (
         "the classes tell"
         if answers.kind == "classes"
@@ -246,7 +246,7 @@ def _pooled_positions(view):
         explained=float(fits.max()),
         positions=positions,
         targets=len(fits),
-        skill=seen.skill,
+        skill=seen.value,
         iterations=steps,
     )
 

@@ -77,7 +77,7 @@ def class_never_predicted(view):
     if seen.classes_present < 2:
         return None
     missing = [i for i in seen.never_predicted if seen.present[i] >= OFTEN]
-    if not missing or (view.signal is not None and view.signal.is_absent):
+    if not missing or (view.learnability is not None and view.learnability.is_absent):
         return None
     worst = max(missing, key=lambda i: seen.present[i])
     only_late = all(seen.auc[i] >= TELLS_APART for i in missing)

@@ -3,10 +3,6 @@
 What the causes are, the other checks say.
 """
 
-import contextlib
-
-from keras_trainfix.diagnosis.measure.constant import loss_skill
-
 TRAINED = 20  # steps after which one answer for all is a symptom
 LONG = 200  # steps after which a lack of skill is
 CONSTANT = 0.01  # of the standard deviation of the targets
@@ -35,25 +31,16 @@ def is_one_class(seen, steps):
     if len(seen.classes_predicted) != 1:
         return False
     if seen.std_ratio < CONSTANT:
-        blind = not seen.ranks or is_blank(seen, steps)
-        return blind or seen.skill < CONFIDENTLY_WRONG
+        blind = not seen.is_informative or is_blank(seen, steps)
+        return blind or seen.value < CONFIDENTLY_WRONG
     # Scores that vary may come to say something in the first steps. Two of a class are
     # too few to say that scores do not tell them from the others.
-    return steps >= LONG and not seen.ranks and _second(seen) >= 3
+    return steps >= LONG and not seen.is_informative and _second(seen) >= 3
 
 
 def is_blank(seen, steps):
     """Whether predictions are so much the same that their order means nothing."""
     return steps >= BLANK_STEPS and seen.std_ratio < BLANK
-
-
-def by_own_loss(view):
-    """The compiled loss, and that of the best constant answer for it."""
-    with contextlib.suppress(Exception):  # the user's own code
-        seen = loss_skill(view)
-        if seen is not None:
-            return {"own_loss": seen.loss, "own_constant_loss": seen.constant_loss}
-    return {}
 
 
 def _second(seen):

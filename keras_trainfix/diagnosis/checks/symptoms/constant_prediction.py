@@ -6,7 +6,6 @@ from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     CONSTANT,
     LOOK_UP,
     TRAINED,
-    by_own_loss,
     is_blank,
     steps_and_skill,
 )
@@ -83,10 +82,9 @@ def constant_prediction(view):
     fits = seen.kind == "regression" and seen.r2 >= NO_FIT
     if not seen.std_ratio < CONSTANT or fits:
         return None
-    if seen.ranks and steps < VERY_LONG and not is_blank(seen, steps):
+    if seen.is_informative and steps < VERY_LONG and not is_blank(seen, steps):
         return None
     evidence = {"std_ratio": seen.std_ratio, "r2": seen.r2, "iterations": steps}
-    evidence |= by_own_loss(view)
     evidence |= {"prediction_mean": float(np.mean(view.predictions, dtype="float64"))}
     if seen.correlation is not None:
         evidence["correlation"] = seen.correlation
@@ -94,7 +92,7 @@ def constant_prediction(view):
         f"After {steps} steps predictions vary {seen.std_ratio:.2g} times as much as "
         f"targets (R2 {seen.r2:.2g}, mean prediction {evidence['prediction_mean']:.4g})"
     )
-    if seen.ranks:
+    if seen.is_informative:
         return found(
             f"{what}. They are in the order of the targets, and shrunk to a constant.",
             "# less regularisation (l2, dropout), scaled targets, or a higher rate:\n"

@@ -8,7 +8,6 @@ from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     FEW,
     LONG,
     LOOK_UP,
-    by_own_loss,
     is_one_class,
     steps_and_skill,
 )
@@ -87,19 +86,18 @@ def no_better_than_constant(view):
         return None
     if steps < LONG and not _is_lost(view, seen):
         return None
-    if view.loss.kind in ("similarity", "hinge") or not np.isfinite(seen.skill):
+    if view.loss.kind in ("similarity", "hinge") or not np.isfinite(seen.value):
         return None
     if seen.kind != "classes" and not seen.std_ratio >= CONSTANT:
         return None  # a constant: KTF501
-    informs = seen.ranks and not _is_opposite(seen)
-    if seen.skill > CONSTANT or informs or _has_other_aim(view):
+    informs = seen.is_informative and not _is_opposite(seen)
+    if seen.value > CONSTANT or informs or _has_other_aim(view):
         return None
     if seen.kind == "classes":
         chance = 1 / seen.classes_present
         if chance == 1 or seen.balanced_accuracy > 1.3 * chance:
             return None
     evidence = {"std_ratio": seen.std_ratio, "iterations": steps}
-    evidence |= by_own_loss(view)
     if seen.correlation is not None:
         evidence |= {"r2": seen.r2, "correlation": seen.correlation}
     else:
@@ -110,14 +108,14 @@ def no_better_than_constant(view):
     measure = "mean squared error" if seen.kind == "regression" else "cross-entropy"
     return found(
         f"After {steps} steps the {measure} is {seen.loss:.4g}, and that of the best "
-        f"constant {seen.constant_loss:.4g} (skill {seen.skill:.2g}), though "
+        f"constant {seen.constant_loss:.4g} (skill {seen.value:.2g}), though "
         f"predictions vary {seen.std_ratio:.2g} times as much as targets.",
         LOOK_UP + "model.fit(x[:8], y[:8], epochs=300)  # can it learn 8 samples? "
         "then look at\nprint(x[:5], y[:5])             # whether x and y belong "
         "together",
         loss=seen.loss,
         constant_loss=seen.constant_loss,
-        skill=float(seen.skill),
+        skill=float(seen.value),
         **evidence,
     )
 

@@ -5,7 +5,6 @@ import numpy as np
 from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     LOOK_UP,
     TRAINED,
-    by_own_loss,
     is_one_class,
     steps_and_skill,
 )
@@ -92,7 +91,6 @@ def one_class_prediction(view):
         predicted_class=only,
         label_share=seen.present[only],
         **_class_evidence(seen, steps),
-        **by_own_loss(view),
     )
 
 
@@ -107,6 +105,6 @@ def _class_evidence(seen, steps):
         "accuracy": seen.accuracy,
         "majority_accuracy": seen.majority_accuracy,
         "balanced_accuracy": seen.balanced_accuracy,
-        "skill": float(seen.skill),
+        "skill": float(seen.value),
         "iterations": steps,
     }
