@@ -44,8 +44,7 @@ def count_classes(
         data: Labels, as for `class_weights_from_labels`.
         num_classes: Integer, 2 or more.
         ignored: Tuple of integers, the ids of void.
-        by_image: Whether the second result is needed. Otherwise all pixels count as
-            those of one image.
+        by_image: Whether the second result is needed. Otherwise it has no meaning.
         axis: Integer, the class axis of one-hot labels.
         steps: Integer, the number of batches to read, or None for all.
         verbose: `"auto"`, 1 or 0: whether to show progress.

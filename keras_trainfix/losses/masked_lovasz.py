@@ -37,21 +37,21 @@ def lovasz_values(
     labels = ops.take_along_axis(labels, order, axis=-1)
     counts = ops.take_along_axis(ops.broadcast_to(counts, ops.shape(errors)), order, -1)
     errors = ops.take_along_axis(errors, order, axis=-1)
-    labelled = ops.sum(labels, axis=-1)
-    slopes = _jaccard_slopes(labels, counts, ops.expand_dims(labelled, -1))
+    labeled = ops.sum(labels, axis=-1)
+    slopes = _jaccard_slopes(labels, counts, ops.expand_dims(labeled, -1))
     values = ops.sum(errors * slopes, axis=-1)
     weights = class_weights_of(pixels, class_weight, include_background)
-    values = class_mean(pixels, values, labelled > 0, weights, include_absent)
+    values = class_mean(pixels, values, labeled > 0, weights, include_absent)
     unit_weights = ops.cast(ops.max(counts, axis=(1, 2)) > 0, values.dtype)
     if scope == "image" and pixels.sample_weight is not None:
         unit_weights = unit_weights * pixels.sample_weight
     return values, unit_weights
 
 
-def _jaccard_slopes(labels: Tensor, counts: Tensor, labelled: Tensor) -> Tensor:
+def _jaccard_slopes(labels: Tensor, counts: Tensor, labeled: Tensor) -> Tensor:
     """How much each pixel, wrong together with those before it, lowers the IoU."""
-    overlap = labelled - ops.cumsum(labels, axis=-1)
-    union = labelled + ops.cumsum(counts - labels, axis=-1)
+    overlap = labeled - ops.cumsum(labels, axis=-1)
+    union = labeled + ops.cumsum(counts - labels, axis=-1)
     loss = 1 - overlap / ops.where(union > 0, union, 1)
     before = ops.concatenate([ops.zeros_like(loss[..., :1]), loss[..., :-1]], axis=-1)
     return ops.where(counts > 0, loss - before, 0)

@@ -36,8 +36,8 @@ def soft_dice_values(
     """The losses and weights of images, both `(N,)`; of the batch, `(1,)`."""
     regions = region_sums(pixels, scope, squared)
     weights = class_weights_of(pixels, class_weight, include_background)
-    present = regions.labelled > 0
-    total = regions.labelled + regions.predicted
+    present = regions.labeled > 0
+    total = regions.labeled + regions.predicted
     if generalized:
         values = _generalized(regions, total, present, weights, generalized, smooth)
     elif smooth:
@@ -63,9 +63,9 @@ def _generalized(
 ) -> Tensor:
     """The loss of all present classes together, `(U, 1)`."""
     counts = ops.logical_and(present, class_weights > 0)
-    smallest = ops.where(counts, regions.labelled, float("inf"))
+    smallest = ops.where(counts, regions.labeled, float("inf"))
     smallest = ops.min(smallest, axis=-1, keepdims=True)
-    relative = divide(smallest, ops.where(counts, regions.labelled, 0))
+    relative = divide(smallest, ops.where(counts, regions.labeled, 0))
     weights = ops.where(counts, class_weights * relative ** GENERALIZED[kind], 0)
     overlap = 2 * ops.sum(weights * regions.overlap, axis=-1, keepdims=True)
     total = ops.sum(weights * total, axis=-1, keepdims=True)

@@ -32,10 +32,10 @@ def tversky_values(
     """The losses and weights of images, both `(N,)`; of the batch, `(1,)`."""
     regions = region_sums(pixels, scope)
     weights = class_weights_of(pixels, class_weight, include_background)
-    present = regions.labelled > 0
+    present = regions.labeled > 0
     overlap = regions.overlap
     false_positives = regions.predicted - overlap
-    false_negatives = regions.labelled - overlap
+    false_negatives = regions.labeled - overlap
     total = overlap + alpha * false_positives + beta * false_negatives
     values = 1 - divide(overlap + smooth, total + smooth)
     if not smooth:

@@ -155,7 +155,7 @@ class Pixels:
 
     @functools.cached_property
     def region_sums(self) -> tuple[Tensor, Tensor, Tensor]:
-        """`(overlap, predicted, labelled)`, weighted sums over images, `(N, C)` each.
+        """`(overlap, predicted, labeled)`, weighted sums over images, `(N, C)` each.
 
         The sums of labels times probabilities, of probabilities, and of labels.
         """
@@ -166,12 +166,12 @@ class Pixels:
                 self.image_sums(probabilities),
                 self.image_sums(rows),
             )
-        labelled = self._sums_by_class(self.weights)
+        labeled = self._sums_by_class(self.weights)
         if self.from_logits:
-            return *self._terms["region"], labelled
+            return *self._terms["region"], labeled
         at_label = backend.at_class(self.scores, self.ids)
         overlap = self._sums_by_class(self.weights * at_label)
-        return overlap, self.image_sums(self.scores), labelled
+        return overlap, self.image_sums(self.scores), labeled
 
     def image_sums(self, values: Tensor) -> Tensor:
         """The weighted sums over images, `(N, C)`, of values `(N, K, L, C)`."""

@@ -17,14 +17,14 @@ class Regions(NamedTuple):
     Attributes:
         overlap: Sums of labels times probabilities.
         predicted: Sums of probabilities, or of their squares.
-        labelled: Sums of labels, or of their squares.
+        labeled: Sums of labels, or of their squares.
         size: Sums of ones, `(U, 1)`.
         weights: The weights of the units in the loss, `(U,)`.
     """
 
     overlap: Tensor
     predicted: Tensor
-    labelled: Tensor
+    labeled: Tensor
     size: Tensor
     weights: Tensor
 
@@ -35,11 +35,11 @@ def region_sums(pixels: Pixels, scope: str = "image", squared: bool = False) -> 
         rows, probabilities = pixels.rows, pixels.probabilities
         overlap = pixels.image_sums(rows * probabilities)
         predicted = pixels.image_sums(probabilities**2)
-        labelled = pixels.image_sums(rows**2)
+        labeled = pixels.image_sums(rows**2)
     else:
-        overlap, predicted, labelled = pixels.region_sums
+        overlap, predicted, labeled = pixels.region_sums
     size = ops.sum(ops.sum(pixels.weights, axis=-1), axis=-1, keepdims=True)
-    sums = (overlap, predicted, labelled, size)
+    sums = (overlap, predicted, labeled, size)
     if scope == "batch":
         sums = tuple(ops.sum(part, axis=0, keepdims=True) for part in sums)
     weights = ops.cast(sums[-1][:, 0] > 0, size.dtype)
@@ -48,8 +48,8 @@ def region_sums(pixels: Pixels, scope: str = "image", squared: bool = False) -> 
         factor = ops.where(pixels.sample_weight > 0, pixels.sample_weight, 1)
         sums = tuple(part / ops.expand_dims(factor, -1) for part in sums)
         weights = weights * pixels.sample_weight
-    overlap, predicted, labelled, size = sums
-    return Regions(overlap, predicted, labelled, size, weights)
+    overlap, predicted, labeled, size = sums
+    return Regions(overlap, predicted, labeled, size, weights)
 
 
 def class_weights_of(

@@ -127,29 +127,29 @@ def masked_soft_dice(
 
     def of_unit(t, p, w):
         overlap = w @ (t * p)
-        labelled, predicted = w @ t**power, w @ p**power
+        labeled, predicted = w @ t**power, w @ p**power
         weights = weights_of_classes(t, class_weight, include_background)
         share = predicted / w.sum()
         if generalized:
             exponent = {"square": 2, "simple": 1, "uniform": 0}[generalized]
-            here = (labelled > 0) & (weights > 0)
+            here = (labeled > 0) & (weights > 0)
             together = 0.0
             if here.any():
                 # Weights are relative to the smallest class that counts.
-                smallest = labelled[here].min()
-                by_size = weights[here] * (smallest / labelled[here]) ** exponent
+                smallest = labeled[here].min()
+                by_size = weights[here] * (smallest / labeled[here]) ** exponent
                 above = 2 * by_size @ overlap[here] + smooth
-                below = by_size @ (labelled + predicted)[here] + smooth
+                below = by_size @ (labeled + predicted)[here] + smooth
                 together = 1 - above / below
-            values = np.where(labelled > 0, together, share)
-            present = labelled > 0
+            values = np.where(labeled > 0, together, share)
+            present = labeled > 0
             return mean_over_classes(batch, values, present, weights, include_absent)
-        total = labelled + predicted
+        total = labeled + predicted
         with np.errstate(invalid="ignore"):
             values = 1 - (2 * overlap + smooth) / (total + smooth)
         if not smooth:
-            values = np.where(labelled > 0, values, share)
-        return mean_over_classes(batch, values, labelled > 0, weights, include_absent)
+            values = np.where(labeled > 0, values, share)
+        return mean_over_classes(batch, values, labeled > 0, weights, include_absent)
 
     def value(t, p, w):
         found = of_unit(t, p, w)

@@ -4,6 +4,8 @@ Most of it is run eagerly, since compiling takes longer than everything else:
 `test_contracts.py` compiles each class, and `test_reference.py` each function.
 """
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -96,16 +98,14 @@ def test_sample_weights_in_fit(name):
 
 
 @pytest.mark.parametrize(
-    ("policy", "activation", "run_eagerly"),
+    ("name", "policy", "activation", "run_eagerly"),
     [
-        ("mixed_float16", "softmax", True),
-        ("mixed_float16", None, True),
-        ("mixed_bfloat16", "softmax", True),
-        ("mixed_bfloat16", None, True),
-        ("mixed_float16", None, False),
+        *itertools.product(
+            CLASSES, ["mixed_float16", "mixed_bfloat16"], ["softmax", None], [True]
+        ),
+        ("masked_soft_dice", "mixed_float16", None, False),
     ],
 )
-@by_name
 def test_functions_are_finite_in_a_custom_step_of_mixed_precision(
     name, policy, activation, run_eagerly
 ):

@@ -151,7 +151,7 @@ def test_in_compiled_code_an_invalid_label_makes_the_value_nan(kind):
     else:
         import tensorflow as tf
 
-        compute = tf.function(compute, jit_compile=True)
+        compute = tf.function(compute)
     predictions = tensor(uniform(1, 4, 3))
     right, wrong = (
         float(compute(ops.convert_to_tensor([[0, 2, last, 255]], "int32"), predictions))

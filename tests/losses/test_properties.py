@@ -12,6 +12,7 @@ from keras_trainfix import (
     MaskedLovasz,
     MaskedSoftDice,
     MaskedTversky,
+    WeightedSum,
 )
 from tests.losses.cases import (
     CLOSE,
@@ -32,6 +33,20 @@ from tests.losses.cases import (
     value_of,
 )
 from tests.losses.reference import TOLERANCE, array, tensor
+
+
+def all_losses(**options):
+    """The sum of all losses, to compile one function instead of four."""
+    return WeightedSum([kind(**options) for kind in LOSSES])
+
+
+loss_and_mode = pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        *((kind, "eager") for kind in LOSSES),
+        *((all_losses, mode) for mode in MODES if mode != "eager"),
+    ],
+)
 
 # --- better and worse predictions ---
 
@@ -242,9 +257,8 @@ def test_the_class_axis_may_come_first(rng, kind, from_logits):
 # --- gradients that must exist ---
 
 
-@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("channels", "size"), [(1, 50), (5, 25)])
-@every_loss
+@loss_and_mode
 def test_sure_predictions_have_a_finite_gradient(kind, channels, size, mode):
     labels = np.zeros(SHAPE, int)
     logits = logits_of(labels, channels, size)
@@ -301,9 +315,8 @@ def test_a_background_image_teaches_the_background(rng, kind, options):
 # --- nothing valid, and values that are not finite ---
 
 
-@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("channels", [1, 5])
-@every_loss
+@loss_and_mode
 def test_without_a_valid_pixel_value_and_gradient_are_0(kind, channels, mode):
     y_pred = np.resize(np.float32(JUNK), (*SHAPE, channels))
     loss = make(kind, from_logits=True)
