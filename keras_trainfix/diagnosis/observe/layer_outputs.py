@@ -3,6 +3,7 @@
 import contextlib
 import random
 import warnings
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -25,20 +26,23 @@ class LayerOutput(NamedTuple):
 
     Attributes:
         layer: The `keras.Layer`.
-        values: NumPy array of its output, `(N, ...)`: float32, or as many samples as
-            `MOST_KEPT` allows.
+        values: NumPy array `(N, ...)` of its output: float32 or integers, as many
+            samples as `MOST_KEPT` allows. Outputs that are no such array, such as
+            text and ragged tensors, are left out.
     """
 
     layer: Any
     values: np.ndarray
 
     @property
-    def is_finite(self):
+    def is_finite(self) -> bool:
         """Whether there is neither NaN nor Inf."""
         return bool(np.isfinite(self.values).all())
 
 
-def layer_outputs(model, x, training=False):
+def layer_outputs(
+    model: keras.Model, x: Any, training: bool = False
+) -> tuple[Any, list[LayerOutput]]:
     """Calls `model` and keeps what each layer gives.
 
     Weights, statistics, random state and compiled functions stay as they are.
@@ -71,8 +75,9 @@ def _call(model, x, training):
     seen: list[LayerOutput] = []
 
     def keep(layer, tensor):
-        if backend.is_concrete(tensor):
-            seen.append(LayerOutput(layer, as_numpy(_part(tensor))))
+        values = _numbers(tensor)
+        if values is not None:
+            seen.append(LayerOutput(layer, values))
 
     with _recorded(leaves, keep):
         return model(x, training=training), seen
@@ -85,8 +90,9 @@ def _call_in_one_piece(model, leaves, x, training):
         tensors = []
 
         def keep(layer, tensor):
-            called.append(layer)
-            tensors.append(_part(tensor))
+            if len(tensor.shape):
+                called.append(layer)
+                tensors.append(_part(tensor))
 
         with _recorded(leaves, keep):
             return model(x, training=training), tensors
@@ -97,7 +103,7 @@ def _call_in_one_piece(model, leaves, x, training):
 
 
 @contextlib.contextmanager
-def unchanged(model, weights=False):
+def unchanged(model: keras.Model, weights: bool = False) -> Iterator[None]:
     """Puts back, in the end, what a call may change: states, statistics, seeds.
 
     Args:
@@ -169,11 +175,26 @@ def _leaves(model):
 
 
 def _part(tensor):
-    size = int(np.prod(tensor.shape[1:])) if len(tensor.shape) else 1
-    return tensor[: max(1, MOST_KEPT // max(size, 1))] if len(tensor.shape) else tensor
+    """As many samples of a tensor as are kept."""
+    return tensor[: max(1, MOST_KEPT // max(int(np.prod(tensor.shape[1:])), 1))]
 
 
-def as_numpy(tensor):
+def _numbers(tensor: Any) -> np.ndarray | None:
+    """The values of a tensor of samples; None if it is text, ragged, sparse, ..."""
+    try:
+        if not len(tensor.shape) or not backend.is_concrete(tensor):
+            return None
+        values = backend.numpy_to_read(_part(tensor))
+    except Exception:  # no array: no fault of the model, and nothing to measure
+        return None
+    return None if values.dtype.kind in "OSUc" else _as_float32(values)
+
+
+def as_numpy(tensor: Any) -> np.ndarray:
     """A tensor as NumPy array, floats as float32."""
-    array = backend.numpy_to_read(tensor)
+    return _as_float32(backend.numpy_to_read(tensor))
+
+
+def _as_float32(array: np.ndarray) -> np.ndarray:
+    """Floats, also of dtypes that NumPy lacks, as float32; integers as they are."""
     return array if array.dtype.kind in "biu" else array.astype("float32", copy=False)

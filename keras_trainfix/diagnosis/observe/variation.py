@@ -44,8 +44,7 @@ def calls_by_layer(outputs):
     """Pairs of each layer and the list of what its calls gave, in order."""
     calls: dict[int, tuple] = {}
     for layer, values in outputs:
-        if values.ndim:
-            calls.setdefault(id(layer), (layer, []))[1].append(values)
+        calls.setdefault(id(layer), (layer, []))[1].append(values)
     return list(calls.values())
 
 
