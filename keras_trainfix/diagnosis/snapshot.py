@@ -151,7 +151,7 @@ class Snapshot:
     @property
     def least_skill(self):
         """The least skill of all outputs; infinite where none can be judged."""
-        seen = [view.skill.skill for view in self.views() if view.skill is not None]
+        seen = [view.skill.value for view in self.views() if view.skill is not None]
         return float(min(filter(np.isfinite, seen), default=np.inf))
 
     def views(self):
@@ -234,8 +234,8 @@ class OutputView:
         earlier = self.snapshot.previous
         if earlier is not None and earlier.has_samples_of(self.snapshot):
             known = vars(earlier.views()[self.index])
-            if "signal" in known:
-                return known["signal"]
+            if "learnability" in known:
+                return known["learnability"]
         return learnability(self)
 
     def skill_of(self, predictions):

@@ -14,17 +14,23 @@ def section(page, heading):
 
 
 def faulty_and_fixed(check):
-    """Two namespaces, with `model`, `x` and `y`: of the fault, and of its repair."""
-    return tuple(
-        _run(section(check.page, heading)) for heading in ("How to check", "Fix")
-    )
+    """Two namespaces, with `model`, `x` and `y`: of the fault, and of its repair.
+
+    The repair starts from a fault of its own, so that it may change the model.
+    """
+    return faulty(check), _run(check, "How to check", "Fix")
 
 
-def _run(text):
-    snippets = FENCE.findall(text)
-    assert len(snippets) == 1, text
+def faulty(check):
+    """A namespace with `model`, `x` and `y` that show the fault."""
+    return _run(check, "How to check")
+
+
+def _run(check, *headings):
     keras.utils.set_random_seed(1)
     namespace = {}
-    exec(snippets[0], namespace)
+    for heading in headings:
+        (snippet,) = FENCE.findall(section(check.page, heading))
+        exec(compile(snippet, f"{check.code}, {heading}", "exec"), namespace)
     assert {"model", "x", "y"} <= namespace.keys()
     return namespace

@@ -4,9 +4,7 @@ import keras
 import numpy as np
 
 from keras_trainfix.backend import to_numpy
-from keras_trainfix.diagnosis.checks.structure.bottleneck_discards_answer import (
-    late_dropout,
-)
+from keras_trainfix.diagnosis.observe.dropout import late_dropout
 from keras_trainfix.diagnosis.observe.variation import (
     is_finite,
 )
@@ -118,7 +116,7 @@ def _loss_not_finite(snapshot):
     if not all(y is None or y.dtype.kind not in "f" or is_finite(y) for y in targets):
         return None
     # Rows of which it drops all answers have no sum to divide by: KTF411 says so.
-    if any(late_dropout(snapshot.layers, other) for other in snapshot.views()):
+    if any(map(late_dropout, snapshot.views())):
         return None
     return found(
         f"The loss is {trial.start}, of inputs, targets and predictions that are all "

@@ -1,8 +1,8 @@
 """A check of penalties and dropout."""
 
-import keras
 import numpy as np
 
+from keras_trainfix.diagnosis.observe.dropout import strongest_dropout
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 MOSTLY_PENALTY = 0.8  # of the gradient
@@ -18,9 +18,6 @@ TRAINED, NO_SKILL = 100, 0.05  # steps, and skill of a model that has collapsed
 
 
 NO_WEIGHT = 0.01  # size of weights: a tenth of what layers of 100 inputs begin with
-
-
-DROPS_MOST = 0.8  # rate
 
 
 SHRUNK = 0.3  # standard deviation of predictions, of that of the targets
@@ -167,11 +164,3 @@ def over_regularized(snapshot):
         gradient_share=float(share),
         std_ratio=min(score.std_ratio for score in scores),
     )
-
-
-def strongest_dropout(snapshot):
-    """The dropout layer that leaves least, where that is too little; or None."""
-    layers = [output.layer for output in snapshot.layers]
-    dropout = [x for x in layers if isinstance(x, keras.layers.Dropout)]
-    strong = [layer for layer in dropout if layer.rate >= DROPS_MOST]
-    return max(strong, key=lambda layer: layer.rate, default=None)

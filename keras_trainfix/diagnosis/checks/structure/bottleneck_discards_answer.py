@@ -5,6 +5,7 @@ import numpy as np
 from keras import layers
 
 from keras_trainfix.diagnosis.measure.eval_pairs import read_rows
+from keras_trainfix.diagnosis.observe.dropout import late_dropout
 from keras_trainfix.diagnosis.observe.layers import (
     DENSE_OR_CONV,
     is_relu,
@@ -14,7 +15,6 @@ from keras_trainfix.diagnosis.observe.layers import (
 from keras_trainfix.diagnosis.observe.variation import (
     answer_layers,
     is_output,
-    same_values,
     varies,
 )
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
@@ -135,7 +135,7 @@ def bottleneck_discards_answer(snapshot):
     """
     outputs = snapshot.layers
     for other in snapshot.views():
-        late = late_dropout(outputs, other)
+        late = late_dropout(other)
         if late is not None and other.loss.kind != "none":  # no mere features
             return found(
                 f"The dropout layer '{late.name}' (rate {late.rate:g}) comes after "
@@ -169,28 +169,6 @@ def bottleneck_discards_answer(snapshot):
             units=1,
             zero_share=zeros,
         )
-    return None
-
-
-def late_dropout(outputs, view):
-    """The dropout between the layer with the answers of an output and its end."""
-    end = max(
-        (
-            i
-            for i, output in enumerate(outputs)
-            if same_values(output.values, view.predictions)
-        ),
-        default=None,
-    )
-    if end is None or view.head.layer is None:
-        return None
-    for index in range(end, -1, -1):
-        layer, values = outputs[index]
-        if layer.name == view.head.layer:
-            return None
-        same_size = values.shape[1:] == view.predictions.shape[1:]
-        if isinstance(layer, layers.Dropout) and layer.rate > 0 and same_size:
-            return layer
     return None
 
 

@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from keras_trainfix.diagnosis.checks.optimization.over_regularized import (
-    strongest_dropout,
-)
+from keras_trainfix.diagnosis.observe.dropout import strongest_dropout
 from keras_trainfix.diagnosis.observe.variation import inputs_vary
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.diagnosis.trial.trial import is_constant_after

@@ -1,0 +1,106 @@
+"""The code of fixes, written for the model at hand: its layers, optimizer and loss."""
+
+from typing import Any
+
+import keras
+
+from keras_trainfix.models.optimizers import inner_of, rate_of
+
+NEW_WEIGHTS = "model = keras.models.clone_model(model)  # new initial weights"
+
+
+def recompiled(
+    model: keras.Model, change: str, *, rate: float | None = None, settings: str = ""
+) -> str:
+    """A change of a model, and the call that compiles the model again.
+
+    Args:
+        model: The `keras.Model`, with its optimizer and loss.
+        change: String, lines of code that may assign `model` again, or `""`.
+        rate: Float, another learning rate. Defaults to the present one.
+        settings: String, more arguments of the optimizer, such as `"clipnorm=1.0"`.
+
+    Returns:
+        String, lines of code; of an uncompiled model `change` alone.
+
+    Examples:
+        >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        >>> model.compile(keras.optimizers.SGD(0.1), "mse")
+        >>> print(recompiled(model, "model.trainable = True"))
+        model.trainable = True
+        model.compile(keras.optimizers.SGD(0.1), loss="mse")
+    """
+    lines = [change] if change else []
+    if getattr(model, "optimizer", None) is None:
+        return change
+    loss = model.loss
+    if not (loss is None or isinstance(loss, str)):
+        lines.insert(0, "loss = model.loss")
+        loss = "loss"
+    else:
+        loss = f'"{loss}"' if loss else "None"
+    return "\n".join([*lines, compiled_with(model, loss, rate=rate, settings=settings)])
+
+
+def compiled_with(
+    model: keras.Model, loss: str, *, rate: float | None = None, settings: str = ""
+) -> str:
+    """The call that compiles a model with another loss, or an error-free comment.
+
+    Args:
+        model: The `keras.Model`, with its optimizer.
+        loss: String, the expression of the loss.
+        rate: Float, another learning rate. Defaults to the present one.
+        settings: String, more arguments of the optimizer.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    name = '"adam"' if optimizer is None else _optimizer(optimizer, rate, settings)
+    return f"model.compile({name}, loss={loss})"
+
+
+def with_new_weights(model: keras.Model) -> str:
+    """The line that gives a model new initial weights; a comment where none can."""
+    is_copied = isinstance(model, keras.Sequential) or _is_functional(model)
+    return NEW_WEIGHTS if is_copied else "# build the model again, for new weights"
+
+
+def with_first_layer(snapshot: Any, layer: str, *before: str) -> str:
+    """Code that puts a layer before a model with one input.
+
+    Args:
+        snapshot: `Snapshot`.
+        layer: String, the expression of the layer.
+        *before: Lines of code that come first.
+
+    Returns:
+        String; comments where the model has several inputs.
+    """
+    if not has_one_input(snapshot):
+        return "\n".join(f"# {line}" for line in (*before, f"{layer} before the input"))
+    parts = f"[keras.Input(x.shape[1:]), {layer}, model]"
+    change = "\n".join([*before, f"model = keras.Sequential({parts})"])
+    return recompiled(snapshot.model, change)
+
+
+def has_one_input(snapshot: Any) -> bool:
+    """Whether `x` is a single array."""
+    return len(snapshot.inputs) == 1 and not isinstance(snapshot.sample.x, dict)
+
+
+def layer_of(model: keras.Model, name: str) -> str | None:
+    """The expression of a layer; None where it is inside of another layer."""
+    is_own = any(layer.name == name for layer in model.layers)
+    return f'model.get_layer("{name}")' if is_own else None
+
+
+def _optimizer(optimizer, rate, settings):
+    inner = inner_of(optimizer)
+    kind, rate = type(inner), rate_of(optimizer) if rate is None else rate
+    more = f", {settings}" if settings else ""
+    if getattr(keras.optimizers, kind.__name__, None) is kind:
+        return f"keras.optimizers.{kind.__name__}({rate:.3g}{more})"
+    return f"keras.optimizers.Adam({rate:.3g}{more})"
+
+
+def _is_functional(model):
+    return type(model).__name__ == "Functional"
