@@ -49,6 +49,8 @@ AREAS = {
         "test_docstrings.py",
         "test_examples_box.py",
         "test_layout.py",
+        "test_messages.py",
+        "test_model_file.py",
         "test_real_data.py",
         "test_voc.py",
     ],

@@ -1,4 +1,4 @@
-"""The one place that may know which backend runs."""
+"""The only package that may depend on the backend of Keras."""
 
 from keras_trainfix.backend.requirement import require_keras
 

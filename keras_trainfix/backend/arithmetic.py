@@ -2,80 +2,92 @@
 
 import keras
 
-from keras_trainfix.backend.tensors import is_concrete, on_cpu
+from keras_trainfix.backend.tensors import Tensor, is_concrete, on_cpu
 
 
-def product(x, y):
+def product(x: Tensor, y: Tensor) -> Tensor:
     """`x @ y` in the precision of its arguments.
 
-    On CPU that is several times faster than multiplying and adding up along a short
-    axis. Accelerators round the factors of a product, by default, to 8 or 11 bits.
+    On CPU a matrix product is several times faster than a multiplication and a sum
+    over a short axis. Accelerators by default round its factors to 8 or 11 bits.
+
+    Args:
+        x: Float tensor `(..., N, K)`.
+        y: Float tensor `(..., K, M)`.
+
+    Returns:
+        Float tensor `(..., N, M)`.
     """
     if on_cpu(x):
-        return x @ y  # `keras.ops.matmul` makes float32 of float64
+        return x @ y  # `keras.ops.matmul` casts float64 to float32
     y = keras.ops.swapaxes(y, -1, -2)
     terms = keras.ops.expand_dims(x, -2) * keras.ops.expand_dims(y, -3)
     return keras.ops.sum(terms, axis=-1)
 
 
-def softmax(logits, ids, log=True):
-    """The softmax of each row, and its entry at `ids`, in as few passes as can be.
+def softmax(
+    logits: Tensor, ids: Tensor, log: bool = True
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The softmax of each row, and its entry at `ids`, in as few passes as possible.
 
     Args:
-        logits: Float tensor with the classes on its last axis.
-        ids: Integer tensor of the shape of `logits` without it.
-        log: Whether to return the logarithm of the entry.
+        logits: Float tensor `(..., C)`.
+        ids: Integer tensor `(...)`, the class of each row.
+        log: Boolean, whether to return the logarithm of the entry. Defaults to `True`.
 
     Returns:
-        `(at_ids, parts, share)`, where the probabilities are `parts * share`. `parts`
-        are finite; of logits that are NaN the other two are NaN.
+        `(at_ids, exps, scale)` of shape `(...)`, `(..., C)` and `(...)`: the
+        probabilities are `exps * scale`. `exps` is finite; for a row of logits with NaN
+        the other two are NaN.
     """
     ops = keras.ops
     if keras.backend.backend() == "torch":
         return _torch_softmax(logits, ids, log)
     highest = ops.max(logits, axis=-1, keepdims=True)
-    parts = ops.exp(logits - highest)
-    total = ops.squeeze(product(parts, ops.ones((parts.shape[-1], 1), parts.dtype)), -1)
+    exps = ops.exp(logits - highest)
+    total = ops.squeeze(product(exps, ops.ones((exps.shape[-1], 1), exps.dtype)), -1)
     if log:
         at_ids = at_class(logits, ids) - ops.squeeze(highest, -1) - ops.log(total)
     else:
-        at_ids = at_class(parts, ids) / total
-    return at_ids, ops.nan_to_num(parts), 1 / total
+        at_ids = at_class(exps, ids) / total
+    return at_ids, ops.nan_to_num(exps), 1 / total
 
 
-def _torch_softmax(logits, ids, log):
+def _torch_softmax(
+    logits: Tensor, ids: Tensor, log: bool
+) -> tuple[Tensor, Tensor, Tensor]:
     import torch
 
-    logits = logits.contiguous()  # not so where the classes came first
+    logits = logits.contiguous()  # which they are not if the classes came first
     if logits.device.type == "cpu" and is_concrete(logits):
-        # A maximum for each row would take longer than all the rest, and is rarely
+        # The maximum of each row would take longer than all the rest, and is rarely
         # needed. NaN fails the comparison.
-        parts = logits.exp()
-        total = parts @ parts.new_ones(parts.shape[-1])
+        exps = logits.exp()
+        total = exps @ exps.new_ones(exps.shape[-1])
         if torch.all((total > 1e-13) & (total < 1e13)):
-            share = 1 / total
+            scale = 1 / total
             if log:
                 at_ids = (at_class(logits, ids) - total.log_()).clamp_(max=0)
             else:
-                at_ids = at_class(parts, ids) * share
-            return at_ids, parts, share
-    parts = logits.log_softmax(-1) if log else logits.softmax(-1)
-    at_ids = at_class(parts, ids)
-    parts = parts.exp_() if log else parts
-    share = at_ids.new_ones(()).where(~at_ids.isnan(), at_ids)
-    return at_ids, parts.nan_to_num_(), share
+                at_ids = at_class(exps, ids) * scale
+            return at_ids, exps, scale
+    exps = logits.log_softmax(-1) if log else logits.softmax(-1)
+    at_ids = at_class(exps, ids)
+    exps = exps.exp_() if log else exps
+    scale = at_ids.new_ones(()).where(~at_ids.isnan(), at_ids)
+    return at_ids, exps.nan_to_num_(), scale
 
 
-def scaled_and_shifted(slopes, weights, offsets):
-    """`weights * slopes + offsets` of each pixel and class.
+def scaled_and_shifted(slopes: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
+    """`weights * slopes + offsets` for each pixel and class.
 
     Args:
-        slopes: Tensor `(N, C)`.
-        weights: Tensor `(N, K, L)`.
-        offsets: Tensor `(N, K, L)`.
+        slopes: Float tensor `(N, C)`.
+        weights: Float tensor `(N, K, L)`.
+        offsets: Float tensor `(N, K, L)`.
 
     Returns:
-        Tensor `(N, K, L, C)`.
+        Float tensor `(N, K, L, C)`.
     """
     ops = keras.ops
     if keras.backend.backend() == "torch" and on_cpu(slopes):
@@ -86,10 +98,17 @@ def scaled_and_shifted(slopes, weights, offsets):
     return weighted + ops.expand_dims(offsets, -1)
 
 
-def at_class(rows, ids):
-    """`rows[..., ids]`: of each row on the last axis the entry of its class.
+def at_class(rows: Tensor, ids: Tensor) -> Tensor:
+    """The entry of each row at its class.
 
-    `keras.ops.take_along_axis` would check the bounds and, on torch, copy.
+    On torch `keras.ops.take_along_axis` would check the bounds and copy.
+
+    Args:
+        rows: Tensor `(..., C)`.
+        ids: Integer tensor `(...)`.
+
+    Returns:
+        Tensor `(...)`.
     """
     ids = keras.ops.expand_dims(ids, -1)
     if keras.backend.backend() == "torch":
@@ -97,8 +116,16 @@ def at_class(rows, ids):
     return keras.ops.squeeze(keras.ops.take_along_axis(rows, ids, axis=-1), -1)
 
 
-def of_class(values, ids):
-    """`values[n, ids[n, ...]]`: for each pixel the value of its class in its image."""
+def of_class(values: Tensor, ids: Tensor) -> Tensor:
+    """For each pixel the value of its class in its image: `values[n, ids[n, ...]]`.
+
+    Args:
+        values: Tensor `(N, C)`.
+        ids: Integer tensor `(N, ...)`.
+
+    Returns:
+        Tensor `(N, ...)`.
+    """
     ops = keras.ops
     shape = ops.shape(ids)
     ids = ops.reshape(ids, (shape[0], -1))
@@ -107,8 +134,17 @@ def of_class(values, ids):
     return ops.reshape(ops.take_along_axis(values, ids, axis=1), shape)
 
 
-def add_at_class(rows, ids, values):
-    """Adds a value to one entry of each row; may reuse the memory of `rows`."""
+def add_at_class(rows: Tensor, ids: Tensor, values: Tensor) -> Tensor:
+    """Adds a value to one entry of each row; may reuse the memory of `rows`.
+
+    Args:
+        rows: Tensor `(..., C)`.
+        ids: Integer tensor `(...)`, the entry of each row.
+        values: Tensor `(...)`.
+
+    Returns:
+        Tensor `(..., C)`.
+    """
     ids, values = keras.ops.expand_dims(ids, -1), keras.ops.expand_dims(values, -1)
     if keras.backend.backend() == "torch":
         return rows.scatter_add_(-1, ids.long(), values)
@@ -116,8 +152,17 @@ def add_at_class(rows, ids, values):
     return keras.ops.where(here, rows + values, rows)
 
 
-def sums_by_class(values, ids, num_classes):
-    """The sums, over the last axis, of the values of each class, as a new last axis."""
+def sums_by_class(values: Tensor, ids: Tensor, num_classes: int) -> Tensor:
+    """The sum over the last axis of the values of each class.
+
+    Args:
+        values: Tensor `(..., N)`.
+        ids: Integer tensor `(..., N)`, the class of each value.
+        num_classes: Integer C, the number of classes.
+
+    Returns:
+        Tensor `(..., C)`.
+    """
     ops = keras.ops
     shape, length = ops.shape(values)[:-1], ops.shape(values)[-1]
     if keras.backend.backend() == "torch":
@@ -133,11 +178,18 @@ def sums_by_class(values, ids, num_classes):
     return ops.reshape(sums, (*shape, num_classes))
 
 
-def arg_max(scores, axis):
-    """The index of the highest score, and whether a score that high is NaN.
+def arg_max(scores: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """The index of the highest score, and whether the score there is NaN.
 
-    A single pass: `keras.ops.argmax` makes several to tell -0.0 from 0.0. Of a row with
-    some NaN, TensorFlow may see the others only.
+    This takes one pass; `keras.ops.argmax` takes several to tell -0.0 from 0.0.
+
+    Args:
+        scores: Float tensor of any shape.
+        axis: Integer, the axis of the classes.
+
+    Returns:
+        `(ids, is_nan)` without that axis. TensorFlow may miss NaN in a row that also
+        has other scores.
     """
     ops = keras.ops
     backend = keras.backend.backend()
@@ -156,12 +208,20 @@ def arg_max(scores, axis):
     return ids, ops.isnan(ops.squeeze(values, axis))
 
 
-def count_ids(ids, length):
-    """How often each of `0 ... length - 1` occurs in `ids`, exactly, below 2**31."""
+def count_ids(ids: Tensor, length: int) -> Tensor:
+    """Counts how often each of `0 ... length - 1` occurs, exactly below 2**31.
+
+    Args:
+        ids: Integer tensor of any shape, with values in `[0, length)`.
+        length: Integer.
+
+    Returns:
+        Integer tensor `(length,)`.
+    """
     ops = keras.ops
     ids = ops.reshape(ids, (-1,))
     if keras.backend.backend() == "torch":
-        if ids.device.type == "meta":  # which has no `bincount`
+        if ids.device.type == "meta":  # has no `bincount`
             return ids.new_zeros(length)
         return ids.bincount(minlength=length)
     return ops.segment_sum(ops.ones_like(ids, "int32"), ids, length)

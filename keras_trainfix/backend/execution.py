@@ -1,16 +1,29 @@
-"""How a function is run: compiled, over replicas, over processes; and summaries."""
+"""Runs functions compiled, sums over replicas and processes, and writes summaries."""
+
+from collections.abc import Callable
+from typing import Any
 
 import keras
+import numpy as np
 
-from keras_trainfix.backend.tensors import is_concrete
+from keras_trainfix.backend.tensors import Tensor, is_concrete
 
-MANY_LAYERS = 50  # which JAX compiles in less time than it calls each
+# From this many layers on, JAX compiles a model faster than its single operations.
+MANY_LAYERS = 50
 
 
-def compiled(function, size):
-    """`function` of tensors of `size` numbers, compiled by XLA where that pays off.
+def compiled(function: Callable[..., Any], size: int) -> Callable[..., Any]:
+    """A function, compiled by XLA where that is faster.
 
-    JAX compiles each operation anyway, and TensorFlow takes seconds for large tensors.
+    That is always so on JAX, which compiles each operation anyway, and for large
+    tensors on TensorFlow, which otherwise takes seconds.
+
+    Args:
+        function: Function of tensors.
+        size: Integer, the number of elements of the tensors.
+
+    Returns:
+        Function with the same arguments and results.
     """
     backend = keras.backend.backend()
     if backend == "jax":
@@ -24,20 +37,29 @@ def compiled(function, size):
     return function
 
 
-def is_faster_in_one_piece(layers):
-    """Whether a model of so many layers is called once in less time if compiled."""
+def is_faster_in_one_piece(layers: int) -> bool:
+    """Whether a single call of a model with so many layers is faster if compiled."""
     return keras.backend.backend() == "jax" and layers > MANY_LAYERS
 
 
-def call_in_one_piece(function, variables, x):
-    """`function(x)` compiled by JAX as a whole; it changes none of the variables.
+def call_in_one_piece(
+    function: Callable[[Any], Any], variables: list[keras.Variable], x: Any
+) -> Any:
+    """`function(x)`, compiled by JAX as a whole.
 
-    Operation by operation, as JAX would do it, a large model takes several times as
-    long to compile.
+    Compiling a large model operation by operation takes several times as long.
+
+    Args:
+        function: Function of `x`. Its updates of variables are lost.
+        variables: List of all `keras.Variable` that it uses.
+        x: Tensor, or list or dict of tensors.
+
+    Returns:
+        What `function` returns.
     """
     import jax
 
-    def pure(values, x):
+    def pure(values: list[Tensor], x: Any) -> Any:
         mapping = list(zip(variables, values, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
             return function(x)
@@ -45,8 +67,8 @@ def call_in_one_piece(function, variables, x):
     return jax.jit(pure)([variable.value for variable in variables], x)
 
 
-def sum_over_replicas(tensor):
-    """The sum of `tensor` over the replicas of `tf.distribute`; else as it is."""
+def sum_over_replicas(tensor: Tensor) -> Tensor:
+    """The sum of a tensor over the replicas of `tf.distribute`, if there are any."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -56,8 +78,8 @@ def sum_over_replicas(tensor):
     return tensor
 
 
-def sum_over_processes(tensor):
-    """The sum of `tensor` over the processes of `torch.distributed`; else as it is."""
+def sum_over_processes(tensor: Tensor) -> Tensor:
+    """The sum of a tensor over the processes of `torch.distributed`, if any."""
     if keras.backend.backend() == "torch" and is_concrete(tensor):
         import torch.distributed as distributed
 
@@ -67,11 +89,18 @@ def sum_over_processes(tensor):
     return tensor
 
 
-def write_summary(writer, tag, image, step):
-    """Writes an image `(H, W, 3)` with a writer of `tf.summary`, on any backend."""
+def write_summary(writer: Any, tag: str, image: np.ndarray, step: int) -> None:
+    """Writes an image as a TensorFlow summary, on any backend.
+
+    Args:
+        writer: Writer of `tf.summary.create_file_writer`.
+        tag: String, the name of the image.
+        image: uint8 array `(height, width, 3)`.
+        step: Integer, the step that the image belongs to.
+    """
     import tensorflow as tf
 
-    # As `tf.summary.image` does, which needs TensorBoard to be installed.
+    # As `tf.summary.image` does, which requires TensorBoard.
     metadata = tf.compat.v1.SummaryMetadata()
     metadata.plugin_data.plugin_name = "images"
     height, width = image.shape[:2]

@@ -1,22 +1,27 @@
-"""What `fit` keeps and does: compiled functions, random states, losses, weights."""
+"""What `fit` does on each backend: compiled steps, random states, lost weights."""
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import keras
 
 from keras_trainfix.keras_internals import stored_value
 
 
-def effect_of_trainable(is_made, is_traced, has_more):
-    """What `fit` does after `trainable` changed without `compile`.
+def effect_of_trainable(
+    is_made: bool, is_traced: bool, has_more: bool
+) -> Literal["ignored", "raises", "counts"] | None:
+    """What `fit` makes of a change of `trainable` without `compile`.
 
     Args:
-        is_made: Whether the model has a training step from before.
-        is_traced: Whether this is compiled, and not eager.
-        has_more: Whether a variable is trainable that was not.
+        is_made: Boolean, whether the model already has a training step.
+        is_traced: Boolean, whether that step is compiled, not eager.
+        has_more: Boolean, whether a variable became trainable.
 
     Returns:
-        `"ignored"`, `"raises"`, `"counts"`, or None where all is well.
+        `"ignored"`, `"raises"`, `"counts"` (the change takes effect), or None if there
+        is no step that could be out of date.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow" and is_traced:
@@ -26,8 +31,8 @@ def effect_of_trainable(is_made, is_traced, has_more):
     return "counts" if is_made else None
 
 
-def is_traced(step):
-    """Whether TensorFlow has traced `step`, the training step of a model, or a part."""
+def is_traced(step: Any) -> bool:
+    """Whether TensorFlow has traced a training step, or a function inside it."""
     cells = getattr(step, "__closure__", None) or ()
     parts = [step, *(cell.cell_contents for cell in cells)]
     counts = [getattr(part, "experimental_get_tracing_count", int)() for part in parts]
@@ -35,8 +40,8 @@ def is_traced(step):
 
 
 @contextlib.contextmanager
-def same_random_state():
-    """Puts the generator of torch, which layers of a user may draw from, back."""
+def same_random_state() -> Iterator[None]:
+    """Restores the global generator of torch, which layers of the user may use."""
     if keras.backend.backend() != "torch":
         yield
         return
@@ -46,8 +51,8 @@ def same_random_state():
         yield
 
 
-def has_lost_weights(model):
-    """Whether the variables are gone, as after a `fit` that was ended on JAX."""
+def has_lost_weights(model: keras.Layer) -> bool:
+    """Whether the weights are gone, as after an interrupted `fit` on JAX."""
     if keras.backend.backend() != "jax":
         return False
     values = [stored_value(variable) for variable in model.variables]

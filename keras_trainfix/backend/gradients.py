@@ -1,16 +1,25 @@
-"""Gradients: written out, switched off, of any function, of a training step."""
+"""Gradients: custom, switched off, of a function, and of a training step."""
 
 import contextlib
 import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
 
 import keras
+import numpy as np
 
-from keras_trainfix.backend.tensors import to_numpy
+from keras_trainfix.backend.tensors import Tensor, to_numpy
+
+Tensors = Sequence[Tensor]
+# The loss, and the gradient of each variable.
+StepResult = tuple[Tensor, list[Tensor | None]]
+# Of `x, y, sample_weight`.
+Step = Callable[[Any, Any, Any], StepResult]
 
 
 @contextlib.contextmanager
-def no_gradient():
-    """Runs eager code without recording it for a gradient (only torch records)."""
+def no_gradient() -> Iterator[None]:
+    """Runs eager code without recording it for a gradient; only torch records."""
     if keras.backend.backend() != "torch":
         yield
         return
@@ -20,21 +29,35 @@ def no_gradient():
         yield
 
 
-def custom_gradient(forward, backward):
-    """A function whose gradient with respect to its first argument is written out.
+def custom_gradient(
+    forward: Callable[..., tuple[Tensors, Tensors]],
+    backward: Callable[..., Tensor],
+) -> Callable[..., Tensors]:
+    """A function with an explicit gradient with respect to its first argument.
 
-    `keras.ops.custom_gradient` allows one output only on torch, and there and on
-    TensorFlow a second differentiation of it gives a wrong number; here it raises.
+    On torch `keras.ops.custom_gradient` allows only one output; on torch and TensorFlow
+    its second derivative is a wrong number. Here a second derivative raises.
 
     Args:
-        forward: Function of tensors, which returns a tuple of outputs and a tuple of
+        forward: Function of tensors that returns a tuple of outputs and a tuple of
             tensors that the gradient needs.
-        backward: Function of that tuple and of the gradients with respect to the
-            outputs, which returns the one with respect to the first argument.
+        backward: Function of that second tuple and of the gradients with respect to
+            each output that returns the gradient with respect to the first argument.
 
     Returns:
         Function of tensors that returns the tuple of outputs. All arguments but the
-        first are constants to it.
+        first are treated as constants.
+
+    Raises:
+        NotImplementedError: If the result is differentiated twice, except on JAX.
+
+    Examples:
+        >>> square = custom_gradient(
+        ...     lambda x: ((x * x,), (x,)),
+        ...     lambda kept, upstream: 2 * kept[0] * upstream,
+        ... )
+        >>> gradient(lambda x: square(x)[0], np.array(3.0, "float32")).item()
+        6.0
     """
     backend = keras.backend.backend()
     if backend == "jax":
@@ -42,36 +65,43 @@ def custom_gradient(forward, backward):
 
         differentiable = jax.custom_vjp(lambda x, *constants: forward(x, *constants)[0])
 
-        def with_number(x, *constants):
+        def forward_rule(x: Tensor, *constants: Tensor) -> tuple[Tensors, Any]:
             outputs, kept = forward(x, *constants)
             return outputs, (kept, (None,) * len(constants))
 
-        def with_none(kept, gradients):
+        def backward_rule(kept: Any, gradients: Tensors) -> tuple[Tensor | None, ...]:
             kept, of_constants = kept
             return backward(kept, *gradients), *of_constants
 
-        differentiable.defvjp(with_number, with_none)
+        differentiable.defvjp(forward_rule, backward_rule)
         return differentiable
     if backend == "tensorflow":
         import tensorflow as tf
 
-        def function(x, *constants):
+        def function(x: Tensor, *constants: Tensor) -> Tensors:
             @tf.custom_gradient
-            def of_first(x):
+            def of_first(x: Tensor) -> tuple[Tensors, Callable[..., Tensor]]:
                 outputs, kept = forward(x, *constants)
                 return outputs, lambda *gradients: once(backward(kept, *gradients))
 
             return of_first(x)
 
         @tf.custom_gradient
-        def once(gradient):
+        def once(gradient: Tensor) -> tuple[Tensor, Callable[..., NoReturn]]:
             return gradient, _refuse_second_derivative
 
         return function
-    return functools.partial(_torch_function().apply, forward, backward)
+    import torch
+
+    def torch_function(x: Tensor, *constants: Tensor) -> Tensors:
+        # An empty tensor that depends on `x`, and does not keep its memory.
+        anchor = torch.atleast_1d(x)[:0].clone()
+        return _torch_function().apply(forward, backward, x, anchor, *constants)
+
+    return torch_function
 
 
-def _refuse_second_derivative(*_):
+def _refuse_second_derivative(*_: Any) -> NoReturn:
     raise NotImplementedError(
         "The losses of keras_trainfix can be differentiated once. For a second "
         "derivative use the JAX backend."
@@ -79,37 +109,57 @@ def _refuse_second_derivative(*_):
 
 
 @functools.cache
-def _torch_function():
+def _torch_function() -> Any:
     import torch
 
     class Once(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, gradient):
+        def forward(ctx: Any, gradient: Tensor, anchor: Tensor) -> Tensor:
             return gradient.view_as(gradient)
 
         backward = staticmethod(_refuse_second_derivative)
 
     class Function(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, forward, backward, x, *constants):
+        def forward(
+            ctx: Any,
+            forward: Callable[..., tuple[Tensors, Tensors]],
+            backward: Callable[..., Tensor],
+            x: Tensor,
+            anchor: Tensor,
+            *constants: Tensor,
+        ) -> Tensors:
             outputs, kept = forward(x, *constants)
-            ctx.save_for_backward(*kept)
+            ctx.save_for_backward(anchor, *kept)
             ctx.backward, ctx.constants = backward, len(constants)
             return outputs
 
         @staticmethod
-        def backward(ctx, *gradients):
+        def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+            anchor, *kept = ctx.saved_tensors
             with torch.no_grad():
-                gradient = ctx.backward(ctx.saved_tensors, *gradients)
+                gradient = ctx.backward(kept, *gradients)
             if torch.is_grad_enabled():  # with create_graph=True
-                gradient = Once.apply(gradient.requires_grad_())
-            return None, None, gradient, *(None,) * ctx.constants
+                gradient = Once.apply(gradient, anchor)
+            return None, None, gradient, None, *(None,) * ctx.constants
 
     return Function
 
 
-def gradient(function, array):
-    """The gradient of a function of one tensor that returns a scalar, as an array."""
+def gradient(function: Callable[[Tensor], Tensor], array: np.ndarray) -> np.ndarray:
+    """The gradient of a function at a point.
+
+    Args:
+        function: Function of one tensor that returns a scalar tensor.
+        array: Float array, the point.
+
+    Returns:
+        Array of the same shape.
+
+    Examples:
+        >>> gradient(lambda x: x * x, np.array(3.0, "float32")).item()
+        6.0
+    """
     backend = keras.backend.backend()
     if backend == "jax":
         import jax
@@ -130,21 +180,22 @@ def gradient(function, array):
         return to_numpy(torch.autograd.grad(value, tensor)[0])
 
 
-def training_step(model, optimizer, graph):
-    """A function that makes one training step, of one batch.
+def training_step(model: keras.Model, optimizer: keras.Optimizer, graph: bool) -> Step:
+    """A function that trains on one batch.
 
     Args:
         model: A compiled `keras.Model`. Its own optimizer is not used.
-        optimizer: A `keras.Optimizer` built for its trainable variables.
-        graph: Whether TensorFlow shall compile it: faster from some ten steps on.
+        optimizer: `keras.Optimizer`, built for the trainable variables of the model.
+        graph: Boolean, whether TensorFlow compiles the step, which is faster from about
+            ten steps on.
 
     Returns:
-        Function of `(x, y, sample_weight)` that changes the variables of the model and
-        of the optimizer, and returns the loss and the gradients, None for those of
+        Function of `(x, y, sample_weight)` that updates the variables of the model and
+        of the optimizer. It returns the loss and the list of gradients, with None for
         variables that the loss does not depend on.
     """
 
-    def loss_of(x, y, sample_weight):
+    def loss_of(x: Any, y: Any, sample_weight: Any) -> Tensor:
         y_pred = model(x, training=True)
         return model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
 
@@ -155,7 +206,7 @@ def training_step(model, optimizer, graph):
     if backend == "tensorflow":
         import tensorflow as tf
 
-        def tf_step(x, y, sample_weight):
+        def tf_step(x: Any, y: Any, sample_weight: Any) -> StepResult:
             with tf.GradientTape() as tape:
                 loss = loss_of(x, y, sample_weight)
                 scaled = optimizer.scale_loss(loss)
@@ -167,7 +218,7 @@ def training_step(model, optimizer, graph):
         return tf.function(tf_step, autograph=False) if graph else tf_step
     import torch
 
-    def step(x, y, sample_weight):
+    def step(x: Any, y: Any, sample_weight: Any) -> StepResult:
         with torch.enable_grad():
             loss = loss_of(x, y, sample_weight)
             if not loss.requires_grad:
@@ -184,13 +235,17 @@ def training_step(model, optimizer, graph):
     return step
 
 
-def _jax_step(model, optimizer, loss_of):
+def _jax_step(
+    model: keras.Model, optimizer: keras.Optimizer, loss_of: Callable[..., Tensor]
+) -> Step:
     import jax
 
     variables, others = model.trainable_variables, model.non_trainable_variables
     slots = optimizer.variables
 
-    def compute(values, other_values, slot_values, batch):
+    def compute(
+        values: Tensors, other_values: Tensors, slot_values: Tensors, batch: Tensors
+    ) -> tuple[Tensor, tuple[Tensor, Tensors]]:
         mapping = zip(
             [*variables, *others, *slots],
             [*values, *other_values, *slot_values],
@@ -204,16 +259,18 @@ def _jax_step(model, optimizer, loss_of):
         return scaled, (loss, [scope.get_current_value(other) for other in others])
 
     @jax.jit
-    def pure(values, other_values, slot_values, batch):
+    def pure(
+        values: Tensors, other_values: Tensors, slot_values: Tensors, batch: Tensors
+    ) -> tuple[Any, ...]:
         (_, (loss, other_values)), gradients = jax.value_and_grad(
             compute, has_aux=True
         )(values, other_values, slot_values, batch)
         values, slot_values = optimizer.stateless_apply(slot_values, gradients, values)
         return loss, gradients, values, other_values, slot_values
 
-    def step(*batch):
+    def step(x: Any, y: Any, sample_weight: Any) -> StepResult:
         state = [[v.value for v in part] for part in (variables, others, slots)]
-        loss, gradients, *new = pure(*state, batch)
+        loss, gradients, *new = pure(*state, (x, y, sample_weight))
         for part, values in zip((variables, others, slots), new, strict=True):
             for variable, value in zip(part, values, strict=True):
                 variable.assign(value)

@@ -1,25 +1,30 @@
-"""Tensors: what they hold, where they are, what dtypes they can have."""
+"""Tensors: their values, their device, and the dtypes they can have."""
+
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
 from keras_trainfix.keras_internals import is_symbolic_scope
 
+# Of the backend: there is no common type.
+Tensor: TypeAlias = Any
 
-def to_numpy(tensor):
+
+def to_numpy(tensor: Tensor) -> np.ndarray:
     """A NumPy copy of a tensor or variable, with its dtype."""
-    # A variable on its own makes NumPy 2 warn about Keras' `__array__`.
+    # For a variable itself NumPy 2 warns about Keras' `__array__`.
     return keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(tensor))
 
 
-def numpy_to_read(tensor):
-    """A NumPy array of a tensor, not to be written to: on JAX without a copy."""
+def numpy_to_read(tensor: Tensor) -> np.ndarray:
+    """A NumPy array of a tensor, for reading only: on JAX without a copy."""
     if keras.backend.backend() == "jax" and keras.ops.is_tensor(tensor):
         return np.asarray(tensor)
     return to_numpy(tensor)
 
 
-def is_concrete(tensor):
+def is_concrete(tensor: Tensor) -> bool:
     """Whether the values of `tensor` can be read now: not while a graph is traced."""
     if isinstance(tensor, keras.KerasTensor):
         return False
@@ -31,25 +36,28 @@ def is_concrete(tensor):
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return tf.executing_eagerly() and not tf.is_symbolic_tensor(tensor)
+        return bool(tf.executing_eagerly() and not tf.is_symbolic_tensor(tensor))
     if backend == "jax":
         import jax
 
         if isinstance(tensor, jax.core.Tracer):
             return False
-        # An array over several hosts cannot be read from one of them.
-        return getattr(tensor, "is_fully_addressable", True)
+        # One host cannot read an array that is spread over several.
+        return bool(getattr(tensor, "is_fully_addressable", True))
     import torch
 
     is_symbolic = is_symbolic_scope() or tensor.device.type == "meta"
     return not (is_symbolic or torch.compiler.is_compiling())
 
 
-def on_cpu(tensor):
-    """Whether a tensor is on the CPU, or TensorFlow or JAX sees nothing else."""
+def on_cpu(tensor: Tensor) -> bool:
+    """Whether a tensor is on the CPU.
+
+    On TensorFlow and JAX: whether the backend uses nothing but the CPU.
+    """
     backend = keras.backend.backend()
     if backend == "torch":
-        return tensor.device.type == "cpu"
+        return bool(tensor.device.type == "cpu")
     if backend == "jax":
         import jax
 
@@ -61,18 +69,18 @@ def on_cpu(tensor):
     )
 
 
-def slices_are_views(array):
-    """Whether a slice of `array` shares its memory."""
+def slices_are_views(array: Tensor) -> bool:
+    """Whether a slice of a tensor or array shares its memory."""
     return keras.backend.backend() == "torch" or not keras.ops.is_tensor(array)
 
 
-def as_index(ids):
-    """Class ids in the dtype that the backend indexes with."""
+def as_index(ids: Tensor) -> Tensor:
+    """Integer ids in the dtype that the backend indexes with."""
     return ids.long() if keras.backend.backend() == "torch" else ids
 
 
-def widest(dtype):
-    """The widest dtype of a kind, `"int"` or `"float"`, that the backend can hold."""
+def widest(dtype: str) -> str:
+    """The name of the widest `"int"` or `"float"` dtype that the backend supports."""
     if keras.backend.backend() == "jax":
         import jax
 
@@ -80,8 +88,8 @@ def widest(dtype):
     return f"{dtype}64"
 
 
-def exact_tensor(array):
-    """A tensor of an int64 or float64 array, or the array where none can hold it."""
+def exact_tensor(array: np.ndarray) -> Tensor:
+    """A tensor of a 64-bit array, or the array if the backend has only 32 bits."""
     if array.dtype.name != widest(array.dtype.name[:-2]):
         return array
     return keras.ops.convert_to_tensor(array)
