@@ -49,7 +49,7 @@ def labels_of(num_classes):
 
 
 def ramp(*shape):
-    """Scores of which all differ."""
+    """Scores that all differ."""
     return np.linspace(-1, 1, math.prod(shape), dtype="float32").reshape(shape)
 
 

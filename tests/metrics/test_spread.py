@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_trainfix as kt
-from tests.metrics.helpers import message
+from tests.metrics.helpers import COMPILED, message
 
 
 def expected(y_true, y_pred, weights=None):
@@ -102,6 +102,7 @@ def test_in_compile_it_separates_a_collapsed_net_from_one_that_learns(rng):
             keras.optimizers.SGD(rate),
             "mse",
             metrics=[kt.PredictionSpread(), kt.TargetSpread()],
+            **COMPILED,
         )
         model.fit(x, y, epochs=20, verbose=0)
         logs = model.evaluate(x, y, batch_size=10, verbose=0, return_dict=True)
