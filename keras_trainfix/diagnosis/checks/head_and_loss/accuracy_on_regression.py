@@ -1,9 +1,10 @@
-"""KTF207: an accuracy of a regression."""
+"""KTF207: an accuracy as a metric of a regression."""
 
 import keras
 import numpy as np
 
 from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.keras_internals import compile_arguments
 
 ACCURACIES = (
     "acc",
@@ -14,8 +15,6 @@ ACCURACIES = (
     "top_k_categorical_accuracy",
     "sparse_top_k_categorical_accuracy",
 )
-
-
 ACCURACY_CLASSES = (
     "Accuracy",
     "BinaryAccuracy",
@@ -96,12 +95,12 @@ def accuracy_on_regression(view):
 
 
 def _metrics_of(view):
-    """The compiled metrics of the output of a probe, as `compile` got them."""
-    compiled = getattr(view.model, "_compile_metrics", None)
+    """The compiled metrics of an output, as `compile` got them."""
+    arguments = compile_arguments(view.model)
     return [
         metric
-        for key in ("_user_metrics", "_user_weighted_metrics")
-        for metric in _of_output(getattr(compiled, key, None), view)
+        for key in ("metrics", "weighted_metrics")
+        for metric in _of_output(arguments.get(key), view)
     ]
 
 

@@ -1,4 +1,4 @@
-"""KTF209: targets and predictions that meet in pairs that are not theirs."""
+"""KTF209: a loss that compares every target with every prediction."""
 
 import numpy as np
 
@@ -7,11 +7,7 @@ from keras_trainfix.diagnosis.observe.loss_value import loss_value, value_of
 from keras_trainfix.diagnosis.registry import check, found
 
 PAIRED = 8  # samples
-
-
 SAME = 1e-5  # relative
-
-
 COMPARED = 32  # samples
 
 

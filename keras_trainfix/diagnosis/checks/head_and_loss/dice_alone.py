@@ -1,6 +1,6 @@
-"""A check of segmentation with an overlap as its only loss."""
+"""KTF210: an overlap as the only loss of a segmentation."""
 
-from keras_trainfix.diagnosis.checks.head_and_loss.loss_below_minimum import SURE
+from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import SURE
 from keras_trainfix.diagnosis.measure.eval_pairs import read
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.loss import is_overlap
@@ -9,32 +9,14 @@ from keras_trainfix.diagnosis.observe.variation import varies
 from keras_trainfix.diagnosis.registry import check, found
 
 TRAINED, SOME, LONG = 20, 100, 200  # steps
-
-
 NEARLY_ALL = 0.98  # of the pixels
-
-
 HALF = 0.5  # of the foreground: a few pixels by chance are no mask
-
-
 MIXED = 0.9  # share of the foreground up to which full masks are wrong
-
-
 RARE = 0.02  # share of the foreground
-
-
 OFTEN_EMPTY = 0.25  # share of the masks
-
-
 TELLS_APART = 0.75  # area under the curve
-
-
 SURER, SAME = 1e-6, 0.1  # probability of the right class, and change of the loss
-
-
 FLAT = 0.9  # probability beyond which a sigmoid has little slope
-
-
 DICE_AND_CROSS_ENTROPY = (
     "import keras_trainfix as kt\n"
     "loss = kt.WeightedSum([kt.MaskedSoftDice(from_logits=True),\n"

@@ -1,14 +1,15 @@
-"""KTF201 and KTF202: whether the head can give what the targets are."""
+"""KTF202: targets beyond the range of the last activation."""
 
 import numpy as np
 
 from keras_trainfix.diagnosis.change import Change
+from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
+    STRAY,
+    is_constant_softmax,
+)
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.registry import check, found
-from keras_trainfix.diagnosis.softmax import is_constant_softmax
 from keras_trainfix.messages import percent
-
-SURE = 0.05  # share of targets or predictions beyond which nothing is chance
 
 
 def _reach(case):
@@ -96,7 +97,7 @@ def head_cannot_reach_targets(view):
         return None
     if kind in ("custom", "none") and len(np.unique(numbers[outside])) == 1:
         return None  # a mark for targets that are missing
-    is_sure = share >= SURE and kind in ("regression", "count")
+    is_sure = share >= STRAY and kind in ("regression", "count")
     return found(
         f"A {head.activation} head gives numbers {reach}, and {percent(share)} of "
         f"the targets are beyond: they go from {numbers.min():.4g} to "

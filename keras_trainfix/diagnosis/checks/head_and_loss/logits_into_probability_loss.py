@@ -1,23 +1,18 @@
-"""KTF203 and KTF204: logits and probabilities, taken for each other."""
+"""KTF203: logits in a loss that takes probabilities."""
 
 import keras
 import numpy as np
 
 from keras_trainfix.diagnosis.change import Change, with_logits
-from keras_trainfix.diagnosis.checks.head_and_loss.head_cannot_reach_targets import SURE
+from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import ROUNDING, STRAY
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.loss import is_keras_region, is_own_overlap
 from keras_trainfix.diagnosis.observe.loss_value import value_of_answers
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
-from keras_trainfix.diagnosis.softmax import ROUNDING
 from keras_trainfix.messages import percent
 
 TAKES_PROBABILITIES = ("binary", "categorical", "sparse", "masked", "region", "sum")
-
-
 NEAR = 0.1  # to 0 or -1: an overlap that is perfect
-
-
 OPEN = "numbers beyond 0 and 1 make it less than a perfect answer does."
 
 
@@ -115,7 +110,7 @@ def logits_into_probability_loss(view):
         f"from {p.min():.3g} to {p.max():.3g}: "
         + (f"{percent(share)} are clipped and get no gradient." if is_known else OPEN),
         fix,
-        severity="error" if share > SURE else "warning",
+        severity="error" if share > STRAY else "warning",
         clipped_share=share,
         lowest=float(p.min()),
         highest=float(p.max()),

@@ -1,23 +1,17 @@
-"""KTF208: values of a loss that it cannot have."""
+"""KTF208: a loss with a value that such a loss cannot have."""
 
 import keras
 import numpy as np
 
+from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import SURE
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.loss import OVERLAPS, is_own_overlap, losses_of
 from keras_trainfix.diagnosis.observe.loss_value import loss_value, value_of
 from keras_trainfix.diagnosis.registry import check, found
 
 TOLERANCE = 1e-3  # of a loss whose scale is 1
-
-
 NEVER_NEGATIVE = ("binary", "categorical", "sparse", "masked", "sum", "divergence")
-
-
 SCORES = (*OVERLAPS, "coef", "score", "accuracy", "f1", "overlap")
-
-
-SURE = 1e-3  # probability of the other class
 
 
 @check(

@@ -1,11 +1,14 @@
-"""KTF205: whether units and activation of the head are what the loss asks for."""
+"""KTF205: units or an activation that do not fit the loss."""
 
 import numpy as np
 
 from keras_trainfix.diagnosis.change import BINARY, CATEGORICAL, Change, one_unit
+from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
+    is_constant_softmax,
+    sums_to_one_elsewhere,
+)
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
-from keras_trainfix.diagnosis.softmax import is_constant_softmax, sums_to_one_elsewhere
 
 WRONG_SUM = 0.05  # of probabilities, beyond or below 1
 

@@ -1,4 +1,4 @@
-"""KTF206: whether the labels are what the loss takes them for."""
+"""KTF206: labels of another form than the loss takes."""
 
 from keras_trainfix.diagnosis.change import CATEGORICAL, SPARSE, Change, same_scale
 from keras_trainfix.diagnosis.observe.label_faults import label_faults

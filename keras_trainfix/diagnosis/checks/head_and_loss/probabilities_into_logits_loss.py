@@ -1,8 +1,11 @@
-"""KTF203 and KTF204: logits and probabilities, taken for each other."""
+"""KTF204: probabilities in a loss that takes logits."""
 
 from keras_trainfix.diagnosis.change import Change, with_logits
+from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
+    is_constant_softmax,
+    sums_to_one,
+)
 from keras_trainfix.diagnosis.registry import check, found
-from keras_trainfix.diagnosis.softmax import is_constant_softmax, sums_to_one
 
 
 def _take_probabilities(case):

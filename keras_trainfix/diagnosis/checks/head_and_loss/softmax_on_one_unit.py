@@ -1,8 +1,10 @@
-"""KTF201 and KTF202: whether the head can give what the targets are."""
+"""KTF201: a softmax over a single unit."""
 
 from keras_trainfix.diagnosis.change import one_unit
+from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
+    is_constant_softmax,
+)
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
-from keras_trainfix.diagnosis.softmax import is_constant_softmax
 
 
 @check(

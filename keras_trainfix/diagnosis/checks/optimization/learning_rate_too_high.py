@@ -3,22 +3,17 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.change import take_better_rate
-from keras_trainfix.diagnosis.checks.optimization.blame import HARDLY, may_blame_rate
+from keras_trainfix.diagnosis.checks.optimization.preconditions import (
+    HARDLY,
+    may_blame_rate,
+)
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.diagnosis.trial.trial import is_constant_after
 
 DIVERGED = -0.5  # gain: the loss has grown by half
-
-
 JUMP = 10  # times the first loss, in between
-
-
 LEARNS = 0.2  # gain of a few steps that shows that a rate works
-
-
 DIED, ALIVE = 0.7, 0.5  # share of dead units in the worst layer
-
-
 HARM = 0.1  # of the first loss, by which the steps of another rate were better
 
 

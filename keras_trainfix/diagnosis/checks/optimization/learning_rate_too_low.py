@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.change import take_better_rate
-from keras_trainfix.diagnosis.checks.optimization.blame import (
+from keras_trainfix.diagnosis.checks.optimization.preconditions import (
     HARDLY,
     has_no_signal,
     may_blame_rate,
@@ -12,17 +12,9 @@ from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.models.optimizers import FEW, rate_of, steps_of_schedule
 
 NO_RATE = 1e-12
-
-
 MORE = 5  # times the gain that a rate ten times as large has to have
-
-
 MEASURABLE = 1e-3  # gain that is no rounding
-
-
 FAR = 10_000  # steps in which a loss would fall to 0
-
-
 NO_SKILL, FAR_FOR_BLIND = 0.05, 3000  # of a model that has been trained in vain
 
 

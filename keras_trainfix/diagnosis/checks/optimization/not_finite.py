@@ -1,14 +1,13 @@
-"""Checks of weights: copies of each other, zeros, and what is no number."""
+"""KTF409: NaN or infinity in weights, activations or the loss."""
 
 import keras
 import numpy as np
 
 from keras_trainfix.backend import to_numpy
 from keras_trainfix.diagnosis.observe.dropout import late_dropout
-from keras_trainfix.diagnosis.observe.variation import (
-    is_finite,
-)
+from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.keras_internals import child_layers
 from keras_trainfix.models.batch_norm_layers import all_layers
 
 
@@ -76,7 +75,11 @@ def not_finite(snapshot):
     weights = {}
     for layer in all_layers(snapshot.model):
         # `weights` of a layer without layers in it are its own
-        bad = [] if layer._layers else [w for w in layer.weights if not _of_numbers(w)]
+        bad = (
+            []
+            if child_layers(layer)
+            else [w for w in layer.weights if not _of_numbers(w)]
+        )
         if bad:
             weights[layer.name] = len(bad)
     answers_bad = not all(map(is_finite, snapshot.predictions))

@@ -1,4 +1,4 @@
-"""A check of penalties and dropout."""
+"""KTF408: penalties or dropout that outweigh the data."""
 
 import numpy as np
 
@@ -6,26 +6,12 @@ from keras_trainfix.diagnosis.observe.dropout import strongest_dropout
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 MOSTLY_PENALTY = 0.8  # of the gradient
-
-
 OUTWEIGHED = 2.5  # times the loss of the best constant
-
-
 CRUSHING = 30
-
-
 TRAINED, NO_SKILL = 100, 0.05  # steps, and skill of a model that has collapsed
-
-
 NO_WEIGHT = 0.01  # size of weights: a tenth of what layers of 100 inputs begin with
-
-
 SHRUNK = 0.3  # standard deviation of predictions, of that of the targets
-
-
 INFORMED = 0.5  # rank correlation
-
-
 SMALL = "kernel_regularizer=keras.regularizers.L2(1e-4)  # or none, until it learns"
 
 

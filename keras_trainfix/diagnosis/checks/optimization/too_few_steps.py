@@ -1,8 +1,8 @@
-"""KTF410: a training that ended too early."""
+"""KTF410: training that ended too early."""
 
 import numpy as np
 
-from keras_trainfix.diagnosis.checks.optimization.blame import has_no_signal
+from keras_trainfix.diagnosis.checks.optimization.preconditions import has_no_signal
 from keras_trainfix.diagnosis.registry import check, found
 
 SOON = 0.003  # gain that shows that training goes on

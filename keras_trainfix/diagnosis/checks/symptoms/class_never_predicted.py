@@ -1,4 +1,4 @@
-"""KTF504: a class that a trained model never answers."""
+"""KTF504: a class that a trained model never predicts."""
 
 from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     LONG,
@@ -8,8 +8,6 @@ from keras_trainfix.diagnosis.checks.symptoms.collapse import (
 from keras_trainfix.diagnosis.registry import check, found
 
 OFTEN = 0.05  # share of the labels
-
-
 TELLS_APART = 0.75  # area under the curve
 
 

@@ -1,7 +1,9 @@
-"""What a trained model answers: shared by the checks of symptoms.
+"""When a trained model has collapsed: shared by the checks of symptoms.
 
-What the causes are, the other checks say.
+The causes are found by other checks.
 """
+
+import numpy as np
 
 TRAINED = 20  # steps after which one answer for all is a symptom
 LONG = 200  # steps after which a lack of skill is
@@ -9,7 +11,6 @@ CONSTANT = 0.01  # of the standard deviation of the targets
 CONFIDENTLY_WRONG = -0.5  # skill
 FEW = 8  # samples
 BLANK, BLANK_STEPS = 1e-4, 100  # of the standard deviation of the targets
-
 LOOK_UP = (
     "from keras_trainfix import diagnose\n"
     "print(diagnose(model, x, y))  # the cause stands before this one; if none does:\n"
@@ -25,7 +26,7 @@ def steps_and_skill(view, least):
 
 
 def is_one_class(seen, steps):
-    """Whether one class is predicted by scores that say nothing of the labels."""
+    """Whether one class is predicted, by scores that do not rank the labels."""
     if seen is None or seen.kind != "classes" or seen.classes_present < 2:
         return False
     if len(seen.classes_predicted) != 1:
@@ -33,16 +34,34 @@ def is_one_class(seen, steps):
     if seen.std_ratio < CONSTANT:
         blind = not seen.is_informative or is_blank(seen, steps)
         return blind or seen.value < CONFIDENTLY_WRONG
-    # Scores that vary may come to say something in the first steps. Two of a class are
-    # too few to say that scores do not tell them from the others.
+    # Scores that vary may become informative in the first steps. Two samples of a class
+    # are too few to show that the scores do not separate them.
     return steps >= LONG and not seen.is_informative and _second(seen) >= 3
 
 
 def is_blank(seen, steps):
-    """Whether predictions are so much the same that their order means nothing."""
+    """Whether predictions are so similar that their order means nothing."""
     return steps >= BLANK_STEPS and seen.std_ratio < BLANK
 
 
 def _second(seen):
     """How many rows the second most frequent class has."""
     return round(sorted(seen.present)[-2] * seen.samples)
+
+
+def described_areas(seen):
+    """How well the scores tell the classes apart, in words."""
+    areas = [area for area in seen.auc if np.isfinite(area)]
+    return f"area under the curve {np.mean(areas):.2f}" if areas else "no ranks"
+
+
+def class_evidence(seen, steps):
+    """The evidence of a classifier that predicts one class."""
+    return {
+        "std_ratio": seen.std_ratio,
+        "accuracy": seen.accuracy,
+        "majority_accuracy": seen.majority_accuracy,
+        "balanced_accuracy": seen.balanced_accuracy,
+        "skill": float(seen.value),
+        "iterations": steps,
+    }

@@ -1,4 +1,4 @@
-"""KTF501: a trained model that answers one number."""
+"""KTF501: a trained model that predicts one number."""
 
 import numpy as np
 
@@ -12,8 +12,6 @@ from keras_trainfix.diagnosis.checks.symptoms.collapse import (
 from keras_trainfix.diagnosis.registry import check, found
 
 VERY_LONG = 500  # steps
-
-
 NO_FIT = 0.05  # coefficient of determination
 
 

@@ -15,8 +15,7 @@ from keras_trainfix.diagnosis.observe.loss_value import loss_value, value_of_ans
 from keras_trainfix.diagnosis.registry import check, found
 
 SOON = 50  # steps after which a classifier is no longer surely wrong
-
-
+NO_SKILL = 0.01  # skill up to which a model is no better than the best constant
 OPPOSITE = 0.4  # area under the curve
 
 
@@ -91,7 +90,7 @@ def no_better_than_constant(view):
     if seen.kind != "classes" and not seen.std_ratio >= CONSTANT:
         return None  # a constant: KTF501
     informs = seen.is_informative and not _is_opposite(seen)
-    if seen.value > CONSTANT or informs or _has_other_aim(view):
+    if seen.value > NO_SKILL or informs or _has_other_aim(view):
         return None
     if seen.kind == "classes":
         chance = 1 / seen.classes_present

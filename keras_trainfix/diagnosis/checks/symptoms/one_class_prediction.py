@@ -1,10 +1,10 @@
-"""KTF502 and KTF503: a trained model that answers one class."""
-
-import numpy as np
+"""KTF502: a trained classifier that predicts one class."""
 
 from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     LOOK_UP,
     TRAINED,
+    class_evidence,
+    described_areas,
     is_one_class,
     steps_and_skill,
 )
@@ -85,26 +85,10 @@ def one_class_prediction(view):
     return found(
         f"After {steps} steps all {seen.samples} answers are class {only}, which is "
         f"{seen.present[only]:.0%} of the labels, and the scores do not tell the "
-        f"classes apart ({_areas(seen)}).",
+        f"classes apart ({described_areas(seen)}).",
         LOOK_UP + "x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-7)\n"
         'model.compile(keras.optimizers.Adam(1e-4), "...")  # from new weights',
         predicted_class=only,
         label_share=seen.present[only],
-        **_class_evidence(seen, steps),
+        **class_evidence(seen, steps),
     )
-
-
-def _areas(seen):
-    areas = [area for area in seen.auc if np.isfinite(area)]
-    return f"area under the curve {np.mean(areas):.2f}" if areas else "no ranks"
-
-
-def _class_evidence(seen, steps):
-    return {
-        "std_ratio": seen.std_ratio,
-        "accuracy": seen.accuracy,
-        "majority_accuracy": seen.majority_accuracy,
-        "balanced_accuracy": seen.balanced_accuracy,
-        "skill": float(seen.value),
-        "iterations": steps,
-    }

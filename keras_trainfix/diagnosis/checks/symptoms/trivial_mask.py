@@ -1,10 +1,10 @@
-"""KTF502 and KTF503: a trained model that answers one class."""
-
-import numpy as np
+"""KTF503: a trained segmentation net that predicts one class everywhere."""
 
 from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     LOOK_UP,
     TRAINED,
+    class_evidence,
+    described_areas,
     is_one_class,
     steps_and_skill,
 )
@@ -101,7 +101,7 @@ def trivial_mask(view):
     evidence = {"iou": float(iou), "iou_of_class": mask.iou}
     return found(
         f"After {steps} steps every mask is {name}: accuracy {mask.accuracy:.3f}, IoU "
-        f"{which} {iou:.3f}, which a constant gets ({_areas(seen)}).",
+        f"{which} {iou:.3f}, which a constant gets ({described_areas(seen)}).",
         LOOK_UP + "loss = keras_trainfix.WeightedSum([\n"
         "    keras_trainfix.MaskedSoftDice(from_logits=True),\n"
         "    keras_trainfix.MaskedCrossentropy(from_logits=True),\n"
@@ -110,21 +110,5 @@ def trivial_mask(view):
         predicted_class=only,
         label_share=seen.present[only],
         **evidence,
-        **_class_evidence(seen, steps),
+        **class_evidence(seen, steps),
     )
-
-
-def _areas(seen):
-    areas = [area for area in seen.auc if np.isfinite(area)]
-    return f"area under the curve {np.mean(areas):.2f}" if areas else "no ranks"
-
-
-def _class_evidence(seen, steps):
-    return {
-        "std_ratio": seen.std_ratio,
-        "accuracy": seen.accuracy,
-        "majority_accuracy": seen.majority_accuracy,
-        "balanced_accuracy": seen.balanced_accuracy,
-        "skill": float(seen.value),
-        "iterations": steps,
-    }

@@ -1,8 +1,10 @@
-"""Whether predictions are those of a softmax: shared by the checks of heads."""
+"""Whether predictions are probabilities: shared by the checks of heads and losses."""
 
 import numpy as np
 
-ROUNDING = 1e-3
+ROUNDING = 1e-3  # of a probability, or of a sum of probabilities
+SURE = 1e-3  # probability of the other class in a confident answer
+STRAY = 0.05  # share of targets or predictions: up to here they may be outliers
 
 
 def is_constant_softmax(view):
@@ -13,7 +15,7 @@ def is_constant_softmax(view):
 
 
 def sums_to_one(view):
-    """Whether predictions from no known layer are those of a softmax all the same."""
+    """Whether predictions of an unknown head are nevertheless those of a softmax."""
     p = view.predictions
     if view.head.activation != "unknown" or view.head.units == 1:
         return False
