@@ -10,10 +10,6 @@ WITHOUT_A_FILE = {
     "callbacks",
     "diagnosis",
     "labels/types.py",
-    "models/batch_norm_layers.py",
-    "models/batch_statistics.py",
-    "models/compiled.py",
-    "models/optimizers.py",
 }
 
 

@@ -9,89 +9,19 @@ from keras.layers import BatchNormalization
 from keras_trainfix import FrozenBatchNorm, freeze_batch_norm, unfreeze_batch_norm
 from keras_trainfix.backend import to_numpy
 from keras_trainfix.models.batch_norm_layers import all_layers
-
-
-def sequential():
-    return keras.Sequential(
-        [
-            keras.Input((6, 6, 3)),
-            layers.Conv2D(4, 3),
-            BatchNormalization(name="first"),
-            layers.ReLU(),
-            layers.Dropout(0.5),
-            layers.Conv2D(4, 3),
-            BatchNormalization(name="second"),
-            layers.Flatten(),
-            layers.Dense(2),
-        ]
-    )
-
-
-def nested():
-    backbone = keras.Sequential(
-        [keras.Input((6, 6, 3)), layers.Conv2D(4, 3), BatchNormalization(name="first")],
-        name="backbone",
-    )
-    inputs = keras.Input((6, 6, 3))
-    # Released versions of Keras ignore this `training=False` in `fit`.
-    x = backbone(inputs, training=False)
-    x = BatchNormalization(name="second")(layers.Flatten()(x))
-    return keras.Model(inputs, layers.Dense(2)(x))
-
-
-class Block(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.steps = [layers.Conv2D(4, 3), BatchNormalization(name="first")]
-
-    def build(self, input_shape):
-        for step in self.steps:
-            step.build(input_shape)
-            input_shape = step.compute_output_shape(input_shape)
-
-    def call(self, inputs, training=None):
-        return self.steps[1](self.steps[0](inputs), training=training)
-
-
-class Subclassed(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.block = Block()
-        self.heads = {"main": layers.Dense(2)}
-        self.norm = BatchNormalization(name="second")
-
-    def call(self, inputs, training=None):
-        x = self.block(inputs, training=training)
-        x = keras.ops.reshape(x, (-1, 64))
-        return self.heads["main"](self.norm(x, training=training))
-
-
-def subclassed():
-    model = Subclassed()
-    model(np.zeros((1, 6, 6, 3), "float32"))
-    return model
-
-
-def wrapped():
-    return keras.Sequential(
-        [
-            keras.Input((6, 6, 3)),
-            layers.TimeDistributed(BatchNormalization(name="first")),
-            layers.Flatten(),
-            layers.Dense(4),
-            BatchNormalization(name="second"),
-            layers.Dense(2),
-        ]
-    )
-
-
-def shared():
-    inputs = keras.Input((6, 6, 3))
-    norm = BatchNormalization(name="first")
-    x = layers.Flatten()(layers.Add()([norm(inputs), norm(inputs * 2)]))
-    x = BatchNormalization(name="second", axis=1)(x)
-    return keras.Model(inputs, layers.Dense(2)(x))
-
+from tests.models import nets
+from tests.models.nets import (
+    affines,
+    equal,
+    nested,
+    norms,
+    sequential,
+    shared,
+    statistics,
+    subclassed,
+    trained,
+    wrapped,
+)
 
 BUILDERS = [sequential, nested, subclassed, wrapped, shared]
 every_kind = pytest.mark.parametrize("build", BUILDERS, ids=lambda f: f.__name__)
@@ -105,37 +35,6 @@ def x(rng):
 @pytest.fixture
 def y(rng):
     return rng.normal(size=(16, 2)).astype("float32")
-
-
-def trained(build, x, y):
-    model = build()
-    model.compile(keras.optimizers.Adam(0.01), "mse")
-    model.fit(x, y, batch_size=8, epochs=2, verbose=0)
-    return model
-
-
-def norms(model, kind=BatchNormalization):
-    return [layer for layer in all_layers(model) if isinstance(layer, kind)]
-
-
-def statistics(model):
-    return [
-        to_numpy(weight)
-        for layer in norms(model)
-        for weight in (layer.moving_mean, layer.moving_variance)
-    ]
-
-
-def affines(model):
-    return [
-        to_numpy(weight)
-        for layer in norms(model)
-        for weight in (layer.gamma, layer.beta)
-    ]
-
-
-def equal(before, after):
-    return [bool((a == b).all()) for a, b in zip(before, after, strict=True)]
 
 
 @every_kind
@@ -184,7 +83,7 @@ def test_training_equals_that_of_a_model_built_frozen(build, x, y, monkeypatch):
         keras.utils.set_random_seed(1)
         with monkeypatch.context() as patch:
             if frozen_from_the_start:
-                patch.setitem(globals(), "BatchNormalization", FrozenBatchNorm)
+                patch.setattr(nets, "BatchNormalization", FrozenBatchNorm)
             model = build()
         model.compile(keras.optimizers.Adam(0.01), "mse")
         freeze_batch_norm(model)
@@ -213,50 +112,6 @@ def test_evaluation_and_training_give_the_same_loss_once_frozen(x, y):
     np.testing.assert_allclose(trained_loss, model.evaluate(x, y, verbose=0), rtol=1e-5)
 
 
-def test_a_compiled_model_honors_the_freezing_of_its_backbone(x, y):
-    model = trained(nested, x, y)
-    backbone = model.get_layer("backbone")
-    before = statistics(model)
-    freeze_batch_norm(backbone)
-    model.fit(x, y, batch_size=8, epochs=1, verbose=0)
-    assert equal(before, statistics(model)) == [True, True, False, False]
-
-
-def test_two_models_that_share_layers_both_honor_it(x, y):
-    encoder = keras.Sequential(
-        [keras.Input((6, 6, 3)), BatchNormalization(), layers.Flatten()]
-    )
-    first, second = (
-        keras.Sequential([keras.Input((6, 6, 3)), encoder, layers.Dense(2)])
-        for _ in range(2)
-    )
-    for model in (first, second):
-        model.compile("sgd", "mse")
-        model.fit(x / 100, y, epochs=1, verbose=0)
-    freeze_batch_norm(first)
-    before = statistics(encoder)
-    second.fit(x / 100, y, epochs=1, verbose=0)
-    assert all(equal(before, statistics(encoder)))
-
-
-def test_a_callback_can_freeze_in_the_middle_of_fit(x, y):
-    class FreezeAtTwo(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 2:
-                freeze_batch_norm(self.model)
-
-        def on_epoch_end(self, epoch, logs=None):
-            seen.append(statistics(self.model))
-
-    seen = []
-    model = sequential()
-    model.compile("sgd", "mse")
-    model.fit(x, y, epochs=4, verbose=0, callbacks=[FreezeAtTwo()])
-    assert not any(equal(seen[0], seen[1]))
-    assert all(equal(seen[1], seen[2]))
-    assert all(equal(seen[1], seen[3]))
-
-
 def test_trainable_flags_keep_their_meaning(x, y, capsys):
     model = sequential()
     model.get_layer("first").trainable = False
@@ -269,94 +124,11 @@ def test_trainable_flags_keep_their_meaning(x, y, capsys):
     assert equal(before[1], affines(model)) == [True, True, False, False]
 
 
-@pytest.mark.parametrize(
-    "choose",
-    [
-        lambda model: "first",
-        lambda model: ["first"],
-        lambda model: model.get_layer("backbone").get_layer("first"),
-        lambda model: [model.get_layer("backbone").get_layer("first").path],
-        lambda model: "backbone",
-        lambda model: (model.get_layer("backbone"),),
-        lambda model: iter(["first", "backbone"]),
-    ],
-)
-def test_layers_may_be_named(choose):
-    model = nested()
-    freeze_batch_norm(model, choose(model))
-    assert [layer.name for layer in norms(model, FrozenBatchNorm)] == ["first"]
-    unfreeze_batch_norm(model, layers=choose(model))
-    assert norms(model, FrozenBatchNorm) == []
-
-
-@pytest.mark.parametrize(
-    ("chosen", "message"),
-    [
-        ("third", r"must be a layer of the model.*'third'.*'first', 'second'"),
-        (BatchNormalization(), "must be a layer of the model.*BatchNormalization"),
-        ("flatten", "must be, or contain, a batch normalization layer.*'flatten'"),
-        ([], r"must name at least one layer.*layers=\[\]"),
-        (["first", 3], "must be a layer of the model.*3"),
-    ],
-)
-@pytest.mark.parametrize("convert", [freeze_batch_norm, unfreeze_batch_norm])
-def test_bad_layers_are_named_and_nothing_changes(convert, chosen, message):
-    model = nested()
-    kinds = [type(layer) for layer in all_layers(model)]
-    with pytest.raises(ValueError, match=message):
-        convert(model, chosen)
-    assert [type(layer) for layer in all_layers(model)] == kinds
-
-
-def test_an_ambiguous_name_is_an_error():
-    def branch(name):
-        return keras.Sequential(
-            [keras.Input((2,)), BatchNormalization(name="bn")], name=name
-        )
-
-    inputs = keras.Input((2,))
-    model = keras.Model(inputs, [branch("a")(inputs), branch("b")(inputs)])
-    with pytest.raises(ValueError, match="occurs 2 times.*a/bn.*b/bn"):
-        freeze_batch_norm(model, "bn")
-    freeze_batch_norm(model, "b")
-    assert len(norms(model, FrozenBatchNorm)) == 1
-
-
 @pytest.mark.parametrize("convert", [freeze_batch_norm, unfreeze_batch_norm])
 def test_a_model_without_batch_norm_warns(convert):
     model = keras.Sequential([keras.Input((2,)), layers.Dense(2)], name="plain")
     with pytest.warns(UserWarning, match="'plain' has no BatchNormalization layer"):
         assert convert(model) is model
-
-
-@pytest.mark.parametrize("convert", [freeze_batch_norm, unfreeze_batch_norm])
-@pytest.mark.parametrize(
-    "model",
-    [keras.Sequential([layers.Dense(2), BatchNormalization(name="bn")]), Subclassed()],
-)
-def test_an_unbuilt_model_is_an_error(convert, model):
-    with pytest.raises(ValueError, match="must be built.*'(bn|second|first)'"):
-        convert(model)
-
-
-@pytest.mark.parametrize("model", ["model.keras", None, [BatchNormalization()]])
-def test_anything_but_a_model_is_an_error(model):
-    with pytest.raises(TypeError, match="must be a Keras 3 model or layer. Received"):
-        freeze_batch_norm(model)
-
-
-class NoisyBatchNorm(BatchNormalization):
-    def call(self, inputs, training=None, mask=None):
-        return super().call(inputs, training=training) + 1
-
-
-def test_a_subclass_of_the_users_is_left_alone_with_a_warning():
-    model = keras.Sequential(
-        [keras.Input((2,)), NoisyBatchNorm(name="mine"), BatchNormalization()]
-    )
-    with pytest.warns(UserWarning, match="Left out: 'mine' of type NoisyBatchNorm"):
-        freeze_batch_norm(model)
-    assert [type(n) for n in norms(model)] == [NoisyBatchNorm, FrozenBatchNorm]
 
 
 def test_switching_the_model_off_and_on_unfreezes_no_statistics(x, y):
