@@ -1,4 +1,4 @@
-"""`python -m keras_trainfix`: see `keras_trainfix.cli`."""
+"""Runs the command line: see `keras_trainfix.cli`."""
 
 import sys
 

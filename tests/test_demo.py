@@ -22,7 +22,7 @@ def test_the_demo(tmp_path, capsys, monkeypatch):
     )
     assert len(out.splitlines()) <= 16
     assert max(map(len, out.split("4.")[0].splitlines())) <= 80
-    assert "CollapseDetector says: KTF4" in out
+    assert "CollapseDetector reports: KTF4" in out
     assert "learning rate 0.1 -> 0.0" in " ".join(out.split())
     collapsed, rescued = (float(t.split()[-1]) for t in out.split(" pixels off")[:2])
     assert collapsed > 8

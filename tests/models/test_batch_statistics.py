@@ -111,7 +111,5 @@ def test_call_on_batch_explains_its_errors():
     with pytest.raises(ValueError, match=r"must fit the model.*batch 7.*\(3, 2\)"):
         call_on_batch(model, x[:, :2], 7)
     x[0, 0] = np.inf
-    with pytest.raises(
-        ValueError, match=r"be finite.*1 value .*batch 7.*\(3, 4\)"
-    ):
+    with pytest.raises(ValueError, match=r"be finite.*1 value .*batch 7.*\(3, 4\)"):
         call_on_batch(model, x, 7)
