@@ -140,7 +140,7 @@ class Pixels:
 
     @functools.cached_property
     def one_hot(self) -> Tensor:
-        """`rows` with 1 for the class of a pixel, or for each class above one half."""
+        """`rows`, rounded: 1 for the class of a pixel, or each class above one half."""
         if self.exclusive and not self.sparse:
             return ops.one_hot(self.ids, self.num_classes)
         return self.rows > 0.5
