@@ -1,6 +1,8 @@
 """One process tests one backend: the one that KERAS_BACKEND names."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import hypothesis
@@ -24,6 +26,14 @@ if BACKEND is None:
         returncode=4,
     )
 
+# JAX compiles the same programs for one test after the other. Processes do not share
+# the cache: one could read what another has half written.
+JAX_CACHE = None
+if BACKEND == "jax" and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    JAX_CACHE = tempfile.mkdtemp()
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = JAX_CACHE
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
@@ -45,6 +55,11 @@ def pytest_addoption(parser):
         default="auto",
         help="which tests to ask this backend; see tests/scope.py",
     )
+
+
+def pytest_configure(config):
+    if JAX_CACHE:
+        config.add_cleanup(lambda: shutil.rmtree(JAX_CACHE, ignore_errors=True))
 
 
 def pytest_report_header(config):

@@ -37,7 +37,6 @@ AREAS = {
         "test_import.py",
         "test_keras_internals.py",
         "test_pretrained.py",
-        "test_suite.py",
         "test_traps.py",
     ],
     "one_backend": [
@@ -52,6 +51,7 @@ AREAS = {
         "test_messages.py",
         "test_model_file.py",
         "test_real_data.py",
+        "test_suite.py",
         "test_voc.py",
     ],
 }

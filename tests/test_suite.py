@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "tests"
 
 
+@pytest.mark.every_backend
 def test_the_backend_asked_for_is_the_one_running():
     assert keras.backend.backend() == os.environ["KERAS_BACKEND"]
 
@@ -82,7 +83,7 @@ def test_what_a_backend_is_not_asked_is_deselected():
         text=True,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "tests/test_suite.py::test_the_longest_path_decides" in result.stdout
+    assert "tests/test_suite.py::test_the_backend_asked_for" in result.stdout
     assert "tests/test_real_data.py" not in result.stdout
     assert "deselected" in result.stdout
 
@@ -134,6 +135,7 @@ def test_the_runner_adds_up_the_report(tmp_path):
     assert files == {"tests/losses/test_a.py": 3.5, "tests/test_b.py": 0.25}
 
 
+@pytest.mark.every_backend
 @pytest.mark.gpu
 def test_computes_on_the_gpu():
     device = str(getattr(keras.ops.ones((2,)), "device", ""))
