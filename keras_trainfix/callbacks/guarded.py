@@ -4,9 +4,11 @@ import warnings
 
 import keras
 
+from keras_trainfix.messages import in_one_line
+
 
 class GuardedCallback(keras.callbacks.Callback):
-    """Runs its parts by `_safely`: an error in one ends it with one warning.
+    """Runs its parts by `_safely`: an error in one ends it with one line of warning.
 
     A subclass says in its warning what no longer happens, of which category the warning
     is, and which errors are the user's to see.
@@ -30,5 +32,5 @@ class GuardedCallback(keras.callbacks.Callback):
             raise
         except Exception as error:
             self._is_off = True
-            message = f"{self._what_ends} {type(error).__name__}: {error}"
+            message = f"{self._what_ends} {in_one_line(error)}"
             warnings.warn(message, self._category, stacklevel=3)

@@ -1,6 +1,7 @@
 import contextlib
 import importlib.util
 import inspect
+import re
 import warnings
 
 import keras
@@ -516,7 +517,7 @@ def test_a_probe_that_cannot_be_read_any_more(kind):
 def test_an_error_within_ends_the_watch_alone(monkeypatch):
     detector = kt.CollapseDetector((X, Y))
     monkeypatch.setattr(
-        "keras_trainfix.callbacks.collapse.watch.Watch.glance",
+        "keras_trainfix.callbacks.collapse.watch.Watch.quick_check",
         lambda self, steps: 1 / 0,
     )
     with collected() as texts:
@@ -617,14 +618,81 @@ SPARSE = "sparse_categorical_crossentropy"
     ],
     ids=["empty", "no batch", "lengths", "inputs", "targets", "no data"],
 )
-def test_a_probe_that_does_not_fit_is_an_error_before_the_first_step(probe, message):
-    steps = []
-    count = callbacks.LambdaCallback(
-        on_train_batch_begin=lambda batch, logs=None: steps.append(batch)
-    )
-    with pytest.raises(ValueError, match="(?s)" + message):
-        fit(mlp(), kt.CollapseDetector(probe), others=[count])
-    assert not steps
+def test_a_probe_that_does_not_fit_is_one_line_and_ends_no_training(probe, message):
+    with collected() as texts:
+        history = fit(mlp(), kt.CollapseDetector(probe), epochs=2)
+    assert len(history["loss"]) == 2
+    text = next(text for text in texts if re.search(message, text))
+    assert len(text.splitlines()) == 1
+
+
+PROBES = {
+    "an output without a loss": [X, [Y, None]],
+    "samples without a batch axis": ((x, y) for x, y in zip(X, Y, strict=True)),
+    "no targets, read as (x, y, weight)": [(X[:8], X[:8], X[:8])],
+    "batches of different shapes": [(X[:4], Y[:4]), (X[:4, :3], Y[:4])],
+    "nested batches": [{"a": {"b": [X[:4], (Y[:4],)]}}],
+    "batches of nothing known": [object(), object()],
+    "texts": (np.array(["a", "b"] * 8), Y[:16]),
+    "targets that are texts": (X, np.array(["a", "b"] * 128)),
+    "ragged": [([[1.0], [1.0, 2.0]], [[1.0], [2.0]])],
+}
+
+
+@pytest.mark.parametrize("form", PROBES)
+def test_no_form_of_probe_ends_a_training(form):
+    probe = PROBES[form]
+    probe = tuple(probe) if form == "an output without a loss" else probe
+    with collected() as texts:
+        history = fit(mlp(), kt.CollapseDetector(probe), epochs=2)
+    assert len(history["loss"]) == 2
+    assert len(texts) == 1, texts
+    assert len(texts[0].splitlines()) == 1
+
+
+class OwnLoss(keras.Model):
+    """Has a training step and a loss of its own, and is compiled without one."""
+
+    def __init__(self, head=None):
+        super().__init__()
+        self.hidden = layers.Dense(16, "relu")
+        self.head = layers.Dense(10, head)
+        self.own = keras.losses.SparseCategoricalCrossentropy(from_logits=head is None)
+
+    def call(self, inputs):
+        return self.head(self.hidden(inputs))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **others):
+        return self.own(y, y_pred)
+
+
+@pytest.mark.parametrize("head", [None, "softmax"])
+def test_a_model_compiled_without_a_loss(head):
+    labels = np.digitize(X[:, 0], np.linspace(-1.5, 1.5, 9))
+    model = OwnLoss(head)
+    model.compile(keras.optimizers.Adam(0.01))
+    detector = kt.CollapseDetector((X, labels))
+    with collected() as texts:
+        history = fit(model, detector, y=labels, epochs=12)
+    assert len(history["loss"]) == 12
+    assert detector.diagnosis is None
+    if head is None:  # only the loss knows what ten numbers have to do with one label
+        (text,) = texts
+        assert "do not fit the output" in text
+    else:
+        assert not texts
+        assert history["collapse/skill"][-1] > 0.2
+
+
+def test_what_can_be_seen_is_seen_where_targets_do_not_fit():
+    labels = np.arange(256) % 10
+    model = OwnLoss()
+    model.compile(keras.optimizers.SGD(1e30))
+    detector = kt.CollapseDetector((X, labels))
+    with collected() as texts:
+        fit(model, detector, y=labels, epochs=2)
+    assert "KTF409" in detector.diagnosis.codes
+    assert len(texts) == 2
 
 
 def test_a_loss_of_ones_own_may_take_targets_of_another_shape():
@@ -660,8 +728,11 @@ def test_a_rate_that_did_well_at_first():
 def test_labels_that_are_no_class():
     labels = np.arange(256) % 3
     detector = kt.CollapseDetector((X, labels + 1))
-    with pytest.raises(ValueError, match="no class of the output.*3 units.*\\[3\\]"):
-        fit(mlp(3, "softmax", SPARSE), detector, y=labels)
+    with collected() as texts:
+        history = fit(mlp(3, "softmax", SPARSE), detector, y=labels)
+    assert len(history["loss"]) == 4
+    message = "no class of the output.*3 units.*\\[3\\]"
+    assert sum(re.search(message, text) is not None for text in texts) == 1
     assert "KTF121" in detector.diagnosis.codes
 
 

@@ -153,6 +153,19 @@ def test_classes_first():
     assert np.array_equal(colors_of(columns["input"][0]), 255 * ROWS[0])
 
 
+def test_the_class_axis_is_that_of_the_loss():
+    x = np.moveaxis(ROWS, -1, 1)
+    model = keras.Sequential([keras.Input((3, SIZE, SIZE)), layers.Softmax(1)])
+    loss = keras.losses.SparseCategoricalCrossentropy(axis=1)
+    model.compile(keras.optimizers.SGD(0.0), loss)
+    snapshots = kt.PredictionSnapshots(x, IDS)
+    snapshots.set_model(model)
+    snapshots.on_train_begin()
+    snapshots.on_epoch_end(0)
+    columns = columns_of(snapshots)
+    assert np.array_equal(colors_of(columns["epoch 1"][0]), COLORS[IDS[0]])
+
+
 def test_predictions_that_are_not_a_number_are_marked():
     model = amplifier(3, "softmax", "categorical_crossentropy", scale=np.nan)
     snapshots = fitted(model, ROWS, ROWS, kt.PredictionSnapshots(ROWS))
@@ -405,7 +418,7 @@ def test_of_several_outputs_one_is_drawn(tmp_path):
     with pytest.raises(ValueError, match="must be one of .*'kind'.*output='no'"):
         fitted(model, {"x": X}, y, kt.PredictionSnapshots({"x": X}, y, output="no"))
     some = kt.PredictionSnapshots({"x": X}, {"place": X[:, :2]}, output="kind")
-    with pytest.raises(ValueError, match="those of the output 'kind'"):
+    with pytest.warns(module.SnapshotWarning, match="those of the output 'kind'"):
         fitted(model, {"x": X}, y, some)
 
 
@@ -418,7 +431,7 @@ def test_lists_of_outputs():
     snapshots = kt.PredictionSnapshots(X, y, output=model.output_names[1])
     panel = fitted(model, X, y, snapshots).plot().axes[0]
     assert np.allclose(panel.lines[0].get_xdata(), Y[:, 0])
-    with pytest.raises(ValueError, match="2 outputs. Received: 3 arrays"):
+    with pytest.warns(module.SnapshotWarning, match="2 outputs. Received: 3 arrays"):
         fitted(model, X, y, kt.PredictionSnapshots(X, [*y, Y]))
 
 
@@ -631,25 +644,33 @@ def test_bad_arguments(arguments, error, match):
     ],
     ids=["images", "labels"],
 )
-def test_samples_that_do_not_fit_are_an_error_at_once(arguments, match):
+def test_samples_that_do_not_fit_are_a_warning(arguments, match):
     snapshots = kt.PredictionSnapshots(**{"images": X, "labels": Y, **arguments})
-    with pytest.raises(ValueError, match=match):
-        linear().fit(X, Y, verbose=0, callbacks=[snapshots])
+    with pytest.warns(module.SnapshotWarning, match=match):
+        history = linear().fit(X, Y, verbose=0, callbacks=[snapshots])
+    assert len(history.history["loss"]) == 1
 
 
 @pytest.mark.parametrize(
-    ("labels", "names", "match"),
+    ("labels", "match"),
     [
-        (IDS + 5, None, "7"),
-        (IDS[:, :4], None, "shape"),
-        (IDS, ["a", "b"], "must have 3 names. Received: 2"),
+        (IDS + 5, "7"),
+        (IDS[:, :4], "shape"),
     ],
-    ids=["no class", "shape", "names"],
+    ids=["no class", "shape"],
 )
-def test_masks_that_do_not_fit_are_an_error_at_once(labels, names, match):
-    snapshots = kt.PredictionSnapshots(ROWS, labels, class_names=names)
+def test_masks_that_do_not_fit_are_a_warning(labels, match):
+    snapshots = kt.PredictionSnapshots(ROWS, labels)
     model = amplifier(3, "softmax", "categorical_crossentropy")
-    with pytest.raises(ValueError, match=match):
+    with pytest.warns(module.SnapshotWarning, match=match):
+        history = model.fit(ROWS, ROWS, verbose=0, callbacks=[snapshots])
+    assert len(history.history["loss"]) == 1
+
+
+def test_names_that_do_not_fit_are_an_error_at_once():
+    snapshots = kt.PredictionSnapshots(ROWS, IDS, class_names=["a", "b"])
+    model = amplifier(3, "softmax", "categorical_crossentropy")
+    with pytest.raises(ValueError, match="must have 3 names. Received: 2"):
         model.fit(ROWS, ROWS, verbose=0, callbacks=[snapshots])
 
 
@@ -660,7 +681,7 @@ def test_classes_of_sequences_are_no_picture():
     )
     model.compile("sgd", "sparse_categorical_crossentropy")
     y = np.arange(40).reshape(8, 5) % 3
-    with pytest.raises(ValueError, match="shape \\(8, 5, 3\\)"):
+    with pytest.warns(module.SnapshotWarning, match="shape \\(8, 5, 3\\)"):
         model.fit(x, y, verbose=0, callbacks=[kt.PredictionSnapshots(x, y)])
 
 

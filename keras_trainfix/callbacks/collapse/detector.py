@@ -10,7 +10,9 @@ from keras_trainfix.callbacks.collapse.rescue import HEALTHY, Rescuer
 from keras_trainfix.callbacks.collapse.samples import (
     MisfitError,
     check_inputs,
-    check_targets,
+    is_fitting,
+    unseen,
+    without_targets,
 )
 from keras_trainfix.callbacks.collapse.watch import (
     ALIVE,
@@ -50,7 +52,9 @@ class CollapseDetector(GuardedCallback):
     of the targets a whole look follows, with all checks of `diagnose`.
 
     A healthy training is not changed by it, to the bit. An error in here, or a model
-    that it cannot look at, ends the watch with one warning and never the training.
+    that it cannot look at, ends the watch with one warning and never the training. A
+    probe that does not fit the model has one line of warning that says what cannot be
+    seen.
 
     Each epoch has `collapse/std_ratio`, the standard deviation of the predictions over
     that of the targets, and `collapse/skill`, which is 0 for the best constant answer
@@ -80,8 +84,7 @@ class CollapseDetector(GuardedCallback):
         rescues: List of strings, what was done.
 
     Raises:
-        ValueError: If an argument is unknown, if the probe is empty, or, when training
-            begins, if it does not fit the model.
+        ValueError: If an argument is unknown.
         DiagnosisError: With `action="raise"`, when the model collapses.
 
     Examples:
@@ -107,7 +110,7 @@ class CollapseDetector(GuardedCallback):
 
     _what_ends = "CollapseDetector no longer watches, and training goes on."
     _category = CollapseWarning
-    _meant = (MisfitError, DiagnosisError)
+    _meant = (DiagnosisError,)
 
     def __init__(
         self,
@@ -208,18 +211,20 @@ class CollapseDetector(GuardedCallback):
 
     def _begin(self):
         self._watch = watch = self._watched(self.model)
-        self._rescuer = Rescuer(watch, self.action == "rescue", self.rescues)
         diagnosis = watch.examine_beginning()
         if _has_error(diagnosis):
             self.diagnosis = self._counted(diagnosis)
-        check_targets(watch.first)
+        self._report_unseen()
+        self._leave_out_misfits()
+        watch = self._watch
+        self._rescuer = Rescuer(watch, self.action == "rescue", self.rescues)
         self._rescuer.keep_best(watch.beginning.skill)
         if self._has_one_class():
             tell(
                 "CollapseDetector: all samples of `probe` have one class, so that a "
                 "model which always answers it cannot be told from a good one."
             )
-        if watch.sample.y is None:
+        if self._sample.y is None:
             tell(
                 "CollapseDetector: `probe` has no targets, so that only predictions "
                 "that are not finite can be seen."
@@ -227,6 +232,28 @@ class CollapseDetector(GuardedCallback):
         found = self.diagnosis
         if found is not None and not self._rescuer.repair_beginning(found):
             self._warn()
+
+    def _report_unseen(self):
+        """Says once which outputs cannot be compared with their targets."""
+        views = self._watch.first.views()
+        with_loss = [view for view in views if view.loss.kind != "none"]
+        views = with_loss or views  # some outputs have no loss, and that is meant
+        for is_own in (False, True):  # a loss of the user's may take any targets
+            chosen = [v for v in views if (v.loss.kind == "custom") == is_own]
+            text = " ".join(filter(None, map(unseen, chosen)))
+            if text and is_own:
+                tell(f"CollapseDetector: {text}")
+            elif text:
+                warnings.warn(text, CollapseWarning, stacklevel=5)
+
+    def _leave_out_misfits(self):
+        """Goes on without targets that the predictions cannot be compared with."""
+        watch, views = self._watch, self._watch.first.views()
+        misfits = {view.name for view in views if not is_fitting(view)}
+        if misfits:
+            sample = without_targets(watch.sample, watch.first.names, misfits)
+            self._watch = Watch(watch.model, sample, watch.show_progress)
+            self._watch.was_dead = watch.was_dead
 
     def _has_one_class(self):
         seen = [probe.skill for probe in self._watch.first.views()]

@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 
 from keras_trainfix import backend
-from keras_trainfix.callbacks.collapse.samples import MisfitError, check_inputs
+from keras_trainfix.callbacks.collapse.samples import (
+    ArgumentError,
+    MisfitError,
+    check_inputs,
+)
 from keras_trainfix.callbacks.guarded import GuardedCallback
 from keras_trainfix.callbacks.snapshots.outputs import Settings, find_output
 from keras_trainfix.callbacks.snapshots.pictures import Column, pixels_of, png_of
@@ -53,8 +57,8 @@ class PredictionSnapshots(GuardedCallback):
     are given, and up to 12 epochs: of more every second, fourth ... and the last. It
     begins anew with each `fit`. Images may be in [0, 1], [-1, 1] or 0 ... 255.
 
-    Training is not changed by it, to the bit. An error in here ends the pictures with
-    one warning and never the training.
+    Training is not changed by it, to the bit. An error in here, or samples that do not
+    fit the model, end the pictures with one warning and never the training.
 
     Args:
         images: Inputs of the model: an array, or a list or dict of arrays; or batches
@@ -82,7 +86,7 @@ class PredictionSnapshots(GuardedCallback):
     Raises:
         ImportError: If there is no matplotlib.
         ValueError: If an argument is unknown, if there is no sample, or, when training
-            begins, if samples or labels do not fit the model.
+            begins, if `output`, `task` or `class_names` do not fit the model.
         TypeError: If an argument has the wrong type.
         OSError: If `folder` cannot be made.
 
@@ -100,7 +104,7 @@ class PredictionSnapshots(GuardedCallback):
 
     _what_ends = "PredictionSnapshots draws no more, and training goes on."
     _category = SnapshotWarning
-    _meant = (MisfitError,)
+    _meant = (ArgumentError,)
 
     def __init__(
         self,
@@ -205,6 +209,8 @@ class PredictionSnapshots(GuardedCallback):
             if isinstance(reader, NumberReader):  # a plot has room for all
                 sample = self._sample
                 reader = NumberReader(find_output(self.settings, snapshot, sample))
+        except ArgumentError:
+            raise
         except ERRORS_OF_VALUES as error:
             raise MisfitError(
                 f"The predictions of '{output.name}' cannot be drawn. {error}"

@@ -4,11 +4,14 @@ import keras
 import numpy as np
 
 from keras_trainfix import backend
+from keras_trainfix.callbacks.collapse.samples import ArgumentError
 from keras_trainfix.callbacks.snapshots.outputs import (
     check_task,
+    class_axis_of,
     has_classes,
     has_several,
     takes_logits,
+    targets_of,
 )
 from keras_trainfix.callbacks.snapshots.pictures import (
     MOST_COLUMNS,
@@ -18,7 +21,7 @@ from keras_trainfix.callbacks.snapshots.pictures import (
     Scatter,
 )
 from keras_trainfix.callbacks.snapshots.tiles import image_tiles
-from keras_trainfix.labels import class_ids, ignored_ids
+from keras_trainfix.labels import class_ids
 from keras_trainfix.metrics.predictions import predicted_classes, prediction_form
 from keras_trainfix.metrics.reading import labels_of
 from keras_trainfix.metrics.setting import checked_setting
@@ -88,7 +91,7 @@ class _ClassIds:
     """The class of each pixel or sample, of labels and of predictions."""
 
     def __init__(self, output, settings):
-        predictions, axis = output.predictions, settings.axis
+        predictions, axis = output.predictions, class_axis_of(output, settings)
         rank = 4 if output.is_map else 2
         has_axis = predictions.ndim == rank
         channels = predictions.shape[axis] if has_axis else 1
@@ -179,14 +182,14 @@ class SeveralReader:
     """Reads which of several classes that do not exclude each other a sample has."""
 
     def __init__(self, output, settings):
-        self.names = _names(settings, output.predictions.shape[-1])
+        axis = class_axis_of(output, settings)
+        self.names = _names(settings, output.predictions.shape[axis])
         is_logit = takes_logits(output, settings)
         self.threshold = 0.0 if is_logit else THRESHOLD
         texts = valid = None
         if output.labels is not None:
             _check_size(output, output.predictions.size)
-            marks = [i for i in ignored_ids(settings.ignore_class) if i not in (0, 1)]
-            valid = ~np.isin(output.labels, marks).any(1)
+            valid = ~targets_of(output, settings).ignored
             texts = self._texts(output.labels > THRESHOLD)
         self.picture = ClassGrid(_tiles(output), texts, valid)
 
@@ -206,7 +209,7 @@ def _names(settings, number):
     if names is None:
         return list(map(str, range(number)))
     if len(names) != number:
-        raise ValueError(
+        raise ArgumentError(
             f"`class_names` must have {number} names. Received: {len(names)}."
         )
     return list(map(str, names))

@@ -59,7 +59,7 @@ class LossFacts(NamedTuple):
     ignore_class: tuple
 
 
-def loss_facts(loss):
+def loss_facts(loss: Any) -> LossFacts:
     """The `LossFacts` of a loss as `compile` takes it: name, function or instance."""
     if loss is None:
         return LossFacts(None, "none", "none", None, ())
@@ -83,12 +83,12 @@ def loss_facts(loss):
     )
 
 
-def losses_of(model, names):
+def losses_of(model: keras.Model, names: list[str]) -> list[Any]:
     """The compiled loss of each output of a model, as `compile` got it."""
     compiled = getattr(model, "loss", None)
     if isinstance(compiled, dict):
         return [compiled.get(name) for name in names]
-    if isinstance(compiled, (list, tuple)):
+    if isinstance(compiled, (list, tuple)) and len(compiled) == len(names):
         return list(compiled)
     return [compiled] * len(names)
 
@@ -118,24 +118,24 @@ def class_axis(loss: Any, rank: int) -> int:
     return axis % rank
 
 
-def is_own(loss):
+def is_own(loss: Any) -> bool:
     """Whether the code of a loss is the user's, whatever its name."""
     loss = getattr(loss, "fn", loss)  # of a wrapped function
     home = getattr(loss, "__module__", None) or type(loss).__module__
     return home.partition(".")[0] not in ("keras", "keras_trainfix")
 
 
-def is_overlap(loss):
+def is_overlap(loss: LossFacts) -> bool:
     """Whether it is a Dice loss, or the like, by its name."""
     return any(word in loss.name.lower() for word in OVERLAPS)
 
 
-def is_own_overlap(loss):
+def is_own_overlap(loss: LossFacts) -> bool:
     """Whether it is an overlap that the user wrote."""
     return loss.kind == "custom" and is_overlap(loss)
 
 
-def is_keras_region(loss):
+def is_keras_region(loss: LossFacts) -> bool:
     """Whether it is Dice or Tversky of Keras, which want rows and ignore nothing."""
     return loss.kind == "region" and not isinstance(loss.loss, MaskedLoss)
 

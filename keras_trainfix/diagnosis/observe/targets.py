@@ -50,6 +50,11 @@ class Targets:
         return ~self.valid & ~self.invalid
 
     @property
+    def ignored(self) -> Any:
+        """The void ones that an ignored id marks: a row of zeros is not among them."""
+        return self.void & self.numbers.any(1) if self.is_rows else self.void
+
+    @property
     def is_rows(self) -> bool:
         """Whether a place has a row of numbers, and not one label."""
         return self.numbers is not None and self.numbers.ndim == 2
@@ -174,10 +179,8 @@ def counted_targets(view: Any) -> CountedTargets | None:
         return None
     numbers = targets.numbers
     keep = np.isfinite(numbers)
-    keep = (keep.all(1) if targets.is_rows else keep) & ~targets.void
-    if targets.is_rows:
-        # A row of zeros is void for our losses, and a fault for those of Keras.
-        keep |= ~numbers.any(1)
+    # A row of zeros is void for our losses, and a fault for those of Keras.
+    keep = (keep.all(1) if targets.is_rows else keep) & ~targets.ignored
     # Out of range, a label is an error, or NaN, in a sparse loss, whatever its weight.
     if view.loss.kind != "sparse":
         keep &= has_weight(view, len(numbers))
