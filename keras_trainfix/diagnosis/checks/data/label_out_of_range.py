@@ -1,6 +1,5 @@
 """KTF121: labels that are none of the classes."""
 
-from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.messages import percent
 
@@ -60,7 +59,7 @@ def label_out_of_range(view):
     ## References
     - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)
     """
-    fault = label_faults(view).get("KTF121")
+    fault = view.label_faults.get("KTF121")
     if fault is None:
         return None
     number, lowest, highest = fault["classes"], fault["lowest"], fault["highest"]

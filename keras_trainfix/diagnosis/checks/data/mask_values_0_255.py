@@ -1,6 +1,5 @@
 """KTF123: masks of 0 and 255."""
 
-from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.messages import percent
 
@@ -68,7 +67,7 @@ def mask_values_0_255(view):
     ## References
     - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)
     """
-    fault = label_faults(view).get("KTF123")
+    fault = view.label_faults.get("KTF123")
     if fault is None:
         return None
     fault = dict(fault)

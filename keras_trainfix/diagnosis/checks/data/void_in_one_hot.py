@@ -3,7 +3,6 @@
 from keras_trainfix.diagnosis.checks.data.void_label_not_ignored import (
     loss_that_ignores,
 )
-from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.messages import percent
 
@@ -68,7 +67,7 @@ def void_in_one_hot(view):
     ## References
     - [TensorFlow #60314](https://github.com/tensorflow/tensorflow/issues/60314)
     """
-    fault = label_faults(view).get("KTF124")
+    fault = view.label_faults.get("KTF124")
     if fault is None:
         return None
     fault = dict(fault)

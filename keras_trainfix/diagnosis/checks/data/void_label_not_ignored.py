@@ -1,6 +1,5 @@
 """KTF122: ids that mark void, and are counted."""
 
-from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.messages import percent
 
@@ -66,7 +65,7 @@ def void_label_not_ignored(view):
     ## References
     - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)
     """
-    fault = label_faults(view).get("KTF122")
+    fault = view.label_faults.get("KTF122")
     if fault is None:
         return None
     shown = " or ".join(map(str, fault["void"]))

@@ -2,7 +2,6 @@
 
 from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import SURE
 from keras_trainfix.diagnosis.measure.eval_pairs import read
-from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.loss import is_overlap
 from keras_trainfix.diagnosis.observe.loss_value import value_of_answers
 from keras_trainfix.diagnosis.observe.variation import varies
@@ -101,7 +100,7 @@ def dice_alone(view):
     ## References
     - [Taghanaki et al., 2019](https://arxiv.org/abs/1805.02798)
     """
-    if view.task != "segmentation" or label_faults(view) or not _is_dice_alone(view):
+    if view.task != "segmentation" or view.label_faults or not _is_dice_alone(view):
         return None
     answers, seen = read(view), view.skill
     if seen is None or seen.kind != "classes" or len(seen.present) != 2:

@@ -7,7 +7,6 @@ from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
     STRAY,
     is_constant_softmax,
 )
-from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.messages import percent
 
@@ -75,7 +74,7 @@ def head_cannot_reach_targets(view):
     kind, head = view.loss.kind, view.head
     if kind not in ("regression", "count", "custom", "none"):
         return None
-    if is_constant_softmax(view) or label_faults(view):
+    if is_constant_softmax(view) or view.label_faults:
         return None
     targets = view.counted_targets
     if targets is None or (targets.rows is None and targets.units > 1):

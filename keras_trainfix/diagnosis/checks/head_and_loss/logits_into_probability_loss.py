@@ -5,7 +5,6 @@ import numpy as np
 
 from keras_trainfix.diagnosis.change import Change, with_logits
 from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import ROUNDING, STRAY
-from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.loss import is_keras_region, is_own_overlap
 from keras_trainfix.diagnosis.observe.loss_value import value_of_answers
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
@@ -83,7 +82,7 @@ def logits_into_probability_loss(view):
     if not is_known and not _is_overlap_of_probabilities(view):
         return None
     is_alone = head.units == 1 and loss.kind in ("categorical", "sparse")
-    if head.is_probability or is_alone or "KTF206" in label_faults(view):
+    if head.is_probability or is_alone or "KTF206" in view.label_faults:
         return None
     p = p[np.isfinite(p)]
     if not p.size:

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 
 from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import SURE
-from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.loss import OVERLAPS, is_own_overlap, losses_of
 from keras_trainfix.diagnosis.observe.loss_value import loss_value, value_of
 from keras_trainfix.diagnosis.registry import check, found
@@ -178,7 +177,7 @@ def _has_zero_weight(view):
 
 def _is_named(view):
     """Whether a check of the data names what is wrong with the labels."""
-    return any(code.startswith("KTF1") for code in label_faults(view))
+    return any(code.startswith("KTF1") for code in view.label_faults)
 
 
 def _middle(y):

@@ -7,7 +7,6 @@ from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
     is_constant_softmax,
     sums_to_one_elsewhere,
 )
-from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 WRONG_SUM = 0.05  # of probabilities, beyond or below 1
@@ -100,7 +99,7 @@ def loss_does_not_fit_head(view):
             units=head.units,
             sum=1 + off,
         )
-    faults = label_faults(view)
+    faults = view.label_faults
     if "KTF206" in faults:
         return None
     form = view.labels.form if view.labels else None

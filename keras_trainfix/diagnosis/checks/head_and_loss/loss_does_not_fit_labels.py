@@ -1,7 +1,6 @@
 """KTF206: labels of another form than the loss takes."""
 
 from keras_trainfix.diagnosis.change import CATEGORICAL, SPARSE, Change, same_scale
-from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.loss import is_keras_region
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.messages import percent
@@ -80,7 +79,7 @@ def loss_does_not_fit_labels(view):
     ## References
     - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)
     """
-    fault = label_faults(view).get("KTF206")
+    fault = view.label_faults.get("KTF206")
     if fault is None:
         return None
     fault = dict(fault)
