@@ -4,7 +4,7 @@ import keras
 
 from keras_trainfix.diagnosis.change import Change, RepairCase
 from keras_trainfix.diagnosis.observe.head import PASS_ON, activation_of
-from keras_trainfix.diagnosis.observe.loss import loss_facts, losses_of
+from keras_trainfix.diagnosis.observe.loss import class_axis, loss_facts, losses_of
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.messages import tell
 from keras_trainfix.models.clone import cloned
@@ -80,7 +80,9 @@ class _Plan:
         if layer is None:
             return
         loss, activation = loss_facts(self.losses[index]), activation_of(layer)
-        units = int(self.model.outputs[index].shape[-1] or 1)
+        shape = self.model.outputs[index].shape
+        axis = class_axis(self.losses[index], len(shape))
+        units = int(shape[axis] or 1) if len(shape) > 1 else 1
         task = self.tasks[index] if self.tasks else "unknown"
         change = check.repair(
             RepairCase(loss, activation, units, task, finding.evidence)

@@ -187,9 +187,10 @@ class SeveralReader:
         is_logit = takes_logits(output, settings)
         self.threshold = 0.0 if is_logit else THRESHOLD
         texts = valid = None
-        if output.labels is not None:
+        targets = targets_of(output, settings)
+        if targets is not None:
             _check_size(output, output.predictions.size)
-            valid = ~targets_of(output, settings).ignored
+            valid = ~targets.ignored
             texts = self._texts(output.labels > THRESHOLD)
         self.picture = ClassGrid(_tiles(output), texts, valid)
 

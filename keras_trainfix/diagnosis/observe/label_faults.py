@@ -1,4 +1,6 @@
-"""What is wrong with the labels: shared by all checks of them."""
+"""What is wrong with the labels: one dict that all checks of labels share."""
+
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +22,14 @@ UNDEFINED = {
 }
 
 
-def label_faults(view):
+def label_faults(view: Any) -> dict[str, dict]:
     """What is wrong with the labels: a dict of codes to their evidence.
 
-    All checks of labels share it, so that each fault has one name.
+    Checks read it as `view.label_faults`, where it is computed once, so that each fault
+    has one name.
+
+    Args:
+        view: `OutputView`.
     """
     targets = view.counted_targets
     if targets is None:

@@ -176,10 +176,10 @@ def _declared_axis(loss):
     if isinstance(loss, (list, tuple)):
         axes = {_declared_axis(one) for one in loss} - {None}
         return axes.pop() if len(axes) == 1 else None
+    inner = getattr(loss, "fn", None)
+    axis = _setting(loss, "axis", None)
     if isinstance(loss, functools.partial):
         axis, inner = loss.keywords.get("axis"), loss.func
-    else:
-        axis, inner = _setting(loss, "axis", None), getattr(loss, "fn", None)
     if _name(loss) in SUMMED_OVER and not isinstance(loss, MaskedLoss):
         return None
     if isinstance(axis, numbers.Integral) and not isinstance(axis, bool):

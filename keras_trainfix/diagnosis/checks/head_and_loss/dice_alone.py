@@ -102,8 +102,13 @@ def dice_alone(view):
     """
     if view.task != "segmentation" or view.label_faults or not _is_dice_alone(view):
         return None
-    answers, seen = read(view), view.skill
-    if seen is None or seen.kind != "classes" or len(seen.present) != 2:
+    pairs, seen = read(view), view.skill
+    if (
+        pairs is None
+        or seen is None
+        or seen.kind != "classes"
+        or len(seen.present) != 2
+    ):
         return None
     share, predicted = seen.present[1], seen.predicted[1]
     steps = view.iterations
@@ -125,9 +130,9 @@ def dice_alone(view):
         return None
     area = float(seen.auc[1])
     is_full = predicted > NEARLY_ALL and 0 < share < MIXED
-    wrong = answers.targets[:, 0 if is_full else 1] > 0.5
+    wrong = pairs.targets[:, 0 if is_full else 1] > 0.5
     # How sure the net is where it is wrong: there its sigmoid is flat.
-    sure = float(answers.predictions[wrong, 1 if is_full else 0].mean())
+    sure = float(pairs.predictions[wrong, 1 if is_full else 0].mean())
     is_hopeless = sure > FLAT and area < TELLS_APART
     is_empty = predicted < (HALF if is_hopeless else 1 - NEARLY_ALL) * share
     if not (is_full or is_empty) or not _features_vary(view):
