@@ -140,7 +140,8 @@ def read_targets(
         return Targets("real", [], units)
     layout = _layout(targets.shape, shape, axis) if targets.size else None
     if layout is None:
-        return Targets(*_form_of_labels(targets, targets.size, units), units)
+        form, classes = _form_of_labels(targets, targets.size, units)
+        return Targets(form, classes, units)
     shape, is_rows = layout
     if targets.dtype.kind == "f" and targets.itemsize < 4:
         targets = targets.astype("float32")  # holds every id
