@@ -9,6 +9,7 @@ from keras_trainfix import MaskedCrossentropy, MaskedSoftDice, WeightedSum
 from tests.losses.cases import CLOSE, LOSSES, SHAPE, both, few_examples, maps, message
 
 
+@pytest.mark.one_backend  # `test_reference.py` compares sums on every backend
 @few_examples
 @given(case=maps())
 def test_it_is_the_sum_of_its_losses(case):
