@@ -7,6 +7,10 @@ import keras
 from keras_trainfix.models.optimizers import inner_of, rate_of
 
 NEW_WEIGHTS = "model = keras.models.clone_model(model)  # new initial weights"
+STANDARDIZED = (
+    "mean, std = y.mean(0), y.std(0)\n"
+    "y = (y - mean) / std  # and later: model.predict(x) * std + mean"
+)
 
 
 def recompiled(
@@ -104,3 +108,32 @@ def _optimizer(optimizer, rate, settings):
 
 def _is_functional(model):
     return type(model).__name__ == "Functional"
+
+
+def our_loss(view: Any, name: str, settings: str) -> str:
+    """Code that compiles a model of one output with a loss of keras_trainfix.
+
+    Args:
+        view: `OutputView`.
+        name: String, the class of the loss.
+        settings: String, its arguments except `from_logits`.
+    """
+    more = ["from_logits=True"] if view.loss.from_logits else []
+    loss = f"kt.{name}({', '.join([settings, *more])})"
+    lines = ["import keras_trainfix as kt"]
+    if len(view.names) > 1:
+        return "\n".join([*lines, f'loss = {loss}  # for the output "{view.name}"'])
+    return "\n".join([*lines, f"loss = {loss}", compiled_with(view.model, "loss")])
+
+
+def loss_that_ignores(view: Any, void: list[int], more: str = "") -> str:
+    """Code that compiles a loss of keras_trainfix that ignores void.
+
+    Args:
+        view: `OutputView`.
+        void: List of the ids of void; 255 if it is empty.
+        more: String, more arguments of the loss.
+    """
+    ids = void[0] if len(void) == 1 else tuple(void) or 255
+    name = "MaskedSoftDice" if view.loss.kind == "region" else "MaskedCrossentropy"
+    return our_loss(view, name, ", ".join(filter(None, [f"ignore_class={ids}", more])))

@@ -1,7 +1,9 @@
-"""KTF125: the balance of the classes."""
+"""KTF125 class-imbalance: nearly all labels belong to one class."""
 
 import numpy as np
 
+from keras_trainfix.diagnosis.fix_code import our_loss
+from keras_trainfix.diagnosis.measure.learned import has_learned_classes
 from keras_trainfix.diagnosis.observe.sample_weights import weights_of
 from keras_trainfix.diagnosis.observe.targets import FEWEST
 from keras_trainfix.diagnosis.registry import check, found
@@ -15,18 +17,20 @@ from keras_trainfix.diagnosis.registry import check, found
     explains=("KTF502", "KTF503", "KTF504"),
 )
 def class_imbalance(view):
-    """Nearly all labels are of one class, and the loss does not make up for it.
+    """Nearly all labels belong to one class, and the loss does not compensate for it.
 
     ## What you see
     The accuracy is high from the first epoch on and equals the share of the largest
-    class, which is all that is predicted. In segmentation, masks are empty.
+    class, which is the only one predicted. In segmentation, masks are empty.
 
     ## Why it happens
-    A cross-entropy is a mean over labels: with 97 % background, answering "background"
-    leaves little loss, and the few others pull too weakly on the shared weights.
+    A cross-entropy is a mean over labels. With 97 % background, always answering
+    "background" leaves little loss, and the few other labels pull too weakly on the
+    shared weights.
 
     ## How to check
-    `np.unique(y, return_counts=True)`; the best constant answer has that accuracy.
+    `np.unique(y, return_counts=True)`. The best constant answer has the accuracy of the
+    largest class.
 
     ```python
     import keras, numpy as np
@@ -39,29 +43,23 @@ def class_imbalance(view):
         keras.layers.Dense(2, activation="softmax"),
     ])
     model.compile("adam", "sparse_categorical_crossentropy")
+    print(np.unique(y, return_counts=True))
     ```
 
     ## Fix
-    Weigh the classes in the loss, or with `class_weight` or `sample_weight` in `fit`;
-    in segmentation, add a Dice part (`WeightedSum`).
+    Weight the classes in the loss, or with `class_weight` or `sample_weight` in `fit`.
+    In segmentation, add a Dice term (`WeightedSum`).
 
     ```python
-    import keras, numpy as np
     from keras_trainfix import MaskedCrossentropy
 
-    x = np.random.default_rng(0).normal(size=(100, 4)).astype("float32")
-    y = (x[:, 0] >= np.sort(x[:, 0])[-3]).astype("int32")  # 3 of 100
-    model = keras.Sequential([
-        keras.Input((4,)),
-        keras.layers.Dense(16, activation="relu"),
-        keras.layers.Dense(2, activation="softmax"),
-    ])
     model.compile("adam", MaskedCrossentropy(class_weight=[0.5, 15.0]))
     ```
 
     ## When this is not the cause
-    A `class_weight` that is given to `fit` cannot be seen here. Where the classes are
-    easy to tell apart, or a ranking is all that is wanted, no weights are needed.
+    It is a note once the model predicts the rare classes too: then they are easy to
+    tell apart, or weights were given to `fit`, which cannot be seen here. If you only
+    need a ranking, no weights are needed.
 
     ## References
     [Lin et al., Focal Loss, 2017](https://arxiv.org/abs/1708.02002);
@@ -69,7 +67,7 @@ def class_imbalance(view):
     """
     task = view.task
     is_classes = "classification" in task or task == "segmentation"
-    if not is_classes or _makes_up(view.loss) or weights_of(view) is not None:
+    if not is_classes or _compensates(view.loss) or weights_of(view) is not None:
         return None
     ids = None if view.labels is None else view.labels.ids
     if ids is None or ids.size < FEWEST:
@@ -81,25 +79,26 @@ def class_imbalance(view):
         return None
     share = float(shares[largest])
     if len(classes) == 1:
-        message = f"All {ids.size} labels that were looked at are {classes[0]}."
+        message = f"All {ids.size} labels examined are {classes[0]}."
         fix = "print(np.unique(y, return_counts=True))  # where are the other classes?"
     else:
         message = (
             f"{share:.1%} of the labels are of class {classes[largest]}: a model that "
-            "always answers so has that accuracy, and the loss does not weigh classes."
+            "always gives that answer has that accuracy, and the loss does not weight "
+            "classes."
         )
         balanced = np.round(1 / (len(classes) * shares), 3)
         weights = dict(zip(classes.tolist(), balanced.tolist(), strict=True))
         fix = (
             f"model.fit(x, y, class_weight={weights})"
             if task != "segmentation"
-            else "loss = keras_trainfix.MaskedCrossentropy(class_weight="
-            f"{weights})  # or a WeightedSum with Dice"
+            else our_loss(view, "MaskedCrossentropy", f"class_weight={weights}")
         )
     order = np.argsort(-shares)[:10]
     return found(
         message,
         fix,
+        severity="note" if has_learned_classes(view) else None,
         largest_class=int(classes[largest]),
         largest_share=share,
         classes=classes[order].tolist(),
@@ -108,8 +107,8 @@ def class_imbalance(view):
     )
 
 
-def _makes_up(loss):
-    """Whether a loss counters imbalance, or may: of others' losses nothing is known."""
+def _compensates(loss):
+    """Whether a loss compensates for imbalance, or may: custom losses are unknown."""
     if loss.kind in ("region", "sum", "custom", "none") or "focal" in loss.name:
         return True
     settings = ("class_weight", "focal_gamma", "top_k")

@@ -1,4 +1,4 @@
-"""KTF128: what an `Embedding` is fed."""
+"""KTF128 ids-layer-on-real-values: an `Embedding` on values that are not ids."""
 
 from typing import Any
 
@@ -20,19 +20,21 @@ from keras_trainfix.models.batch_norm_layers import all_layers
     inputs_only=True,
 )
 def ids_layer_on_real_values(snapshot):
-    """An `Embedding` is fed numbers that are no ids from 0 to `input_dim - 1`.
+    """An `Embedding` receives values that are not ids from 0 to `input_dim - 1`.
 
     ## What you see
-    Predictions hardly differ between samples, or are NaN (JAX), or the first step stops
-    with an index that is out of range. Nothing warns that numbers were cut off.
+    Predictions hardly differ between samples, or are NaN (JAX), or the first step
+    raises an error about an index out of range. Nothing warns that fractions were cut
+    off.
 
     ## Why it happens
-    An `Embedding` looks up a row for an integer. It cuts real values off, so that all
-    of 0.2, 0.7 and 0.99 fetch row 0; it counts -1 from the end; and an id of
-    `input_dim` or more has no row. Scaled features and vectors of TF-IDF are not ids.
+    An `Embedding` looks up one row for each integer. It truncates real values, so 0.2,
+    0.7 and 0.99 all select row 0; it counts -1 from the end; and an id of `input_dim`
+    or more has no row. Scaled features and TF-IDF vectors are not ids.
 
     ## How to check
-    Ids are whole, not negative, and below `input_dim`, which is the largest id plus 1.
+    Ids are whole numbers, not negative, and below `input_dim`, which is the largest id
+    plus 1.
 
     ```python
     import keras, numpy as np
@@ -46,17 +48,14 @@ def ids_layer_on_real_values(snapshot):
         keras.layers.Dense(1, activation="sigmoid"),
     ])
     model.compile("adam", "binary_crossentropy")
+    print((x % 1 != 0).mean(), x.min(), x.max())
     ```
 
     ## Fix
-    Real features need no `Embedding`. Words or categories become ids with
+    Real features need no `Embedding`. Turn words or categories into ids with
     `keras.layers.TextVectorization`, `StringLookup` or `IntegerLookup`.
 
     ```python
-    import keras, numpy as np
-
-    x = np.random.default_rng(0).random((64, 6)).astype("float32")
-    y = (x[:, 0] > 0.5).astype("float32")
     model = keras.Sequential([
         keras.Input((6,)),
         keras.layers.Dense(8, activation="relu"),
@@ -66,8 +65,8 @@ def ids_layer_on_real_values(snapshot):
     ```
 
     ## When this is not the cause
-    Whole numbers in a float array are fine. Numbers that other layers made into ids
-    before the `Embedding` are not looked at.
+    Whole numbers in a float array are fine. Values that other layers turn into ids
+    before the `Embedding` are not examined.
 
     ## References
     [keras.layers.Embedding](https://keras.io/api/layers/core_layers/embedding/).
@@ -81,7 +80,7 @@ def ids_layer_on_real_values(snapshot):
 
 
 def _embeddings_of(snapshot, array):
-    """The embeddings that an input goes to; any of them if the call of it failed."""
+    """The embeddings that an input goes to; all of them if the call failed."""
     kind = keras.layers.Embedding
     if not snapshot.layers:
         return [
@@ -95,7 +94,7 @@ def _embeddings_of(snapshot, array):
 
 
 def _looked_up(output, array):
-    """Whether an `Embedding` got `array`: its rows are those of the array's ids."""
+    """Whether an `Embedding` received `array`: it returned the rows of its ids."""
     values = output.values
     if values.ndim != array.ndim + 1 or values.shape[1:-1] != array.shape[1:]:
         return False
@@ -103,7 +102,7 @@ def _looked_up(output, array):
     numbers = np.nan_to_num(array[: len(values)].astype("float64"))
     ids = np.trunc(np.clip(numbers, -(2**31), 2**31 - 1)).astype("int64")
     inside = (ids >= -len(table)) & (ids < len(table))
-    if not inside.any():  # JAX gives NaN for them
+    if not inside.any():  # JAX returns NaN for these
         return bool(np.isnan(values).all())
     return np.allclose(table[ids[inside]], values[inside], rtol=1e-2, atol=1e-4)
 
@@ -132,18 +131,19 @@ def _no_ids(name, array, layer):
         "beyond": beyond,
         "distinct_ids": ids,
     }
-    where = f"'{layer.name}' is fed '{name}', from {lowest:.4g} to {highest:.4g}"
+    where = f"'{layer.name}' receives '{name}', from {lowest:.4g} to {highest:.4g}"
     if real:
         return found(
-            f"{where}: {real:.0%} are no whole numbers. They are cut off, which leaves "
-            f"{ids} different ids.",
-            "x = keras.layers.Dense(16)(inputs)  # real features need no Embedding",
+            f"{where}: {real:.0%} are not whole numbers. They are truncated, "
+            f"which leaves {ids} different ids.",
+            f"# real features need a keras.layers.Dense(16) instead of '{layer.name}'",
             **evidence,
         )
+    needed = max(rows, int(highest) + 1)
     return found(
         f"{where}: {negative} ids are negative and {beyond} are {rows} "
         "(its input_dim) or more.",
-        f"keras.layers.Embedding({max(rows, int(highest) + 1)}, "
-        f"{int(layer.output_dim)})  # ids from 0 to {max(rows, int(highest) + 1) - 1}",
+        f"# instead of '{layer.name}', for ids from 0 to {needed - 1}:\n"
+        f"# keras.layers.Embedding({needed}, {int(layer.output_dim)})",
         **evidence,
     )

@@ -1,10 +1,11 @@
-"""KTF102 and KTF103: inputs that are not finite, or do not vary."""
+"""KTF103 inputs-constant: inputs or features that are the same for all samples."""
 
 import numpy as np
 
+from keras_trainfix.diagnosis.measure.learned import has_learned
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
-FEW = 4  # samples; fewer may be the same by chance
+FEW = 4  # samples: fewer may be equal by chance
 
 
 @check(
@@ -23,9 +24,9 @@ def inputs_constant(snapshot):
     learning rate changes it.
 
     ## Why it happens
-    Equal inputs give equal outputs: the best that can be learned is a constant. Images
-    that were divided by 255 as integers are all 0; a generator may hand out its first
-    sample again and again; a table may have lost its columns in a merge.
+    Equal inputs give equal outputs, so the best the model can learn is a constant.
+    Images divided by 255 as integers are all 0; a generator may return its first sample
+    again and again; a table may have lost its columns in a merge.
 
     ## How to check
     `(x == x[:1]).all()` is True for inputs that do not vary. Constant pixels, such as a
@@ -44,30 +45,20 @@ def inputs_constant(snapshot):
         keras.layers.Dense(1, activation="sigmoid"),
     ])
     model.compile("adam", "binary_crossentropy")
+    print((x == x[:1]).all())
     ```
 
     ## Fix
-    Repair what makes the inputs; here, convert before dividing.
+    Repair the code that makes the inputs. Here, convert to floats before dividing.
 
     ```python
-    import keras, numpy as np
-
-    pixels = np.random.default_rng(0).integers(0, 255, (64, 8, 8, 1)).astype("uint8")
-    y = (pixels.mean((1, 2, 3)) > 127).astype("float32")
     x = pixels.astype("float32") / 255
-    model = keras.Sequential([
-        keras.Input((8, 8, 1)),
-        keras.layers.Flatten(),
-        keras.layers.Dense(8, activation="relu"),
-        keras.layers.Dense(1, activation="sigmoid"),
-    ])
-    model.compile("adam", "binary_crossentropy")
     ```
 
     ## When this is not the cause
     One constant input beside others that vary (positions, a mask of ones) is harmless,
-    as are a few constant columns. If inputs vary and predictions do not, the fault lies
-    between them.
+    and so are a few constant columns. If inputs vary and predictions do not, the fault
+    is between them.
 
     ## References
     [sklearn.feature_selection.VarianceThreshold](https://scikit-learn.org/stable/modules/generated/sklearn.feature_selection.VarianceThreshold.html).
@@ -79,31 +70,33 @@ def inputs_constant(snapshot):
     if all(whole.all() for whole in same.values()):
         samples = len(next(iter(arrays.values())))
         return found(
-            f"All {samples} samples have the same inputs, so the model can learn "
-            "but a constant.",
+            f"All {samples} samples have the same inputs, so the best the model can "
+            "learn is a constant.",
             "print((x == x[:1]).all(), x.min(), x.max())  # look where x is made",
             samples=samples,
             constant_share=1.0,
         )
     for name, array in arrays.items():
-        finding = array.ndim == 2 and _constant_features(name, array, same[name])
+        finding = array.ndim == 2 and _constant_features(
+            snapshot, name, array, same[name]
+        )
         if finding:
             return finding
     return None
 
 
 def _same(array):
-    """Which features are the same for all samples; Inf is another matter."""
+    """Which features are the same for all samples; infinite ones do not count."""
     same = np.asarray(array == array[:1]).all(0)
     return same & np.isfinite(array[0]) if array.dtype.kind == "f" else same
 
 
-def _constant_features(name, array, same):
+def _constant_features(snapshot, name, array, same):
     columns = array.shape[1]
     counted = same
     if array.dtype.kind in "biuf" and not same.all():
         varying = array[:, ~same]
-        if (varying == 0).mean() > 0.2:  # sparse: a few samples miss the rare ones
+        if (varying == 0).mean() > 0.2:  # sparse: rare features may be missing here
             counted = same & (array[0] != 0)
     share = float(counted.mean())
     if columns < 2 or share < 0.1 or same.all():
@@ -111,9 +104,9 @@ def _constant_features(name, array, same):
     constant = np.flatnonzero(counted)
     return found(
         f"{len(constant)} of {columns} features of '{name}' are the same for all "
-        f"{len(array)} samples and tell the model nothing.",
-        "x = x[:, x.std(0) > 0]  # or look where the columns were lost",
-        "warning" if share > 0.5 else "note",
+        f"{len(array)} samples: the model learns nothing from them.",
+        "print(np.flatnonzero(x.std(0) == 0))  # were these columns lost on the way?",
+        "warning" if share > 0.5 and not has_learned(snapshot) else "note",
         samples=len(array),
         constant_share=share,
         features=constant[:8].tolist(),

@@ -1,4 +1,4 @@
-"""KTF102 and KTF103: inputs that are not finite, or do not vary."""
+"""KTF102 inputs-not-finite: NaN or infinity among the inputs."""
 
 import numpy as np
 
@@ -14,19 +14,20 @@ from keras_trainfix.diagnosis.registry import check, found
     inputs_only=True,
 )
 def inputs_not_finite(snapshot):
-    """Some inputs are NaN or infinite, and so is all that is computed from them.
+    """Some inputs are NaN or infinite, and so is everything computed from them.
 
     ## What you see
-    The loss is NaN, from the first step or from some step of the first epoch on, and
-    then every prediction is NaN, those for clean samples included.
+    The loss is NaN, from the first step or from some step of the first epoch on. After
+    that every prediction is NaN, even for clean samples.
 
     ## Why it happens
     A single NaN in a batch makes its loss NaN, hence every gradient, hence every
     weight. NaN comes from empty cells of a table, from a division by a standard
-    deviation of 0, from the logarithm of 0; Inf from float16 and from divisions by 0.
+    deviation of 0, and from the logarithm of 0. Infinity comes from float16 and from
+    divisions by 0.
 
     ## How to check
-    `np.isfinite(x).all()`; for a table `~np.isfinite(x).all(0)` names the columns.
+    `np.isfinite(x).all()`. For a table, `~np.isfinite(x).all(0)` shows the columns.
 
     ```python
     import keras, numpy as np
@@ -40,29 +41,20 @@ def inputs_not_finite(snapshot):
         keras.layers.Dense(1),
     ])
     model.compile("adam", "mse")
+    print((~np.isfinite(x)).sum(), np.flatnonzero(~np.isfinite(x).all(0)))
     ```
 
     ## Fix
-    Fill in what is missing (or drop those samples), and repair what divides by 0.
+    Fill in missing values (or drop those samples), and repair what divides by 0.
 
     ```python
-    import keras, numpy as np
-
-    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
-    y = x[:, :1].copy()
-    x[5, 2] = np.nan
     x = np.where(np.isfinite(x), x, 0.0).astype("float32")
-    model = keras.Sequential([
-        keras.Input((4,)),
-        keras.layers.Dense(8, activation="relu"),
-        keras.layers.Dense(1),
-    ])
-    model.compile("adam", "mse")
     ```
 
     ## When this is not the cause
-    A model that replaces NaN itself gets no finding. If inputs and targets are finite
-    and the loss becomes NaN, look at the learning rate and at logarithms in the loss.
+    There is no finding for a model that replaces NaN itself. If inputs and targets are
+    finite and the loss becomes NaN, look at the learning rate and at logarithms in the
+    loss.
 
     ## References
     [keras.callbacks.TerminateOnNaN](https://keras.io/api/callbacks/terminate_on_nan/).
@@ -75,12 +67,12 @@ def inputs_not_finite(snapshot):
         samples = np.flatnonzero(bad.reshape(len(bad), -1).any(1))
         features = np.flatnonzero(bad.reshape(-1, bad.shape[-1]).any(0))
         infinite = int(np.isinf(array).sum())
-        axis = f" They are in entries {features[:8].tolist()} of the last axis."
+        axis = f" They are at {features[:8].tolist()} of the last axis."
         return found(
-            f"{int(bad.sum())} of {bad.size} numbers of '{name}' are NaN or infinite, "
+            f"{int(bad.sum())} of {bad.size} values of '{name}' are NaN or infinite, "
             f"in {len(samples)} of {len(bad)} samples: one is enough to turn all "
             "weights into NaN." + (axis if array.ndim > 1 else ""),
-            "x = np.where(np.isfinite(x), x, 0.0)  # or fill in a mean, or drop them",
+            "x = np.where(np.isfinite(x), x, 0.0)  # or fill in a mean, or drop rows",
             not_finite=int(bad.sum()),
             nan=int(bad.sum()) - infinite,
             infinite=infinite,
@@ -92,7 +84,7 @@ def inputs_not_finite(snapshot):
 
 
 def _replaces_nan(snapshot, array):
-    """Whether the model itself deals with the NaN of its inputs."""
+    """Whether the model replaces the NaN of its inputs itself."""
     if np.isinf(array).any():
         return False
     arrays = [output.values for output in snapshot.layers]

@@ -1,4 +1,4 @@
-"""KTF121: labels that are none of the classes."""
+"""KTF121 label-out-of-range: labels that are not a class of the model."""
 
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.messages import percent
@@ -12,16 +12,16 @@ from keras_trainfix.messages import percent
     explains=("KTF504",),
 )
 def label_out_of_range(view):
-    """There are labels that are none of the classes which the model has units for.
+    """Some labels are not among the classes that the model has units for.
 
     ## What you see
     TensorFlow raises an error, or gives NaN in compiled code; torch raises an index
-    error; JAX says nothing, and counts those labels as 0 in the average. A binary
-    cross-entropy turns negative.
+    error; JAX reports nothing, and counts those labels as 0 in the average. A binary
+    cross-entropy becomes negative.
 
     ## Why it happens
-    A model of C units knows the ids 0 to C - 1. Labels that start at 1, labels -1 and
-    1, or ids of a list of classes from which some were taken out, go beyond.
+    A model of C units knows the ids 0 to C - 1. Labels that start at 1, labels of -1
+    and 1, and ids that are left after some classes were removed go beyond that.
 
     ## How to check
     `np.unique(y, return_counts=True)`. Here the ids start at 1:
@@ -36,21 +36,14 @@ def label_out_of_range(view):
         [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
     )
     model.compile("adam", "sparse_categorical_crossentropy")
+    print(np.unique(y), model.output_shape)
     ```
 
     ## Fix
     Number the classes from 0.
 
     ```python
-    import keras
-    import numpy as np
-
-    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    y = np.arange(64) % 3
-    model = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
-    )
-    model.compile("adam", "sparse_categorical_crossentropy")
+    y = y - 1
     ```
 
     ## When this is not the cause
@@ -70,12 +63,12 @@ def label_out_of_range(view):
     else:
         fix = (
             "names, y = np.unique(y, return_inverse=True)\n"
-            "# the same table for all data, and a unit for each of `names`"
+            "# use the same `names` for all data, and one unit for each of them"
         )
     listed = ", ".join(f"{label} ({count}x)" for label, count in fault["unknown"])
     return found(
-        f"The model has classes 0 to {number - 1}, and {percent(fault['share'])} of "
-        f"the labels are none of them: {listed}.",
+        f"The model has classes 0 to {number - 1}, but {percent(fault['share'])} of "
+        f"the labels are not among them: {listed}.",
         fix,
         **fault,
     )

@@ -1,20 +1,19 @@
-"""Is there anything to learn, and is a net needed? KTF131 and KTF132."""
+"""KTF132 linear-is-enough: tasks that a linear model solves as well."""
 
 import keras
 import numpy as np
 
+from keras_trainfix.diagnosis.checks.data.simple_learners import (
+    TRAINED,
+    described,
+    evidence_of,
+)
+from keras_trainfix.diagnosis.fix_code import recompiled
 from keras_trainfix.diagnosis.registry import check, found
 
-TRAINED = 200  # steps after which a model has had its chance
-
-
 SOLVED = 0.9  # coefficient of determination
-
-
 ALMOST_PERFECT = 0.98  # accuracy
-
-
-WORTHWHILE = 0.3  # skill of a linear model that is no worse than a trained net
+WORTHWHILE = 0.3  # skill of a linear model that a trained net does not exceed
 
 
 @check(
@@ -25,22 +24,22 @@ WORTHWHILE = 0.3  # skill of a linear model that is no worse than a trained net
     before_training=False,
 )
 def linear_is_enough(view):
-    """A linear model solves the task as well.
+    """A linear model solves the task just as well.
 
     ## What you see
-    A net of several layers, and no gain from more of them.
+    A net of several layers, and no gain from adding more.
 
     ## Why it happens
-    The targets are a weighted sum of the inputs, or the classes lie on two sides of a
-    plane. A linear model is then quicker to train, has no dead units and no seeds to
-    try, and its weights can be read. It is also the yardstick for the net.
+    The targets are a weighted sum of the inputs, or a plane separates the classes. A
+    linear model then trains faster, has no dead units and no dependence on a seed, and
+    its weights can be interpreted. It is also the baseline for the net.
 
     ## How to check
-    A linear model is fitted to up to 256 samples, each of them held out in turn. The
-    note appears where it explains 90 % of the variance of the targets or gets 98 % of
-    the classes right: there is next to nothing left for a net to add. After 200 steps
-    it appears as well where the net, on these samples, is worse than the linear model
-    on held-out ones.
+    `diagnose` fits a linear model to up to 256 samples, each of them held out in turn.
+    The note appears if it explains 90 % of the variance of the targets or gets 98 % of
+    the classes right, so that a net has next to nothing to add. After 200 steps it also
+    appears if the net, on these samples, is worse than the linear model on held-out
+    ones.
 
     ```python
     import keras
@@ -54,24 +53,20 @@ def linear_is_enough(view):
         keras.layers.Dense(1),
     ])
     model.compile("adam", "mse")
+    print(np.linalg.lstsq(np.c_[x, np.ones(256)], y)[1] / y.var() / 256)
     ```
 
     ## Fix
     Use a single layer, or keep the net and compare it with one.
 
     ```python
-    import keras
-    import numpy as np
-
-    x = np.random.default_rng(0).normal(size=(256, 8)).astype("float32")
-    y = x @ np.arange(8, dtype="float32")[:, None] + 3
     model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
     model.compile("adam", "mse")
     ```
 
     ## When this is not the cause
-    It never is the cause of a failure, and a net does no harm. On data that differ more
-    from each other than these samples do, it may be better.
+    It never causes a failure, and a net does no harm. On data that vary more than these
+    samples, the net may be better.
 
     ## References
     [Hastie et al., The Elements of Statistical Learning, chapters 3 and 4](
@@ -91,59 +86,46 @@ def linear_is_enough(view):
     if not is_solved and not _beats(seen, own):
         return None
     what = (
-        f"A linear model on the same inputs gets {_result(seen, linear)} on held-out "
+        f"A linear model on the same inputs gets {described(seen, linear)} on held-out "
         f"ones of {seen.samples} samples"
     )
-    evidence = _evidence(seen) | {"iterations": steps}
+    evidence = evidence_of(seen) | {"iterations": steps}
     if own is not None:
         evidence["model_r2" if own.accuracy is None else "model_accuracy"] = (
             own.r2 if own.accuracy is None else own.accuracy
         )
         model = (
-            f"R2 {own.r2:.2f}" if own.accuracy is None else f"{own.accuracy:.1%} right"
+            f"R2 {own.r2:.2f}"
+            if own.accuracy is None
+            else f"{own.accuracy:.1%} correct"
         )
         what += f"; the model, after {steps} steps, {model} on these samples"
-    units = view.head.units
-    activation = view.head.activation
-    head = f"keras.layers.Dense({units}"
-    head += f', "{activation}")' if activation in ("sigmoid", "softmax") else ")"
     return found(
         what + ".",
-        "model = keras.Sequential([\n"
-        "    keras.layers.Flatten(),\n"
-        "    keras.layers.BatchNormalization(),  # scales the inputs\n"
-        f"    {head},\n"
-        "])",
+        recompiled(
+            view.model,
+            "model = keras.Sequential([\n"
+            "    keras.Input(x.shape[1:]),\n"
+            "    keras.layers.Flatten(),\n"
+            "    keras.layers.BatchNormalization(),  # scales the inputs\n"
+            f"    {_head(view, seen)},\n"
+            "])",
+        ),
         **evidence,
     )
 
 
-def _result(seen, learner):
-    if seen.kind == "classes":
-        return f"{learner.accuracy:.1%} right"
-    return f"R2 {learner.skill:.2f} +- {learner.error:.2f}"
-
-
-def _evidence(seen):
-    evidence = {
-        "samples": seen.samples,
-        "features": seen.features,
-        "linear_skill": seen.linear.skill,
-        "linear_error": seen.linear.error,
-        "neighbours_skill": seen.neighbours.skill,
-        "neighbours_error": seen.neighbours.error,
-    }
-    if seen.kind == "classes":
-        evidence |= {
-            "linear_accuracy": seen.linear.accuracy,
-            "neighbours_accuracy": seen.neighbours.accuracy,
-            "majority_accuracy": seen.majority,
-        }
-    return evidence
+def _head(view, seen):
+    """The code of a head that fits the task, even where that of the model does not."""
+    units, activation = view.head.units, view.head.activation
+    if units == 1 and activation == "softmax":
+        activation = "linear" if seen.kind == "regression" else "sigmoid"
+    of_classes = f', "{activation}"' if activation in ("sigmoid", "softmax") else ""
+    return f"keras.layers.Dense({units}{of_classes})"
 
 
 def _is_net_of_numbers(view):
-    """Whether there is one input, no ids, and more than one layer of weights."""
+    """Whether there is one input, no ids, and more than one layer with weights."""
     is_ids = any(isinstance(o.layer, keras.layers.Embedding) for o in view.layers)
     if is_ids or len(view.inputs) > 1:
         return False
@@ -156,7 +138,7 @@ def _is_net_of_numbers(view):
 
 
 def _repeats_an_input(view):
-    """Whether the model is an autoencoder: linear models repeat inputs, too."""
+    """Whether the model is an autoencoder: a linear model can copy its inputs, too."""
     targets = view.targets
     return targets is not None and any(
         array.size == targets.size and np.array_equal(array.ravel(), targets.ravel())
@@ -172,7 +154,7 @@ def _is_solved(seen):
 
 
 def _beats(seen, own):
-    """Whether a trained model is no better on samples that it may have seen."""
+    """Whether a trained model is no better, even on samples that it was trained on."""
     linear = seen.linear
     if own is None or linear.skill - 2 * linear.error < WORTHWHILE:
         return False

@@ -1,16 +1,16 @@
-"""Is there anything to learn, and is a net needed? KTF131 and KTF132."""
+"""KTF131 no-signal: inputs that carry no information about the targets."""
 
 import numpy as np
 
+from keras_trainfix.diagnosis.checks.data.simple_learners import (
+    TRAINED,
+    described,
+    evidence_of,
+)
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
-TRAINED = 200  # steps after which a model has had its chance
-
-
 NO_SKILL = 0.05
-
-
-BY_HEART = 0.9  # skill
+MEMORIZED = 0.9  # skill
 
 
 @check(
@@ -23,23 +23,23 @@ BY_HEART = 0.9  # skill
     counts_as_note=True,
 )
 def no_signal(view):
-    """The inputs seem to say nothing about the targets.
+    """The inputs seem to carry no information about the targets.
 
     ## What you see
     The loss stays at that of the best constant answer whatever you change; or it falls
-    on the training samples alone, and the validation loss rises.
+    on the training samples only, and the validation loss rises.
 
     ## Why it happens
     Inputs and targets do not belong together: one of the two was shuffled, sorted or
-    shifted alone, or the wrong column is used. Or what decides the targets is not among
-    the inputs. A large net then learns its samples by heart, a small one answers with
-    the mean or the commonest class, and both do what they should.
+    shifted without the other, or the wrong column is used. Or the inputs lack what
+    determines the targets. Then a large model memorizes its samples, a small one
+    predicts the mean or the most frequent class, and both do what they should.
 
     ## How to check
-    A linear model, one of squares and products, and nearest neighbours answer held-out
-    samples. What they get is compared with 200 random orders of the same targets, and
-    with planted signals that explain 40 % of the targets: the finding appears where
-    chance does as well, and the planted ones were seen.
+    `diagnose` lets a linear model, one of squares and products, and nearest neighbors
+    predict held-out samples. It compares the results with 200 random orders of the same
+    targets, and with planted signals that explain 40 % of the targets. The finding
+    appears if chance does as well and the planted signals were detected.
 
     ```python
     import keras
@@ -55,34 +55,24 @@ def no_signal(view):
         keras.layers.Dense(1),
     ])
     model.compile("adam", "mse")
+    print([np.corrcoef(column, y[:, 0])[0, 1] for column in x.T])
     ```
 
     ## Fix
-    Look at a few samples with their targets, and shuffle both by one order.
+    Look at a few samples with their targets, and shuffle both in the same order.
 
     ```python
-    import keras
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(256, 8)).astype("float32")
     y = x[:, :1] + x[:, 1:2]
     order = rng.permutation(len(x))
     x, y = x[order], y[order]
-    model = keras.Sequential([
-        keras.Input((8,)),
-        keras.layers.Dense(16, activation="relu"),
-        keras.layers.Dense(1),
-    ])
-    model.compile("adam", "mse")
     ```
 
     ## When this is not the cause
-    A net can see what simple learners do not: the order of events in a long series,
-    shapes wherever they are in an image. So it is a note until the model itself is no
-    better than a constant after 200 steps, and a note where it knows its samples by
-    heart: then look at the validation loss. Too few samples, or too many features for
-    them, give no finding.
+    A net can detect what simple learners cannot: the order of events in a long series,
+    shapes anywhere in an image. So it is a note until the model itself is no better
+    than a constant after 200 steps, and a note if the model has memorized its samples:
+    then look at the validation loss. Too few samples, or too many features for them,
+    give no finding.
 
     ## References
     [Zhang et al., 2017](https://arxiv.org/abs/1611.03530)
@@ -91,26 +81,26 @@ def no_signal(view):
     if seen is None or not seen.is_absent:
         return None
     steps, own = view.iterations, view.skill
-    evidence = _evidence(seen) | {
+    evidence = evidence_of(seen) | {
         "strength": seen.strength,
         "power": seen.power,
         "iterations": steps,
     }
     chance = "chance"
     if seen.majority is not None:
-        chance += f" (the commonest class has {seen.majority:.1%})"
+        chance += f" (the most frequent class has {seen.majority:.1%})"
     what = (
         f"On held-out ones of {seen.samples} samples neither a linear model "
-        f"({_result(seen, seen.linear)}) nor nearest neighbours "
-        f"({_result(seen, seen.neighbours)}) do better than {chance}. Of signals of "
-        f"moderate strength they would have seen {seen.power:.0%}."
+        f"({described(seen, seen.linear)}) nor nearest neighbors "
+        f"({described(seen, seen.neighbours)}) do better than {chance}. They would have "
+        f"detected {seen.power:.0%} of signals of moderate strength."
     )
     severity = "note"
     if steps >= TRAINED and own is not None and np.isfinite(own.value):
         evidence["skill"] = float(own.value)
         of_model = f" After {steps} steps the model"
-        if own.value >= BY_HEART:
-            what += f"{of_model} knows these samples by heart (skill {own.value:.2f})."
+        if own.value >= MEMORIZED:
+            what += f"{of_model} has memorized these samples (skill {own.value:.2f})."
         elif own.value < NO_SKILL and not own.is_informative and _is_judged(view):
             severity = "warning"
             what += (
@@ -120,37 +110,13 @@ def no_signal(view):
     return found(
         what,
         "order = np.random.permutation(len(x))\n"
-        "x, y = x[order], y[order]  # never one of the two alone\n"
+        "x, y = x[order], y[order]  # never only one of the two\n"
         "print(x[:5], y[:5])        # do these belong together?",
         severity=severity,
         **evidence,
     )
 
 
-def _result(seen, learner):
-    if seen.kind == "classes":
-        return f"{learner.accuracy:.1%} right"
-    return f"R2 {learner.skill:.2f} +- {learner.error:.2f}"
-
-
-def _evidence(seen):
-    evidence = {
-        "samples": seen.samples,
-        "features": seen.features,
-        "linear_skill": seen.linear.skill,
-        "linear_error": seen.linear.error,
-        "neighbours_skill": seen.neighbours.skill,
-        "neighbours_error": seen.neighbours.error,
-    }
-    if seen.kind == "classes":
-        evidence |= {
-            "linear_accuracy": seen.linear.accuracy,
-            "neighbours_accuracy": seen.neighbours.accuracy,
-            "majority_accuracy": seen.majority,
-        }
-    return evidence
-
-
 def _is_judged(view):
-    """Whether targets are what the model is to answer: not so in every own loss."""
+    """Whether the targets are what the model should predict: unknown for own losses."""
     return view.loss.kind not in ("custom", "none", "similarity")

@@ -1,14 +1,12 @@
-"""KTF127: the order of the samples."""
+"""KTF127 one-class-split: samples sorted by class."""
 
 import numpy as np
 
+from keras_trainfix.diagnosis.measure.learned import has_learned_classes
 from keras_trainfix.diagnosis.observe.targets import FEWEST
 from keras_trainfix.diagnosis.registry import check, found
 
-LEARNED = 0.8  # balanced accuracy
-
-
-PART = 0.2  # what `validation_split` is most often
+PART = 0.2  # the usual `validation_split`
 
 
 @check(
@@ -20,20 +18,20 @@ PART = 0.2  # what `validation_split` is most often
     mild=True,
 )
 def one_class_split(view):
-    """The samples are in the order of their classes, so that a split lacks some.
+    """The samples are sorted by class, so a validation split lacks some classes.
 
     ## What you see
     With `validation_split`, the training accuracy rises and the validation accuracy
-    stays at 0; or the model names one class, that of the last samples it saw.
+    stays at 0; or the model predicts one class only, that of the last samples it saw.
 
     ## Why it happens
-    `validation_split` takes the last samples as they come, before any shuffling. Files
-    read folder by folder come class by class, so the last class is in the validation
-    part alone. With `shuffle=False`, or in a dataset that was not shuffled, each batch
-    has one class, and the model follows the last one.
+    `validation_split` takes the last samples, before any shuffling. Files read folder
+    by folder arrive class by class, so the last class occurs in the validation part
+    only. With `shuffle=False`, or in a dataset that was not shuffled, each batch has
+    one class, and the model follows the last one.
 
     ## How to check
-    `np.flatnonzero(np.diff(y))` has few entries where the labels are sorted.
+    `np.flatnonzero(np.diff(y))` has few entries if the labels are sorted.
 
     ```python
     import keras, numpy as np
@@ -46,29 +44,20 @@ def one_class_split(view):
         keras.layers.Dense(5, activation="softmax"),
     ])
     model.compile("adam", "sparse_categorical_crossentropy")
+    print(np.flatnonzero(np.diff(y)))
     ```
 
     ## Fix
-    Shuffle samples and labels together, once, before they are split.
+    Shuffle samples and labels together, once, before splitting them.
 
     ```python
-    import keras, numpy as np
-
-    x = np.random.default_rng(0).normal(size=(100, 4)).astype("float32")
-    y = np.repeat(np.arange(5), 20)
     order = np.random.default_rng(1).permutation(len(x))
     x, y = x[order], y[order]
-    model = keras.Sequential([
-        keras.Input((4,)),
-        keras.layers.Dense(16, activation="relu"),
-        keras.layers.Dense(5, activation="softmax"),
-    ])
-    model.compile("adam", "sparse_categorical_crossentropy")
     ```
 
     ## When this is not the cause
-    `fit` shuffles arrays by itself: with `validation_data` of its own and all classes
-    in the training part, sorted arrays do no harm.
+    `fit` shuffles arrays itself: with your own `validation_data` and all classes in the
+    training part, sorted arrays do no harm.
 
     ## References
     [keras.Model.fit](https://keras.io/api/models/model_training_apis/#fit-method), on
@@ -78,7 +67,7 @@ def one_class_split(view):
     if not view.snapshot.sample.ordered or not task.endswith("classification"):
         return None
     ids = None if view.labels is None else view.labels.ids
-    if _has_learned_all(view):
+    if view.iterations and has_learned_classes(view):
         return None
     if ids is None or ids.size != len(view.targets) or ids.size < FEWEST:
         return None
@@ -87,7 +76,7 @@ def one_class_split(view):
     expected = ids.size - (counts**2).sum() / ids.size  # of shuffled labels
     is_sorted = changes == len(classes) - 1
     if len(classes) < 2 or expected < 8 or changes > (0.5 * expected):
-        # So many classes that most have a sample or two: only a full order tells.
+        # With so many classes most have a sample or two: only a full order counts.
         steps = np.diff(ids)
         is_sorted = (steps >= 0).all() or (steps <= 0).all()
         if len(classes) < 8 or not is_sorted:
@@ -103,7 +92,7 @@ def one_class_split(view):
     )
     message += (
         f"With validation_split={PART}, {_listed(untrained)} would be in the "
-        "validation part alone, never trained."
+        "validation part only, and never trained."
         if untrained
         else f"With validation_split={PART}, {_listed(untested)} would be missing from "
         "the validation part."
@@ -117,14 +106,6 @@ def one_class_split(view):
         only_in_last_part=untrained[:10],
         only_in_first_part=untested[:10],
     )
-
-
-def _has_learned_all(view):
-    """Whether a trained model knows every class, so that the order did no harm."""
-    seen = view.skill
-    if seen is None or not view.iterations or seen.balanced_accuracy is None:
-        return False
-    return seen.balanced_accuracy > LEARNED and not seen.never_predicted
 
 
 def _listed(classes):

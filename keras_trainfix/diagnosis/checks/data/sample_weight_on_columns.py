@@ -1,4 +1,4 @@
-"""KTF126: what the weights of samples are applied to."""
+"""KTF126 sample-weight-on-columns: weights of samples that reach another axis."""
 
 import numpy as np
 
@@ -15,20 +15,20 @@ from keras_trainfix.losses.masked_loss import MaskedLoss
     explains=("KTF501", "KTF503", "KTF504", "KTF505"),
 )
 def sample_weight_on_columns(view):
-    """The weights of samples are applied to columns, or steps, instead.
+    """The weights of samples are applied to columns or steps instead.
 
     ## What you see
-    Nothing: the fit runs, and weighs the wrong things. With another batch size it stops
-    and complains of shapes that do not match.
+    Nothing: the fit runs, and weights the wrong things. With another batch size it
+    raises an error about shapes that do not match.
 
     ## Why it happens
-    The losses of Keras give a value a pixel, `(N, H, W)`, and multiply it by the
-    weights as arrays broadcast, from the right: weights `(N,)` meet the columns `W`. If
+    The losses of Keras give one value per pixel, `(N, H, W)`, and multiply it by the
+    weights. Arrays broadcast from the right, so weights `(N,)` meet the columns `W`. If
     the batch size equals `W`, nothing fails.
 
     ## How to check
-    Compare the shape of `sample_weight` with that of the targets: it has to have all
-    axes but the class axis, or be `(N, 1, 1)`.
+    Compare the shape of `sample_weight` with that of the targets: it needs all axes
+    except the class axis, or to be `(N, 1, 1)`.
 
     ```python
     import keras, numpy as np
@@ -43,29 +43,19 @@ def sample_weight_on_columns(view):
         keras.layers.Conv2D(2, 1, activation="softmax"),
     ])
     model.compile("adam", "sparse_categorical_crossentropy")
+    print(sample_weight.shape, y.shape)
     ```
 
     ## Fix
-    Give the weights the axes that they lack. The losses of keras_trainfix read `(N,)`
-    as weights of samples as it is.
+    Add the missing axes to the weights. The losses of keras_trainfix read `(N,)` as
+    weights of samples without that.
 
     ```python
-    import keras, numpy as np
-
-    rng = np.random.default_rng(0)
-    x = rng.random((16, 16, 16, 1)).astype("float32")
-    y = (x[..., 0] > 0.5).astype("int32")
-    sample_weight = np.where(np.arange(16) < 8, 1.0, 2.0)[:, None, None]
-    model = keras.Sequential([
-        keras.Input((16, 16, 1)),
-        keras.layers.Conv2D(4, 3, padding="same", activation="relu"),
-        keras.layers.Conv2D(2, 1, activation="softmax"),
-    ])
-    model.compile("adam", "sparse_categorical_crossentropy")
+    sample_weight = sample_weight[:, None, None]
     ```
 
     ## When this is not the cause
-    With batches of one sample, or one number a sample as target, `(N,)` is right.
+    With batches of one sample, or with one target value per sample, `(N,)` is right.
 
     ## References
     [keras.Model.fit](https://keras.io/api/models/model_training_apis/#fit-method), on
@@ -88,9 +78,9 @@ def sample_weight_on_columns(view):
     axes = ":, " * (len(shape) - 1)
     return found(
         f"`sample_weight` of shape {shape} meets losses of shape {tuple(values)} from "
-        f"the right, so that the weights of samples go to axis {axis}, of size "
-        f"{met[0]}: silently in batches of {met[0]}, and with an error in all others "
-        "of more than one sample.",
+        f"the right, so the weights of samples apply to axis {axis}, of size "
+        f"{met[0]}: silently in batches of {met[0]}, and with an error in all other "
+        "batches of more than one sample.",
         f"sample_weight = sample_weight[:, {axes}{lacking}]  # of shape "
         f"{(*shape, *[1] * axis)}",
         "error" if always or met[0] == 32 else "warning",  # 32: the default of `fit`
@@ -103,13 +93,13 @@ def sample_weight_on_columns(view):
 
 
 def _value_shape(view):
-    """The shape of the values that a loss of Keras has before weights, or None."""
+    """The shape of the values of a loss of Keras before weighting, or None."""
     loss, y = view.loss, view.targets
     kinds = ("custom", "none", "region", "sum", "masked")
     if y is None or loss.kind in kinds or isinstance(loss.loss, MaskedLoss):
         return None
     shape = view.predictions.shape
     if loss.kind != "sparse" and len(shape) == y.ndim + 1 and shape[-1] == 1:
-        # Keras squeezes them to the targets.
+        # Keras squeezes predictions to the shape of the targets.
         shape = shape[:-1] if y.ndim > 1 else shape
     return shape[:-1]

@@ -1,11 +1,13 @@
-"""KTF112: targets that hardly vary."""
+"""KTF112 targets-nearly-constant: targets that hardly vary."""
 
 import numpy as np
 
+from keras_trainfix.diagnosis.fix_code import STANDARDIZED
+from keras_trainfix.diagnosis.measure.learned import has_learned
 from keras_trainfix.diagnosis.observe.targets import FEWEST, real_targets
 from keras_trainfix.diagnosis.registry import check, found
 
-NEAR = 3  # standard deviations of the targets
+NEAR = 3  # standard deviations of the targets, from their mean to the predictions
 
 
 @check(
@@ -19,12 +21,12 @@ def targets_nearly_constant(view):
     """The targets hardly vary, so a constant answer is almost perfect.
 
     ## What you see
-    The loss becomes tiny within an epoch, and the predictions are all the same.
+    The loss becomes tiny within an epoch, and all predictions are the same.
 
     ## Why it happens
-    The loss counts absolute errors. Where targets spread over a thousandth of their
-    mean, or are nearly always one value, a constant has hardly any error left, and the
-    gradient of what remains is lost among the noise.
+    The loss measures absolute errors. If targets spread over a thousandth of their
+    mean, or nearly always have one value, a constant has hardly any error left, and the
+    gradient of the remaining error is lost in noise.
 
     ## How to check
     Compare `y.std()` with `abs(y.mean())`, and count the most frequent value.
@@ -40,29 +42,20 @@ def targets_nearly_constant(view):
         keras.layers.Dense(1),
     ])
     model.compile("adam", "mse")
+    print(y.std() / abs(y.mean()))
     ```
 
     ## Fix
-    Subtract the mean and divide by the standard deviation. If one value dominates,
-    weigh the other samples more, or first predict whether it is that value at all.
+    Subtract the mean and divide by the standard deviation. If one value dominates, give
+    the other samples more weight, or first predict whether a target has that value.
 
     ```python
-    import keras, numpy as np
-
-    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
-    y = (5 + 0.01 * x[:, :1]).astype("float32")
     y = (y - y.mean(0)) / y.std(0)
-    model = keras.Sequential([
-        keras.Input((4,)),
-        keras.layers.Dense(16, activation="relu"),
-        keras.layers.Dense(1),
-    ])
-    model.compile("adam", "mse")
     ```
 
     ## When this is not the cause
-    If the small differences are noise of the measurement, there is nothing to learn,
-    and the constant is the right answer.
+    If the small differences are measurement noise, there is nothing to learn, and the
+    constant is the right answer. Once the model has learned them, it is a note.
 
     ## References
     [sklearn.dummy.DummyRegressor](https://scikit-learn.org/stable/modules/generated/sklearn.dummy.DummyRegressor.html),
@@ -81,7 +74,7 @@ def targets_nearly_constant(view):
     value, share = _most_frequent(y[:, column])
     if share > 0.98:
         message = f"{share:.1%} of the targets are {value:.4g}"
-        fix = "# weigh the rare targets more\nsample_weight = np.where(y == "
+        fix = "# give rare targets more weight\nsample_weight = np.where(y == "
         fix += (
             f"{value:.6g}, 1.0, {min(1000, max(2, share / max(1 - share, 1e-3))):.0f}"
         )
@@ -91,11 +84,11 @@ def targets_nearly_constant(view):
             f"The targets have standard deviation {spread[column]:.3g} around a mean "
             f"of {mean[column]:.4g}"
         )
-        fix = "mean, std = y.mean(0), y.std(0)\n"
-        fix += "y = (y - mean) / std  # and later: model.predict(x) * std + mean"
+        fix = STANDARDIZED
     return found(
         message + ": a constant answer is almost perfect.",
         fix,
+        severity="note" if has_learned(view.snapshot) else None,
         mean=float(mean[column]),
         std=float(spread[column]),
         most_frequent=float(value),
@@ -105,7 +98,7 @@ def targets_nearly_constant(view):
 
 
 def _is_met(view, mean, spread):
-    """Which columns the predictions are among, as with a bias that is the mean."""
+    """The columns whose predictions are among the targets, as with a suitable bias."""
     answers = view.predictions.reshape(-1, len(mean)).astype("float64").mean(0)
     return np.abs(answers - mean) < NEAR * spread
 

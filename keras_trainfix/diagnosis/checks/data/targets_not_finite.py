@@ -1,4 +1,4 @@
-"""KTF113: targets that are not finite."""
+"""KTF113 targets-not-finite: NaN or infinity among the targets."""
 
 import keras
 import numpy as np
@@ -12,12 +12,13 @@ def targets_not_finite(view):
     """Some targets are NaN or infinite.
 
     ## What you see
-    The loss is NaN from the first epoch on, and so are all predictions after it.
+    The loss is NaN from the first epoch on, and so are all later predictions.
 
     ## Why it happens
-    The error of a NaN is NaN, which spreads over the mean of its batch and the gradient
-    to every weight. A weight of 0 does not help, since `0 * NaN` is NaN. NaN comes from
-    missing measurements, `log(0)`, and shifts of a series that leave its ends empty.
+    The error of a NaN is NaN. It spreads to the mean over its batch, and through the
+    gradient to every weight. A sample weight of 0 does not help, since `0 * NaN` is
+    NaN. NaN comes from missing measurements, from `log(0)`, and from shifted series
+    whose ends are empty.
 
     ## How to check
     `np.isfinite(y).all()`.
@@ -34,31 +35,21 @@ def targets_not_finite(view):
         keras.layers.Dense(1),
     ])
     model.compile("adam", "mse")
+    print(np.flatnonzero(~np.isfinite(y).all(1)))
     ```
 
     ## Fix
-    Leave out the samples without a target. Void pixels of label maps get an id of their
-    own, which the loss has to know as its `ignore_class`.
+    Remove the samples without a target. In label maps, mark unlabeled pixels with an id
+    of their own and pass it to the loss as `ignore_class`.
 
     ```python
-    import keras, numpy as np
-
-    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
-    y = x[:, :1].copy()
-    y[7] = np.nan
     known = np.isfinite(y).all(1)
     x, y = x[known], y[known]
-    model = keras.Sequential([
-        keras.Input((4,)),
-        keras.layers.Dense(16, activation="relu"),
-        keras.layers.Dense(1),
-    ])
-    model.compile("adam", "mse")
     ```
 
     ## When this is not the cause
-    A loss of your own that masks NaN and gives a finite number gets no finding; see
-    that it masks before the arithmetic, or its gradient is NaN all the same.
+    There is no finding for a custom loss that masks NaN and returns a finite number.
+    Make sure that it masks before the arithmetic: otherwise its gradient is still NaN.
 
     ## References
     [JAX FAQ: gradients contain NaN where using where](https://docs.jax.dev/en/latest/faq.html#gradients-contain-nan-where-using-where).
@@ -86,7 +77,7 @@ def targets_not_finite(view):
 
 
 def _loss_masks(view):
-    """Whether a loss of the user's own gives a finite number in spite of NaN."""
+    """Whether a custom loss returns a finite number in spite of NaN."""
     if view.loss.kind != "custom":
         return False
     try:
@@ -95,5 +86,5 @@ def _loss_masks(view):
             y = keras.ops.convert_to_tensor(view.targets.astype("float32"))
             value = loss(y, keras.ops.convert_to_tensor(view.predictions))
         return bool(np.isfinite(backend.to_numpy(value)).all())
-    except Exception:  # a loss that takes something else
+    except Exception:  # a loss that expects something else
         return False

@@ -1,24 +1,19 @@
-"""KTF111: the scale of the targets, and the way there."""
+"""KTF111 targets-unscaled: targets far from what a new head predicts."""
 
 from typing import Any
 
 import numpy as np
 
 from keras_trainfix import backend
+from keras_trainfix.diagnosis.fix_code import STANDARDIZED
 from keras_trainfix.diagnosis.observe.targets import real_targets
 from keras_trainfix.diagnosis.registry import check, found
 
 # Optimizers whose steps are as long as their learning rate, whatever the gradient.
 SIGN_LIKE = ("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Lion")
-
-
-TINY = 1e-3  # root mean square of targets,
-
-
-TOO_COARSE = 30  # and how many times as much predictions vary at first
-
-
-MANY_STEPS = 1000  # a third, where a mean is far off and the spread around it small
+TINY = 1e-3  # root mean square of tiny targets
+TOO_COARSE = 30  # standard deviation of predictions, of that of tiny targets
+MANY_STEPS = 1000  # a third of them if the mean is far off and the spread small
 
 
 @check(
@@ -30,18 +25,19 @@ MANY_STEPS = 1000  # a third, where a mean is far off and the spread around it s
     sets_rate=True,
 )
 def targets_unscaled(view):
-    """The targets are far from what a fresh head gives, and many steps away.
+    """The targets are on a scale that a new head needs very many steps to reach.
 
     ## What you see
     The loss is huge and falls slowly, or is NaN after a few steps of SGD. Predictions
     are nearly equal, and far below the targets or at their mean.
 
     ## Why it happens
-    A new head answers with numbers of order 1. Adam moves each weight by about the
-    learning rate a step, so the answer moves by about `lr * (1 + sum|features|)`, and
-    somewhat faster as the features grow. For prices of 200 000 that takes thousands of
-    steps for the mean alone. With SGD the gradient is as large as the error, and
-    diverges. For targets of a millionth each step is far too coarse.
+    A new head predicts values of order 1. Adam changes each weight by about the
+    learning rate in each step, so the prediction moves by about `lr * (1 +
+    sum|features|)`, and somewhat faster as the features grow. For prices of 200,000
+    that takes thousands of steps for the mean alone. With SGD the gradient is as large
+    as the error, and training diverges. For targets of a millionth each step is far too
+    coarse.
 
     ## How to check
     Compare `y.mean()` and `y.std()` with the first predictions.
@@ -58,31 +54,21 @@ def targets_unscaled(view):
         keras.layers.Dense(1),
     ])
     model.compile("adam", "mse")
+    print(y.mean(), y.std(), model.predict(x, verbose=0).mean())
     ```
 
     ## Fix
-    Train on standardized targets, and undo that after `predict`.
+    Train on standardized targets, and convert the output of `predict` back.
 
     ```python
-    import keras, numpy as np
-
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(64, 4)).astype("float32")
-    y = (200_000 + 50_000 * x[:, :1]).astype("float32")
     mean, std = y.mean(0), y.std(0)
     y = (y - mean) / std  # later: model.predict(x) * std + mean
-    model = keras.Sequential([
-        keras.Input((4,)),
-        keras.layers.Dense(16, activation="relu"),
-        keras.layers.Dense(1),
-    ])
-    model.compile("adam", "mse")
     ```
 
     ## When this is not the cause
-    Where the learning rate is large enough, or the last bias starts at the mean of the
-    targets and their spread is small, nothing is reported. Prices and counts over
-    several powers of ten want a logarithm rather than a division.
+    There is no finding if the learning rate is large enough, or if the last bias starts
+    at the mean of the targets and their spread is small. For prices and counts over
+    several powers of ten, a logarithm is better than a division.
 
     ## References
     [sklearn.compose.TransformedTargetRegressor](https://scikit-learn.org/stable/modules/generated/sklearn.compose.TransformedTargetRegressor.html).
@@ -125,39 +111,38 @@ def targets_unscaled(view):
         what += (
             f", the predictions {evidence['prediction_mean']:.4g} and "
             f"{evidence['prediction_std']:.4g}: with a learning rate of {rate:.2g} it "
-            f"takes some {steps} steps to get there."
+            f"takes about {steps} steps to get there."
         )
     else:
-        what += ", far from the numbers of order 1 that a fresh head gives."
+        what += ", far from the values of order 1 that a new head predicts."
     return found(
         what,
-        "mean, std = y.mean(0), y.std(0)\n"
-        "y = (y - mean) / std  # and later: model.predict(x) * std + mean",
+        STANDARDIZED,
         **evidence,
     )
 
 
 def _tiny(y, predictions):
-    mean, spread, said = float(y.mean()), float(y.std()), float(predictions.std())
+    mean, spread = float(y.mean()), float(y.std())
+    varying = float(predictions.std())
     return found(
         f"The targets have mean {mean:.3g} and standard deviation {spread:.3g}, and "
-        f"predictions vary by {said:.3g}: the loss is tiny before anything is learned, "
-        "and a step is far too coarse.",
-        "mean, std = y.mean(0), y.std(0)\n"
-        "y = (y - mean) / std  # and later: model.predict(x) * std + mean",
+        f"that of the predictions is {varying:.3g}: the loss is tiny before anything "
+        "is learned, and each step is far too coarse.",
+        STANDARDIZED,
         mean=mean,
         std=spread,
-        prediction_std=said,
+        prediction_std=varying,
     )
 
 
 def _starts_near_zero(view):
-    """Whether the head has a kernel and can give any, or any positive, number."""
+    """Whether the head has a kernel, and a range without an upper limit."""
     head = view.head
     layer = _head_layer(view)
     unbounded = head.range[1] == np.inf and head.activation not in (
         "unknown",
-        "exponential",  # which gets anywhere in a few steps
+        "exponential",  # reaches any scale in a few steps
     )
     return unbounded and getattr(layer, "kernel", None) is not None
 
@@ -168,10 +153,10 @@ def _head_layer(view):
 
 
 def _steps(view, distance):
-    """`(steps, learning rate)`: how long an optimizer takes to move the outputs so far.
+    """`(steps, learning rate)`: how long an optimizer takes to move the outputs.
 
     In t steps the bias and the weights of the head move by `lr * t`, and so do those of
-    the layer before it, whose outputs are the features: the answer moves by
+    the layer before it, whose outputs are the features: the prediction moves by
     `lr * t * (1 + S) + H * (lr * t) ** 2 * (1 + S0) / 2`, with `S` and `S0` the sums of
     the absolute inputs of both and `H` the features.
     """
@@ -197,7 +182,7 @@ def _steps(view, distance):
 
 
 def _sum_of_inputs(view, output):
-    """The mean sum of absolute inputs of a unit of a layer; its fan-in if not known."""
+    """The mean sum of absolute inputs of one unit; its fan-in if they are unknown."""
     *places, width, _ = output.layer.kernel.shape
     before = [o.values for o in view.layers[: view.layers.index(output)]]
     known = [a for a in before if a.shape[-1] == width]

@@ -1,8 +1,6 @@
-"""KTF124: void in one-hot targets."""
+"""KTF124 void-in-one-hot: one-hot targets that hold void."""
 
-from keras_trainfix.diagnosis.checks.data.void_label_not_ignored import (
-    loss_that_ignores,
-)
+from keras_trainfix.diagnosis.fix_code import loss_that_ignores
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.messages import percent
 
@@ -18,13 +16,13 @@ def void_in_one_hot(view):
     """One-hot targets hold void, as 255, -1 or rows of zeros, and the loss counts it.
 
     ## What you see
-    With 255 or -1, a loss that is huge, or negative. With rows of zeros, a loss that is
-    too small, and on TensorFlow a gradient that pulls those places to anything.
+    With 255 or -1, a loss that is huge or negative. With rows of zeros, a loss that is
+    too small, and on TensorFlow a gradient that pulls those places to arbitrary values.
 
     ## Why it happens
-    A one-hot encoding has no row for void. 255 in a row weighs 255 times a label; a
-    row of zeros adds 0 to a categorical cross-entropy, yet is counted in the average,
-    and it is a place without any class to a Dice loss.
+    A one-hot encoding has no row for void. A 255 in a row counts as 255 labels. A row
+    of zeros adds 0 to a categorical cross-entropy but still counts in the average, and
+    for a Dice loss it is a place without any class.
 
     ## How to check
     `np.unique(y)` and `(y.sum(-1) == 0).mean()`.
@@ -40,29 +38,21 @@ def void_in_one_hot(view):
         [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
     )
     model.compile("adam", "categorical_crossentropy")
+    print(np.unique(y), (y.sum(-1) == 0).mean())
     ```
 
     ## Fix
-    Take a loss that knows void, or give those places the weight 0.
+    Use a loss that ignores void, or give those places a weight of 0.
 
     ```python
-    import keras
-    import numpy as np
-
     import keras_trainfix as kt
 
-    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    y = keras.utils.to_categorical(np.arange(64) % 3, 3)
-    y[::4] = 255
-    model = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
-    )
     model.compile("adam", kt.MaskedCrossentropy(ignore_class=255))
     ```
 
     ## When this is not the cause
-    Where classes do not exclude each other, with sigmoids and a binary cross-entropy, a
-    row of zeros is a sample without a label, and right.
+    If classes do not exclude each other, with sigmoids and a binary cross-entropy, a
+    row of zeros is a valid sample that belongs to no class.
 
     ## References
     - [TensorFlow #60314](https://github.com/tensorflow/tensorflow/issues/60314)
@@ -72,12 +62,12 @@ def void_in_one_hot(view):
         return None
     fault = dict(fault)
     case, void, share = fault.pop("case"), fault["void"], fault["share"]
-    several = ", multi_label=True" if view.loss.kind == "binary" else ""
-    fix = loss_that_ignores(void, view, several)
+    more = "multi_label=True" if view.loss.kind == "binary" else ""
+    fix = loss_that_ignores(view, void, more)
     if case == "void":
         shown = " or ".join(map(str, void))
         return found(
-            f"{percent(share)} of the rows hold {shown}, which marks void, and "
+            f"{percent(share)} of the rows hold {shown}, which marks void, but "
             f"{view.loss.name} takes it for a weight of the class.",
             fix,
             **fault,

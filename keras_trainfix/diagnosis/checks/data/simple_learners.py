@@ -1,0 +1,29 @@
+"""What KTF131 and KTF132 say of the simple learners."""
+
+TRAINED = 200  # steps after which a model should have learned
+
+
+def described(seen, learner):
+    """How well a `Learner` does on held-out samples, in words."""
+    if seen.kind == "classes":
+        return f"{learner.accuracy:.1%} correct"
+    return f"R2 {learner.skill:.2f} +- {learner.error:.2f}"
+
+
+def evidence_of(seen):
+    """The numbers of a `Learnability`: a dict."""
+    evidence = {
+        "samples": seen.samples,
+        "features": seen.features,
+        "linear_skill": seen.linear.skill,
+        "linear_error": seen.linear.error,
+        "neighbours_skill": seen.neighbours.skill,
+        "neighbours_error": seen.neighbours.error,
+    }
+    if seen.kind == "classes":
+        evidence |= {
+            "linear_accuracy": seen.linear.accuracy,
+            "neighbours_accuracy": seen.neighbours.accuracy,
+            "majority_accuracy": seen.majority,
+        }
+    return evidence
