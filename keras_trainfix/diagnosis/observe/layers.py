@@ -7,6 +7,7 @@ from keras_trainfix.backend import to_numpy
 from keras_trainfix.diagnosis.observe.head import activation_of
 
 CELLS = (layers.SimpleRNNCell, layers.GRUCell, layers.LSTMCell)  # a call a time step
+FEW_ROWS = 32  # samples and places: too few to judge what a unit never does
 TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 DENSE_OR_CONV = (
     layers.Dense,

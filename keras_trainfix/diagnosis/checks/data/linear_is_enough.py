@@ -53,7 +53,7 @@ def linear_is_enough(view):
         keras.layers.Dense(1),
     ])
     model.compile("adam", "mse")
-    print(np.linalg.lstsq(np.c_[x, np.ones(256)], y)[1] / y.var() / 256)
+    print(np.linalg.lstsq(np.c_[x, np.ones(256)], y)[1])  # error of a linear model
     ```
 
     ## Fix
@@ -138,7 +138,7 @@ def _is_net_of_numbers(view):
 
 
 def _repeats_an_input(view):
-    """Whether the model is an autoencoder: a linear model can copy its inputs, too."""
+    """Whether the model is an autoencoder: a linear model copies inputs, too."""
     targets = view.targets
     return targets is not None and any(
         array.size == targets.size and np.array_equal(array.ravel(), targets.ravel())
@@ -154,7 +154,7 @@ def _is_solved(seen):
 
 
 def _beats(seen, own):
-    """Whether a trained model is no better, even on samples that it was trained on."""
+    """Whether a trained model is no better, even on its training samples."""
     linear = seen.linear
     if own is None or linear.skill - 2 * linear.error < WORTHWHILE:
         return False

@@ -92,8 +92,8 @@ def no_signal(view):
     what = (
         f"On held-out ones of {seen.samples} samples neither a linear model "
         f"({described(seen, seen.linear)}) nor nearest neighbors "
-        f"({described(seen, seen.neighbours)}) do better than {chance}. They would have "
-        f"detected {seen.power:.0%} of signals of moderate strength."
+        f"({described(seen, seen.neighbours)}) do better than {chance}. They would "
+        f"have detected {seen.power:.0%} of signals of moderate strength."
     )
     severity = "note"
     if steps >= TRAINED and own is not None and np.isfinite(own.value):

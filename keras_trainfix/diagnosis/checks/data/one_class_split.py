@@ -100,7 +100,7 @@ def one_class_split(view):
     return found(
         message,
         "order = np.random.default_rng(1).permutation(len(x))\n"
-        "x, y = x[order], y[order]  # before fit(..., validation_split=...)",
+        "x, y = x[order], y[order]  # before they are split",
         changes=changes,
         expected_changes=float(expected),
         only_in_last_part=untrained[:10],

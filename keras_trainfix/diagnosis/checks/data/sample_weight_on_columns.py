@@ -40,9 +40,10 @@ def sample_weight_on_columns(view):
     model = keras.Sequential([
         keras.Input((16, 16, 1)),
         keras.layers.Conv2D(4, 3, padding="same", activation="relu"),
-        keras.layers.Conv2D(2, 1, activation="softmax"),
+        keras.layers.Conv2D(2, 1),
     ])
-    model.compile("adam", "sparse_categorical_crossentropy")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
     print(sample_weight.shape, y.shape)
     ```
 

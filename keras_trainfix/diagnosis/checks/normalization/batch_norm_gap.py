@@ -1,4 +1,4 @@
-"""Checks of batch normalization: the statistics that training and inference use."""
+"""KTF301 batch-norm-gap: batch normalization that differs in inference."""
 
 import warnings
 from typing import Any
@@ -10,30 +10,21 @@ from keras_trainfix.diagnosis.change import freeze_statistics
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.models import gap
 from keras_trainfix.models.batch_norm_layers import all_layers, plain_only
 from keras_trainfix.models.batch_statistics import uses_batch_statistics
-from keras_trainfix.models.gap import batch_norm_gap
 
-EARLY = 20  # steps before which averages of a momentum of .99 must lag
-
-
+EARLY = 20  # steps: before them averages with a momentum of 0.99 must lag
 FEW_SAMPLES = 8
-
-
 OUTPUT_GAP = 0.5  # standard deviations
-
-
-ANSWERS_CHANGE = 0.1  # share of them
-
-
-STILL = 1e-4  # change of the weights in a step, of their size
-
-
-SHIFT = 0.3  # of the statistics of a layer, standard deviations
+ANSWERS_CHANGE = 0.1  # share of the predicted classes
+STILL = 1e-4  # change of the weights in one step, of their size
+COSTS = 0.05  # skill
+SHIFT = 0.3  # standard deviations, of the statistics of a layer
 
 
 def _is_tiny_steps(finding):
-    """Whether steps change so little that statistics have nothing to lag behind."""
+    """Whether weights change so little that the statistics cannot lag behind."""
     change = finding.evidence.get("update_ratio", 0.0)
     return finding.code == "KTF402" and change < STILL
 
@@ -49,19 +40,21 @@ def _is_tiny_steps(finding):
     repair=freeze_statistics,
     rescue="freeze_statistics",
 )
-def batch_norm_gap_is_large(snapshot):
-    """Batch normalization in inference gives other answers than in training.
+def batch_norm_gap(snapshot):
+    """Batch normalization gives other predictions in inference than in training.
 
     ## What you see
-    The training metrics are good, and `evaluate` and `predict` on the same data are
-    not; often one class for everything.
+    The training metrics are good, but `evaluate` and `predict` on the same data are
+    not; often one class is predicted for everything.
 
     ## Why it happens
     In training each batch is normalized by its own statistics, in inference by moving
-    ones. These have not caught up: few steps with the default momentum of 0.99, very
-    small batches, or data that differ from those of the pretraining.
+    averages. These lag behind: few steps with the default momentum of 0.99, very small
+    batches, or data that differ from those of the pretraining.
 
     ## How to check
+    Compare both kinds of statistics on your training data.
+
     ```python
     import keras
     import numpy as np
@@ -86,35 +79,17 @@ def batch_norm_gap_is_large(snapshot):
     ```
 
     ## Fix
-    Renew the moving statistics after training, or freeze them before fine-tuning
-    (`kt.freeze_batch_norm(model)`); `momentum=0.9` catches up in a tenth of the steps.
+    Recompute the moving statistics after training, or freeze them before fine-tuning
+    (`kt.freeze_batch_norm(model)`). `momentum=0.9` catches up in a tenth of the steps.
 
     ```python
-    import keras
-    import numpy as np
-
-    import keras_trainfix as kt
-
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential(
-        [
-            keras.Input((4,)),
-            keras.layers.BatchNormalization(),
-            keras.layers.Dense(8, "relu"),
-            keras.layers.Dense(3, "softmax"),
-        ]
-    )
-    model.compile("adam", "sparse_categorical_crossentropy")
-    rng = np.random.default_rng(0)
-    x = rng.normal([5, -5, 5, -5], 0.5, size=(64, 4)).astype("float32")
-    y = np.digitize(x[:, 0], [4.8, 5.2])
-    model.fit(x, y, batch_size=16, epochs=6, verbose=0)
     kt.recalibrate_batch_norm(model, x)
     ```
 
     ## When this is not the cause
-    If training and inference agree on the training data, and only new data do badly,
-    it is overfitting. Dropout opens a gap of its own, and is not counted here.
+    If training and inference agree on the training data, and only new data do badly, it
+    is overfitting. Dropout causes a gap of its own, which is not counted here. If
+    inference is as good as training, the gap is a note.
 
     ## References
     [Wu and Johnson, 2021](https://arxiv.org/abs/2105.07576)
@@ -127,7 +102,7 @@ def batch_norm_gap_is_large(snapshot):
         for layer in all_layers(model)
         if isinstance(layer, layers.BatchNormalization) and layer.built
     ]
-    with warnings.catch_warnings():  # a check has no place to warn
+    with warnings.catch_warnings():  # a finding says it instead
         warnings.simplefilter("ignore")
         by_batch = [
             layer
@@ -138,30 +113,42 @@ def batch_norm_gap_is_large(snapshot):
         if not by_batch or not finite:
             return None
         with unchanged(model):
-            gap = batch_norm_gap(model, snapshot.sample.x)
+            measured = gap.batch_norm_gap(model, snapshot.sample.x)
     moved = [
         layer
-        for layer in gap.layers
+        for layer in measured.layers
         if layer.by_batch
         and (layer.mean_shift > SHIFT or abs(np.log(layer.std_ratio)) > SHIFT)
     ]
-    changed = gap.changed_answers
+    changed = measured.changed_answers
     same = changed is not None and changed < ANSWERS_CHANGE
-    if not moved or same or not gap.output_gap > OUTPUT_GAP:
+    if not moved or same or not measured.output_gap > OUTPUT_GAP:
         return None
     worst = max(moved, key=lambda layer: (layer.mean_shift, abs(layer.std_ratio - 1)))
     evidence: dict[str, Any] = {} if changed is None else {"changed_answers": changed}
-    other = "" if changed is None else f", {changed:.0%} of the answers change"
+    other = (
+        "" if changed is None else f", {changed:.0%} of the predicted classes change"
+    )
     return found(
-        f"With batch statistics, as in training, the output differs by "
-        f"{gap.output_gap:.2f} standard deviations from that with moving statistics, "
-        f"as in inference{other}, after {steps} steps. The statistics of layer "
-        f"'{worst.name}' are off by {worst.mean_shift:.2f} standard deviations.",
-        "keras_trainfix.recalibrate_batch_norm(model, x_train)  # after training\n"
-        "keras_trainfix.freeze_batch_norm(model)  # or: before fine-tuning",
-        output_gap=float(gap.output_gap),
+        "With batch statistics, as in training, the output differs by "
+        f"{measured.output_gap:.2f} standard deviations from that with moving "
+        f"statistics, as in inference{other}, after {steps} steps. The statistics of "
+        f"layer '{worst.name}' are off by {worst.mean_shift:.2f} standard deviations.",
+        "import keras_trainfix as kt\n"
+        "kt.recalibrate_batch_norm(model, x)  # after training\n"
+        "# or, before fine-tuning: kt.freeze_batch_norm(model)",
+        severity=None if any(map(_loses_skill, snapshot.views())) else "note",
+        output_gap=float(measured.output_gap),
         mean_shift=float(worst.mean_shift),
         std_ratio=float(worst.std_ratio),
         iterations=steps,
         **evidence,
     )
+
+
+def _loses_skill(view):
+    """Whether inference is worse than training, or neither can be judged."""
+    in_training = view.skill_of(view.training_predictions)
+    if view.skill is None or in_training is None:
+        return True
+    return not view.skill.value >= in_training.value - COSTS

@@ -1,4 +1,4 @@
-"""Checks of batch normalization: the statistics that training and inference use."""
+"""KTF302 training-false-ignored: `training=False` that `fit` does not respect."""
 
 import functools
 
@@ -8,7 +8,9 @@ from keras import layers
 
 from keras_trainfix.backend import no_gradient, to_numpy
 from keras_trainfix.diagnosis.change import freeze_statistics
+from keras_trainfix.diagnosis.fix_code import layer_of
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.keras_internals import graph_nodes
 from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.batch_statistics import uses_batch_statistics
 
@@ -22,21 +24,22 @@ from keras_trainfix.models.batch_statistics import uses_batch_statistics
     repair=freeze_statistics,
 )
 def training_false_ignored(snapshot):
-    """`training=False` in a functional model does not keep batch statistics out of fit.
+    """`training=False` in a functional model does not stop batch statistics in `fit`.
 
     ## What you see
     Fine-tuning a pretrained body makes it worse from the first epoch on, and inference
-    gives other answers than training, though the body was called with
-    `training=False`.
+    differs from training, although the body was called with `training=False`.
 
     ## Why it happens
-    A functional model records `base(inputs, training=False)`, and in `fit` this
-    version of Keras calls all its layers with `training=True` nevertheless. As long as
-    the body has `trainable=False` its batch normalization uses the moving statistics
-    anyway. Once it is unfrozen, the layers normalize by the batch, and their moving
-    statistics drift away from the pretrained ones.
+    A functional model records `base(inputs, training=False)`, but in `fit` this version
+    of Keras calls all its layers with `training=True`. As long as the body has
+    `trainable=False`, its batch normalization uses the moving statistics anyway. Once
+    it is unfrozen, the layers normalize by the batch, and their moving statistics drift
+    away from the pretrained ones.
 
     ## How to check
+    See whether `fit` moves the statistics.
+
     ```python
     import keras
     import numpy as np
@@ -57,26 +60,15 @@ def training_false_ignored(snapshot):
     Freeze the statistics of the layers themselves: then no mode can move them.
 
     ```python
-    import keras
-    import numpy as np
-
     import keras_trainfix as kt
 
-    base = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Dense(8), keras.layers.BatchNormalization()]
-    )
     kt.freeze_batch_norm(base)
-    inputs = keras.Input((4,))
-    model = keras.Model(inputs, keras.layers.Dense(1)(base(inputs)))
-    model.compile("adam", "mse")
-    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
-    y = x[:, :1]
     ```
 
     ## When this is not the cause
-    Bodies that are not trainable are safe. So are models that call the body in a `call`
-    method of their own, where `training=False` holds, and versions of Keras that
-    honour it: how this one behaves is measured.
+    A body that is not trainable is safe. So is a model that calls the body in its own
+    `call` method, where `training=False` holds, and a version of Keras that respects
+    it: the check measures how this one behaves.
 
     ## References
     - [Keras #20285](https://github.com/keras-team/keras/issues/20285)
@@ -94,10 +86,11 @@ def training_false_ignored(snapshot):
     names = [o.name for o in called if any(m in all_layers(o) for m in moving)]
     return found(
         f"'{names[0]}' is called with training=False, which `fit` ignores in a "
-        f"functional model: {len(moving)} batch normalization layers in it will use, "
-        "and move, the statistics of each batch.",
-        f'base = model.get_layer("{names[0]}")\n'
-        "keras_trainfix.freeze_batch_norm(base)  # before fine-tuning",
+        f"functional model: its {len(moving)} batch normalization layers will use the "
+        "statistics of each batch, and move their own.",
+        "import keras_trainfix as kt\n"
+        f"kt.freeze_batch_norm({layer_of(snapshot.model, names[0]) or 'model'})"
+        "  # before fine-tuning",
         batch_norm_layers=len(moving),
         calls=len(names),
         iterations=snapshot.iterations,
@@ -105,11 +98,10 @@ def training_false_ignored(snapshot):
 
 
 def _called_in_inference(model):
-    """The layers that functional models, however deep, call with `training=False`."""
+    """The layers that functional models, at any depth, call with `training=False`."""
     called = {}
     for part in all_layers(model):
-        by_depth = getattr(part, "_nodes_by_depth", {})
-        for node in (node for nodes in by_depth.values() for node in nodes):
+        for node in graph_nodes(part):
             is_layer = isinstance(node.operation, keras.Layer)
             if is_layer and node.arguments.kwargs.get("training") is False:
                 called[id(node.operation)] = node.operation

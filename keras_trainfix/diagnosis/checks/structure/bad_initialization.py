@@ -1,8 +1,10 @@
-"""Checks of weights: copies of each other, zeros, and what is no number."""
+"""KTF407 bad-initialization: hidden units that are copies, or kernels of zeros."""
 
 import numpy as np
 
 from keras_trainfix.backend import to_numpy
+from keras_trainfix.diagnosis.fix_code import layer_of
+from keras_trainfix.diagnosis.measure.learned import has_learned
 from keras_trainfix.diagnosis.observe.layers import (
     DENSE_OR_CONV,
     TRANSPOSED,
@@ -30,16 +32,18 @@ def bad_initialization(snapshot):
     """The units of a hidden layer are copies of each other, or their kernel is zero.
 
     ## What you see
-    The net learns no more than one unit a layer could, or nothing at all: predictions
-    are the same for every sample.
+    The net learns no more than it would with one unit per layer, or nothing at all:
+    predictions are the same for every sample.
 
     ## Why it happens
     Units that start with the same weights get the same gradient as long as the next
-    layer treats them alike, and stay copies for ever. A kernel of zeros gives the
-    same output for every sample, and a ReLU after it lets no gradient back. Constant
-    initialisers ("zeros", "ones") of a kernel are the usual reason.
+    layer treats them alike, and remain copies. A kernel of zeros gives the same output
+    for every sample, and a ReLU after it passes no gradient back. Constant initializers
+    ("zeros", "ones") of a kernel are the usual reason.
 
     ## How to check
+    Count the different columns of a kernel.
+
     ```python
     import keras
     import numpy as np
@@ -58,29 +62,18 @@ def bad_initialization(snapshot):
     ```
 
     ## Fix
-    Leave the initialiser at its default, or use "he_normal" before a ReLU.
+    Keep the default initializer, or use "he_normal" before a ReLU.
 
     ```python
-    import keras
-    import numpy as np
-
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential(
-        [
-            keras.Input((4,)),
-            keras.layers.Dense(8, "relu", kernel_initializer="he_normal"),
-            keras.layers.Dense(1),
-        ]
-    )
-    model.compile("adam", "mse")
-    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
-    y = x[:, :1]
+    kernel = model.layers[0].kernel
+    kernel.assign(keras.initializers.HeNormal()(kernel.shape))
     ```
 
     ## When this is not the cause
-    A head of zeros is a fair start: its units get different gradients. So is the last
-    layer of a residual branch; neither is reported. Where copies meet a next layer
-    that treats them differently they part in training: a warning.
+    A head of zeros is a valid start: its units get different gradients. So is the last
+    layer of a residual branch; neither is reported. If the next layer treats the copies
+    differently, they diverge in training, and it is a warning. Once the model has
+    learned its task, it is a note.
 
     ## References
     [Glorot and Bengio, 2010](https://proceedings.mlr.press/v9/glorot10a.html)
@@ -96,21 +89,21 @@ def bad_initialization(snapshot):
         kernel = kernel_columns(layer)
         copies = _copies(layer, kernel)
         is_zero = not kernel.any()
-        if is_zero and _signal_goes_on(snapshot, index):
+        if is_zero and _signal_continues(snapshot, index):
             continue
         if not is_zero and not copies:
             continue
         units = kernel.shape[1]
         is_stuck = is_zero or _treated_alike(outputs[index + 1 :], units)
+        severity = "error" if is_stuck else "warning"
         what = (
             "is zero throughout" if is_zero else f"has {copies} columns that are copies"
         )
         return found(
             f"The kernel of the hidden layer '{layer.name}' of {units} units {what}: "
-            + ("it cannot learn from there." if is_stuck else "they learn the same."),
-            "# the default is a fair start for all layers\n"
-            f'{type(layer).__name__}(..., kernel_initializer="glorot_uniform")',
-            severity="error" if is_stuck else "warning",
+            + ("it cannot learn." if is_stuck else "they learn the same."),
+            _fix(snapshot.model, layer),
+            severity="note" if has_learned(snapshot) else severity,
             units=units,
             copies=copies,
             largest_weight=float(np.abs(kernel).max(initial=0)),
@@ -118,14 +111,26 @@ def bad_initialization(snapshot):
     return None
 
 
+def _fix(model, layer):
+    """Code that initializes a kernel again; a comment for a nested layer."""
+    name = layer_of(model, layer.name)
+    initializer = "keras.initializers.GlorotUniform()"
+    if name is None:
+        return f"# the kernel of '{layer.name}' by {initializer}, the default"
+    return (
+        f"kernel = {name}.kernel\n"
+        f"kernel.assign({initializer}(kernel.shape))  # the default"
+    )
+
+
 def _copies(layer, kernel):
-    """How many columns repeat another one; 0 unless they are most of a layer."""
+    """How many columns repeat another one; 0 unless at least half of them do."""
     units = kernel.shape[1]
     bias = getattr(layer, "bias", None)
     rows = kernel if bias is None else np.vstack([kernel, to_numpy(bias)])
     if units < 2 or not np.isfinite(rows).all():
         return 0
-    # Columns that are the same have the same sum, to the bit, and others have not.
+    # Equal columns have equal sums, bit for bit; different ones do not.
     factors = np.random.default_rng(0).normal(size=(len(rows), 1))
     different = len(np.unique((factors * rows).sum(0)))
     if different == 1:
@@ -135,8 +140,8 @@ def _copies(layer, kernel):
     return copies if copies >= units / 2 else 0
 
 
-def _signal_goes_on(snapshot, index):
-    """Whether something behind a layer still differs between samples."""
+def _signal_continues(snapshot, index):
+    """Whether anything after a layer still differs between samples."""
     heads = answer_layers(snapshot)
     after = [
         output.values

@@ -1,10 +1,11 @@
-"""Checks of places where a model throws away what the answer needs."""
+"""KTF411 bottleneck-discards-answer: places where a model loses the answer."""
 
 import keras
 import numpy as np
 from keras import layers
 
 from keras_trainfix.diagnosis.measure.eval_pairs import read_rows
+from keras_trainfix.diagnosis.measure.learned import has_learned
 from keras_trainfix.diagnosis.observe.dropout import late_dropout
 from keras_trainfix.diagnosis.observe.layers import (
     DENSE_OR_CONV,
@@ -20,15 +21,9 @@ from keras_trainfix.diagnosis.observe.variation import (
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
 POOLING = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
-
-
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
-
-
 WINDOWS = (layers.MaxPooling2D, layers.AveragePooling2D)
-
-
-IN_PLACE = (  # they look at each place for itself
+IN_PLACE = (  # layers that process each place separately
     layers.InputLayer,
     layers.Activation,
     layers.ReLU,
@@ -42,21 +37,13 @@ IN_PLACE = (  # they look at each place for itself
     layers.Normalization,
     layers.Add,
 )
-
-
 FEW_IMAGES = 16
+IS_POSITION = 0.8  # share of a target's variance that the center of mass explains
+IS_PLACE = 0.65  # share of the center's variance that the class explains
+LEARNED = 0.5  # skill, in spite of global pooling
 
 
-IS_POSITION = 0.8  # share of the variance that the centre of mass explains,
-
-
-IS_PLACE = 0.65  # and of that of the centre which the class explains
-
-
-LEARNED = 0.5  # skill
-
-
-LONG, BLIND = 100, 0.05  # steps, and skill that should be there by then
+LONG, BLIND = 100, 0.05  # steps, and the skill they should have brought
 
 
 @check(
@@ -68,21 +55,24 @@ LONG, BLIND = 100, 0.05  # steps, and skill that should be there by then
     explains=ONE_ANSWER,
 )
 def bottleneck_discards_answer(snapshot):
-    """One ReLU unit, global pooling or a late dropout takes the answer away.
+    """One ReLU unit, global pooling or a late dropout discards the answer.
 
     ## What you see
-    Training ends at a poor loss, or, with some seeds, at one constant. With dropout
+    Training ends at a poor loss or, with some seeds, at one constant. With dropout
     last, the training loss is far above the validation loss and does not fall. With
-    global pooling, positions are all predicted near the middle.
+    global pooling, all positions are predicted near the middle.
 
     ## Why it happens
-    One ReLU unit passes a single number, and of about half of the samples only a 0. If
-    it dies, nothing passes. Dropout behind the layer with the answers sets a share of
-    the answers themselves to 0, and scales up the others. Global pooling keeps what is
-    in an image, and not where: without strides before it, only the padding at the
-    borders tells a position.
+    One ReLU unit passes a single number, and for about half of the samples only a 0. If
+    it dies, nothing gets through. Dropout after the last layer with weights sets a
+    share of the predictions themselves to 0, and scales up the others. Global pooling
+    keeps what is in an image but not where it is: without strides before it, only the
+    padding at the borders reveals a position.
 
     ## How to check
+    Look for a hidden layer of one unit, a dropout at the end, and global pooling before
+    targets that are positions.
+
     ```python
     import keras
     import numpy as np
@@ -99,16 +89,14 @@ def bottleneck_discards_answer(snapshot):
     model.compile("adam", "sparse_categorical_crossentropy")
     x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
     y = np.digitize(x[:, 0], [-0.5, 0.5])
+    print([layer.output.shape for layer in model.layers])
     ```
 
     ## Fix
     Give the hidden layer more units; put dropout before the last layer with weights;
-    put `Flatten` in place of global pooling, after strides or pooling by 2.
+    use `Flatten` instead of global pooling, after strides or pooling by 2.
 
     ```python
-    import keras
-    import numpy as np
-
     model = keras.Sequential(
         [
             keras.Input((4,)),
@@ -118,16 +106,14 @@ def bottleneck_discards_answer(snapshot):
         ]
     )
     model.compile("adam", "sparse_categorical_crossentropy")
-    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
-    y = np.digitize(x[:, 0], [-0.5, 0.5])
     ```
 
     ## When this is not the cause
-    Where the signal also goes another way, as around a gate of one unit, there is no
-    bottleneck, and no finding. One linear unit, as in an autoencoder, keeps what it is
-    given. Behind strides, features depend on positions, and global pooling often works:
-    it is a note then, and only where 100 steps have not helped; a warning where they
-    have brought nothing at all.
+    If the signal can also take another path, as around a gate of one unit, there is no
+    bottleneck, and no finding. One linear unit, as in an autoencoder, keeps its input.
+    After strides, features depend on positions, and global pooling often works: then it
+    is a note, and only after 100 steps without success; a warning if they have brought
+    nothing at all. Once the model has learned its task, it is a note.
 
     ## References
     - [Lu et al., 2019](https://arxiv.org/abs/1903.06733)
@@ -136,12 +122,13 @@ def bottleneck_discards_answer(snapshot):
     outputs = snapshot.layers
     for other in snapshot.views():
         late = late_dropout(other)
-        if late is not None and other.loss.kind != "none":  # no mere features
+        if late is not None and other.loss.kind != "none":  # not only features
             return found(
                 f"The dropout layer '{late.name}' (rate {late.rate:g}) comes after "
-                f"'{other.head.layer}', the layer with the answers: in training it "
-                "sets that share of the answers to 0.",
-                f"# {late.name} before '{other.head.layer}', not after it",
+                f"'{other.head.layer}', the last layer with weights: in training it "
+                "sets that share of the predictions to 0.",
+                f"# put '{late.name}' before '{other.head.layer}', not after it",
+                severity="note" if has_learned(snapshot) else None,
                 rate=float(late.rate),
             )
     for other in snapshot.views():
@@ -162,10 +149,10 @@ def bottleneck_discards_answer(snapshot):
             continue
         zeros = float((output.values == 0).mean())
         return found(
-            f"The hidden layer '{layer.name}' has one unit, and a ReLU: all that comes "
-            f"after sees a single number, which is 0 in {zeros:.0%} of the cases.",
-            f'{type(layer).__name__}(32, ..., activation="relu")  # more units in '
-            f"'{layer.name}'",
+            f"The hidden layer '{layer.name}' has one unit, and a ReLU: later layers "
+            f"receive a single number, which is 0 in {zeros:.0%} of the cases.",
+            f"# more units in '{layer.name}', such as 32 instead of 1",
+            severity="note" if has_learned(snapshot) else None,
             units=1,
             zero_share=zeros,
         )
@@ -173,9 +160,9 @@ def bottleneck_discards_answer(snapshot):
 
 
 def _all_passes(snapshot, index):
-    """Whether the answers follow from one output alone, as far as samples tell.
+    """Whether the predictions depend on one output alone, judged by the samples.
 
-    Samples for which it is 0 throughout must have the same answers.
+    Samples for which it is 0 throughout must have the same predictions.
     """
     values = snapshot.layers[index].values
     answers = [prediction[: len(values)] for prediction in snapshot.predictions]
@@ -186,7 +173,7 @@ def _all_passes(snapshot, index):
 
 
 def _pooled_positions(view):
-    """What is found where global pooling comes before targets that are positions."""
+    """The finding for global pooling before targets that are positions, or None."""
     pooling = _only_pooling(view.layers)
     if view.loss.kind == "none" or pooling is None:
         return None
@@ -210,16 +197,15 @@ def _pooled_positions(view):
         return None
     is_blind = seen.value < BLIND
     which = (
-        "the classes tell"
+        "the classes show"
         if answers.kind == "classes"
-        else f"{positions} of {len(fits)} targets tell"
+        else f"{positions} of {len(fits)} targets show"
     )
     return found(
-        f"'{pooling.name}' pools all places into one, and {which} where something is: "
-        f"{fits.max():.0%} of the variance are those of the centre of mass of the "
-        "image.",
-        "x = keras.layers.MaxPooling2D()(features)  # some times\n"
-        f"x = keras.layers.Flatten()(x)  # in place of '{pooling.name}'",
+        f"'{pooling.name}' pools all places into one, but {which} where something is: "
+        f"the center of mass of the image explains {fits.max():.0%} of the variance.",
+        f"# instead of '{pooling.name}': keras.layers.MaxPooling2D(), a few times,\n"
+        "# and then keras.layers.Flatten()",
         severity="warning" if hides or is_blind else "note",
         explained=float(fits.max()),
         positions=positions,
@@ -230,7 +216,7 @@ def _pooled_positions(view):
 
 
 def _only_pooling(outputs):
-    """The global pooling that everything passes, and no layer with places after it."""
+    """The global pooling on the only path, with no places left after it; or None."""
     at = [i for i, output in enumerate(outputs) if isinstance(output.layer, POOLING)]
     if not at:
         return None
@@ -238,7 +224,7 @@ def _only_pooling(outputs):
     is_first = all(output.values.ndim == 4 for output in before)
     pooled = outputs[at[-1]]
     width = pooled.values[0].size
-    # What is wider, and no layer that learns, has the places in it: a `Flatten`.
+    # A wider output of a layer without weights, a `Flatten`, still has the places.
     is_last = all(
         output.values.ndim <= 2
         and (output.layer.weights or output.values[0].size <= width)
@@ -248,9 +234,9 @@ def _only_pooling(outputs):
 
 
 def _field(all_of):
-    """Whether there are strides before global pooling, and the size of what it sees.
+    """Whether there are strides before global pooling, and its receptive field.
 
-    The size is None where a layer is unknown, which may tell positions.
+    The size is None with an unknown layer, whose output may depend on positions.
     """
     size, has_strides = 1, False
     for layer in all_of:
@@ -269,12 +255,12 @@ def _field(all_of):
 
 
 def _fits_of_positions(images, answers, kept):
-    """How much of each target a linear function of the centre of mass explains.
+    """How much of each target a linear function of the center of mass explains.
 
-    Of classes, how much of both coordinates of it the class explains.
+    For classes, how much of both of its coordinates the class explains.
 
     Returns:
-        Array of coefficients of determination; None where they cannot be told.
+        Array of coefficients of determination; None if they cannot be computed.
     """
     y = answers.targets
     if len(y) < FEW_IMAGES or len(y) > len(images) or y.shape[1] > FEW_IMAGES:

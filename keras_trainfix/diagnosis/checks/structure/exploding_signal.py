@@ -1,26 +1,23 @@
-"""Checks of signals that fade or grow on their way through the layers."""
+"""KTF406 exploding-signal: values that grow from layer to layer."""
 
 import numpy as np
 
+from keras_trainfix.diagnosis.fix_code import recompiled
+from keras_trainfix.diagnosis.measure.learned import has_learned
 from keras_trainfix.diagnosis.observe.variation import root_mean_square
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
-GROWN = 200  # times the inputs
-
-
-OVERSHOT = 30  # times the targets
-
-
-SCALED = 30  # root mean square of inputs that are not the reason
-
-
+GROWN = 200  # size of activations, of that of the inputs
+OVERSHOT = 30  # size of predictions, of that of the targets
+SCALED = 30  # root mean square of inputs, beyond which they are the cause
 TINY = 1e-3  # root mean square of targets
-
-
 MOST_NUMBERS = 2**20
-
-
-AFTER = ", after {} steps: with new weights it is no better."
+NEW_KERNELS = """he_normal = keras.initializers.HeNormal()
+for layer in model.layers:
+    if hasattr(layer, "kernel"):
+        layer.kernel.assign(he_normal(layer.kernel.shape))
+# and keras.layers.LayerNormalization() between layers"""
+AFTER = ", after {} steps; new initial weights do no better."
 
 
 @check(
@@ -33,18 +30,20 @@ AFTER = ", after {} steps: with new weights it is no better."
     rescue="slower",
 )
 def exploding_signal(snapshot):
-    """Numbers grow from layer to layer, far beyond inputs and targets.
+    """Values grow from layer to layer, far beyond inputs and targets.
 
     ## What you see
-    The first loss is a thousand times that of a constant, or NaN; then it falls for
-    many epochs, and the model has learned nothing but to shrink its weights.
+    The first loss is a thousand times that of a constant, or NaN. Then it falls for
+    many epochs, and the model has only learned to shrink its weights.
 
     ## Why it happens
     Each layer multiplies the size of its inputs by the size of its weights times the
-    root of their number. With initial weights of standard deviation 1 in place of
-    `1 / sqrt(inputs)` a few layers make thousands.
+    root of their number. With initial weights of standard deviation 1 instead of `1 /
+    sqrt(inputs)`, a few layers reach thousands.
 
     ## How to check
+    Compare the size of the first predictions with that of the targets.
+
     ```python
     import keras
     import numpy as np
@@ -62,38 +61,27 @@ def exploding_signal(snapshot):
     model.compile(keras.optimizers.Adam(0.001), "mse")
     x = np.random.default_rng(0).normal(size=(128, 16)).astype("float32")
     y = x[:, :1]
+    print(model.predict(x, verbose=0).std() / y.std())
     ```
 
     ## Fix
-    The default initialiser, or "he_normal" before a ReLU; normalization layers in deep
-    nets; `clipnorm` for recurrent ones.
+    Use the default initializer, or "he_normal" before a ReLU; normalization layers in
+    deep nets; `clipnorm` for recurrent ones.
 
     ```python
-    import keras
-    import numpy as np
-
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential(
-        [
-            keras.Input((16,)),
-            keras.layers.Dense(256, "relu", kernel_initializer="he_normal"),
-            keras.layers.Dense(256, "relu", kernel_initializer="he_normal"),
-            keras.layers.Dense(1),
-        ]
-    )
-    model.compile(keras.optimizers.Adam(0.001), "mse")
-    x = np.random.default_rng(0).normal(size=(128, 16)).astype("float32")
-    y = x[:, :1]
+    he_normal = keras.initializers.HeNormal()
+    for layer in model.layers:
+        layer.kernel.assign(he_normal(layer.kernel.shape))
     ```
 
     ## When this is not the cause
-    Inputs on a large scale give large numbers in every layer: that is another finding,
-    and has another repair.
+    Inputs on a large scale give large values in every layer: that is another finding,
+    with another fix. There is none if the model has learned its task, as with a last
+    layer that multiplies by the scale of the targets.
 
     ## References
     [He et al., 2015](https://arxiv.org/abs/1502.01852)
     """
-    snapshot = snapshot
     sizes = [
         (output.layer.name, _spread(output.values))
         for output in snapshot.layers
@@ -103,6 +91,8 @@ def exploding_signal(snapshot):
     sizes = [(name, size) for name, size in sizes if np.isfinite(size)]
     if len(sizes) < 2 or max(inputs, default=0) > SCALED:
         return None
+    if has_learned(snapshot):
+        return None
     if snapshot.iterations and not _begins_far_off(snapshot):
         return None
     growth = max(size for _, size in sizes) / max(1.0, *inputs, 1.0)
@@ -111,18 +101,21 @@ def exploding_signal(snapshot):
     for other in snapshot.views():
         if other.task == "regression" and other.skill is not None:
             spread = _size(np.asarray(other.targets, "float64"))
-            if spread < TINY:  # which is a finding about the targets
+            if spread < TINY:  # a finding about the targets
                 continue
             overshoot = max(overshoot, _size(other.predictions) / spread)
     if growth < GROWN and overshoot < OVERSHOT:
         return None
     return found(
-        f"From inputs of size {max(inputs, default=1.0):.3g} the layers make numbers "
-        f"{growth:.3g} times as large (layer '{worst}')"
-        + (f", and predictions {overshoot:.3g} times the targets" if overshoot else "")
+        f"The activations of layer '{worst}' are {growth:.3g} times as large as the "
+        f"inputs, of size {max(inputs, default=1.0):.3g}"
+        + (
+            f", and predictions {overshoot:.3g} times as large as the targets"
+            if overshoot
+            else ""
+        )
         + (AFTER.format(snapshot.iterations) if snapshot.iterations else " at first."),
-        'keras.layers.Dense(..., kernel_initializer="he_normal")  # or the default\n'
-        "# and keras.layers.LayerNormalization() between layers",
+        recompiled(snapshot.model, NEW_KERNELS),
         growth=growth,
         overshoot=overshoot,
         layers=len(sizes),
@@ -130,7 +123,7 @@ def exploding_signal(snapshot):
 
 
 def _begins_far_off(snapshot):
-    """Whether a trained model answers as wildly as it does with new weights."""
+    """Whether a trained model is as far off as with new initial weights."""
     trial = snapshot.trial
     scores = [view.skill for view in snapshot.views()]
     if trial is None or not trial.is_fresh or None in scores:
@@ -140,12 +133,12 @@ def _begins_far_off(snapshot):
 
 
 def _size(values):
-    """Root mean square; of the first samples where they are large."""
+    """Root mean square, of the first samples of a large array."""
     return root_mean_square(_some(values))
 
 
 def _spread(values):
-    """Root mean square, but for what is the same for all samples, as a bias is."""
+    """Root mean square of what differs between samples, so without a bias."""
     some = _some(values)
     with np.errstate(invalid="ignore"):
         return root_mean_square(some - some.mean(0))

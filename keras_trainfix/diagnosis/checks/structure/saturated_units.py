@@ -1,9 +1,10 @@
-"""Checks of activations: units that are dead or saturated."""
+"""KTF404 saturated-units: sigmoid and tanh layers at their bounds."""
 
 import numpy as np
 
+from keras_trainfix.diagnosis.measure.learned import has_learned
 from keras_trainfix.diagnosis.observe.head import activation_of
-from keras_trainfix.diagnosis.observe.layers import CELLS
+from keras_trainfix.diagnosis.observe.layers import CELLS, FEW_ROWS
 from keras_trainfix.diagnosis.observe.variation import (
     answer_layers,
     calls_by_layer,
@@ -12,13 +13,8 @@ from keras_trainfix.diagnosis.observe.variation import (
 )
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
-FEW_ROWS = 32  # samples and places
-
-
 SATURATED = 0.9  # share of the outputs
-
-
-NEAR_BOUND = 0.01
+NEAR_BOUND = 0.01  # distance of an output from a bound
 
 
 @check(
@@ -39,10 +35,12 @@ def saturated_units(snapshot):
 
     ## Why it happens
     Inputs or weights are so large that the activation is within 0.01 of its bound
-    almost everywhere. Its slope there is below 0.02, and 0 further out: that is what
-    the gradients of all layers before it are multiplied with.
+    almost everywhere. Its slope there is below 0.02, and 0 further out, and the
+    gradients of all earlier layers are multiplied by it.
 
     ## How to check
+    Measure the share of outputs near a bound.
+
     ```python
     import keras
     import numpy as np
@@ -57,25 +55,16 @@ def saturated_units(snapshot):
     ```
 
     ## Fix
-    Scale the inputs; between layers, `BatchNormalization` or `LayerNormalization`
-    does it.
+    Scale the inputs. Between layers, use `BatchNormalization` or `LayerNormalization`.
 
     ```python
-    import keras
-    import numpy as np
-
-    x = np.random.default_rng(0).normal(1e4, 1e3, size=(64, 4)).astype("float32")
-    y = x[:, :1] / 1e4
     x = (x - x.mean(axis=0)) / x.std(axis=0)
-    model = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Dense(16, "tanh"), keras.layers.Dense(1)]
-    )
-    model.compile("adam", "mse")
     ```
 
     ## When this is not the cause
-    A gate that has learned to be open or closed is at its bounds on purpose. The head
-    is left out: a sure classifier is near 0 and 1.
+    A gate that has learned to be open or closed is at its bounds on purpose: once the
+    model has learned its task, it is a note. The head is not judged: a confident
+    classifier is near 0 and 1.
 
     ## References
     [Glorot and Bengio, 2010](https://proceedings.mlr.press/v9/glorot10a.html)
@@ -93,11 +82,12 @@ def saturated_units(snapshot):
         if values.size >= FEW_ROWS and share.mean() > SATURATED:
             return found(
                 f"{share.mean():.0%} of the outputs of the {activation_of(layer)} "
-                f"layer '{layer.name}' are within {NEAR_BOUND} of a bound, where its "
+                f"layer '{layer.name}' are within {NEAR_BOUND} of a bound, where the "
                 "slope is nearly 0.",
                 "x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-7)\n"
-                f"# or a LayerNormalization() before '{layer.name}', or a relu in its "
-                "place",
+                f"# or keras.layers.LayerNormalization() before '{layer.name}', or a "
+                "ReLU instead of its activation",
+                severity="note" if has_learned(snapshot) else None,
                 saturated_share=float(share.mean()),
                 outputs=int(values.size),
             )

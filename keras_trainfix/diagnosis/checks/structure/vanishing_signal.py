@@ -1,4 +1,4 @@
-"""Checks of signals that fade or grow on their way through the layers."""
+"""KTF405 vanishing-signal: gradients that do not reach the first layers."""
 
 import numpy as np
 
@@ -8,21 +8,11 @@ from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.diagnosis.trial.trial import is_constant_after
 
 VANISHED = 1e-3  # gradient of the first layer, of that of the last
-
-
-LOST = 1e-6  # of what differs between samples, of that in the first layer
-
-
+LOST = 1e-6  # spread between samples in the last layer, of that in the first
 LEARNED = 0.8  # skill
-
-
-CLIPPED = 1e-7  # a loss takes probabilities for no nearer to 0 or 1
-
-
-SURE = 0.9  # share of the probabilities
-
-
-UNLEARNED = 0.3  # of the loss that is left of a batch of 8 samples
+CLIPPED = 1e-7  # distance from a bound at which losses clip probabilities
+SATURATED = 0.9  # share of the probabilities that are clipped
+UNLEARNED = 0.3  # share of the loss that is left on a batch of 8 samples
 
 
 @check(
@@ -38,16 +28,19 @@ def vanishing_signal(snapshot):
 
     ## What you see
     The loss falls to that of the best constant, `ln(classes)` or the variance of the
-    targets, and stays; the first layers keep their initial weights.
+    targets, and stays there; the first layers keep their initial weights.
 
     ## Why it happens
-    The gradient of a layer is multiplied with the slopes of all layers behind it. That
-    of a sigmoid is at most 0.25, so that ten of them leave a millionth. The same way
-    the differences between samples get lost on their way to the head. What has no slope
-    at all, such as `round`, `argmax`, a comparison or `stop_gradient`, ends the
-    gradient.
+    The gradient of a layer is multiplied by the slopes of all layers behind it. The
+    slope of a sigmoid is at most 0.25, so ten of them leave a millionth. In the same
+    way the differences between samples get lost on their way to the head. An operation
+    without any slope, such as `round`, `argmax`, a comparison or `stop_gradient`,
+    blocks the gradient.
 
     ## How to check
+    `diagnose` compares the gradients of the layers in a few training steps, and tries
+    to learn eight samples.
+
     ```python
     import keras
     import numpy as np
@@ -63,34 +56,27 @@ def vanishing_signal(snapshot):
     model.compile(keras.optimizers.Adam(0.001), "mse")
     x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
     y = x[:, :1]
+    print(model.predict(x, verbose=0).std())  # the samples all look the same
     ```
 
     ## Fix
-    ReLU with "he_normal", fewer layers, residual connections, or normalization.
+    Use ReLU with "he_normal", fewer layers, residual connections, or normalization.
 
     ```python
-    import keras
-    import numpy as np
-
-    keras.utils.set_random_seed(1)
+    relu = {"activation": "relu", "kernel_initializer": "he_normal"}
     model = keras.Sequential(
         [
             keras.Input((4,)),
-            *[
-                keras.layers.Dense(16, "relu", kernel_initializer="he_normal")
-                for _ in range(4)
-            ],
+            *[keras.layers.Dense(16, **relu) for _ in range(4)],
             keras.layers.Dense(1),
         ]
     )
     model.compile(keras.optimizers.Adam(0.001), "mse")
-    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
-    y = x[:, :1]
     ```
 
     ## When this is not the cause
-    First layers often have a smaller gradient than the last; only where no learning
-    rate learns eight samples either is that a finding.
+    The first layers often have a smaller gradient than the last. It is a finding only
+    if no learning rate learns the task, nor eight samples.
 
     ## References
     [Glorot and Bengio, 2010](https://proceedings.mlr.press/v9/glorot10a.html)
@@ -110,15 +96,11 @@ def vanishing_signal(snapshot):
     vanishes = min(ratio, spread) < VANISHED and _learns_nothing(snapshot)
     if trial.overfit is None or not (is_blind or vanishes):
         return None
-    left = trial.overfit.losses[-1] / trial.overfit.losses[0]
     return found(
-        f"The gradient of the first layer, '{kernels[0].layer}', is {ratio:.1e} of "
-        f"that of the last, '{kernels[-1].layer}', {len(kernels)} layers on, and what "
-        f"differs between samples shrinks to {spread:.1e} on the way. {trial.steps} "
-        f"steps do not change that; of the loss of 8 samples {left:.0%} are left after "
-        f"{len(trial.overfit.losses)}.",
-        'keras.layers.Dense(..., activation="relu", kernel_initializer="he_normal")\n'
-        "# and keras.layers.LayerNormalization() between layers, or fewer of them",
+        _message(trial, kernels, ratio, spread),
+        f"# layers '{kernels[0].layer}' to '{kernels[-2].layer}', with fewer of them:\n"
+        '# activation="relu", kernel_initializer="he_normal"\n'
+        "# and keras.layers.LayerNormalization() between them",
         gradient_ratio=ratio,
         spread_left=spread,
         layers=len(kernels),
@@ -127,8 +109,30 @@ def vanishing_signal(snapshot):
     )
 
 
+def _message(trial, kernels, ratio, spread):
+    """What has vanished, and that no step of the trial brings it back."""
+    first, last = kernels[0].layer, kernels[-1].layer
+    lost = []
+    if ratio < 1:
+        lost.append(
+            f"The gradient of the first layer, '{first}', is {ratio:.1e} of that of "
+            f"the last, '{last}', {len(kernels)} layers on."
+        )
+    if spread < 1:
+        lost.append(
+            f"The differences between samples shrink to {spread:.1e} of those in "
+            "the first layer."
+        )
+    left = trial.overfit.losses[-1] / trial.overfit.losses[0]
+    return (
+        f"{' '.join(lost)} {trial.steps} steps do not change that: after "
+        f"{len(trial.overfit.losses)} steps on 8 samples {left:.0%} of their loss is "
+        "left."
+    )
+
+
 def _cut(snapshot, kernels):
-    """The kernels that no gradient reaches, though nothing is dead and nothing is 0."""
+    """The kernels that no gradient reaches, though no layer is dead or 0."""
     cut = [g for g in kernels if g.is_cut and g.weight]
     if not cut or snapshot.dead_share == 1 or any(not g.weight for g in kernels):
         return []
@@ -141,13 +145,14 @@ def _cut(snapshot, kernels):
 
 
 def _has_no_slope(view):
-    """Whether head and loss have no slope together, which is another finding."""
+    """Whether head and loss together have no slope, which is another finding."""
     if view.head.units == 1:
         is_softmax = view.head.activation == "softmax"
-        return is_softmax or view.loss.kind in ("categorical", "sparse", "similarity")
-    return view.head.is_probability and bool(
-        np.mean(np.minimum(view.predictions, 1 - view.predictions) < CLIPPED) > SURE
-    )
+        if is_softmax or view.loss.kind in ("categorical", "sparse", "similarity"):
+            return True
+    lowest, highest = view.head.range
+    distance = np.minimum(view.predictions - lowest, highest - view.predictions)
+    return bool(np.mean(distance < CLIPPED) > SATURATED)
 
 
 def _found_cut(cut, kernels, overfit):
@@ -157,10 +162,10 @@ def _found_cut(cut, kernels, overfit):
     which = "any weight" if len(cut) == len(kernels) else f"layer '{cut[-1].layer}'"
     before = "" if len(cut) < 2 or len(cut) == len(kernels) else " and those before it"
     return found(
-        f"No gradient reaches {which}{before}: on the way from the loss there is "
-        "something without a slope, such as `round`, `argmax`, a comparison, a cast to "
-        "integers, or `stop_gradient`.",
-        "# train on the numbers before it, and round or compare after `predict`",
+        f"No gradient reaches {which}{before}: an operation between it and the loss "
+        f"has no slope in {len(cut)} of {len(kernels)} layers, such as `round`, "
+        "`argmax`, a comparison, a cast to integers, or `stop_gradient`.",
+        "# train on the values before it, and round or compare after `predict`",
         severity="warning" if is_learned else "error",
         layers_without_gradient=len(cut),
         layers=len(kernels),
@@ -168,9 +173,9 @@ def _found_cut(cut, kernels, overfit):
 
 
 def _spread_left(snapshot):
-    """How much varies in the last hidden layer, of what varies in the first.
+    """The spread between samples in the last hidden layer, of that in the first.
 
-    After training it counts where neither dead units nor penalties can have ended it.
+    After training it counts only if neither dead units nor penalties can be the cause.
     """
     trial = snapshot.trial
     if snapshot.iterations and (snapshot.dead_share or trial.penalty):
@@ -179,7 +184,7 @@ def _spread_left(snapshot):
 
 
 def _learns_nothing(snapshot):
-    """Whether no arm comes to tell samples apart, and 8 samples are not learned."""
+    """Whether no run learns to tell samples apart, and 8 samples are not learned."""
     trial = snapshot.trial
     if trial.overfit is None or not np.isfinite(trial.overfit.losses).all():
         return False
