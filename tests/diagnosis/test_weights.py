@@ -1,4 +1,4 @@
-"""Copies, zeros and NaN in weights are found, and fair starts are not."""
+"""Values that are not finite are found, except those that do no harm."""
 
 import keras
 import numpy as np
@@ -12,68 +12,9 @@ X = inputs()
 Y = X[:, :1]
 
 
-@pytest.mark.parametrize("code", ["KTF407", "KTF409"])
+@pytest.mark.parametrize("code", ["KTF409"])
 def test_the_page(code):
     assert_page(code)
-
-
-@pytest.mark.parametrize("head", ["zeros", "ones"])
-@pytest.mark.parametrize("kernel", ["zeros", "ones"])
-def test_copies(kernel, head):
-    model = sequential(
-        layers.Dense(8, "tanh", kernel_initializer=kernel),
-        layers.Dense(1, kernel_initializer=head),
-    )
-    finding = run("KTF407", model, X, Y)
-    assert finding.severity == "error"
-    assert finding.evidence["units"] == finding.evidence["copies"] == 8
-
-
-def test_copies_that_part_are_a_warning():
-    model = sequential(
-        layers.Conv1D(8, 2, activation="relu", kernel_initializer="ones"),
-        layers.GlobalAveragePooling1D(),
-        layers.Dense(3),
-        shape=(6, 1),
-    )
-    assert only("KTF407", model, X[..., None]).severity == "warning"
-
-
-@pytest.mark.parametrize("head", [1, 4])
-def test_a_head_of_zeros_is_fair(head):
-    model = sequential(
-        layers.Dense(8, "relu"), layers.Dense(head, kernel_initializer="zeros")
-    )
-    assert run("KTF407", model, X, Y) is None
-    with_softmax = sequential(
-        layers.Dense(8, "relu"),
-        layers.Dense(head, kernel_initializer="zeros"),
-        layers.Activation("sigmoid"),
-    )
-    assert run("KTF407", with_softmax, X, Y) is None
-
-
-def test_a_residual_branch_that_starts_at_zero_is_fair():
-    image = keras.Input((6,))
-    branch = layers.Dense(6, "relu")(image)
-    branch = layers.Dense(6, kernel_initializer="zeros")(branch)
-    y = layers.Dense(1, kernel_initializer="zeros")(layers.add([image, branch]))
-    assert run("KTF407", keras.Model(image, y), X, Y) is None
-
-
-def test_single_units_fixed_filters_and_pruned_units_are_fair():
-    fixed = layers.Conv1D(4, 3, kernel_initializer="ones", trainable=False)
-    pruned = layers.Dense(8, "relu")
-    model = sequential(
-        fixed, layers.Flatten(), pruned, layers.Dense(1), layers.Dense(1), shape=(6, 1)
-    )
-    kernel, bias = pruned.get_weights()
-    kernel[:, :5] = 0
-    pruned.set_weights([kernel, bias])
-    assert run("KTF407", model, X[..., None]) is None
-
-
-# --- KTF409 not-finite ---
 
 
 def test_nan_in_weights_names_the_layer():

@@ -18,7 +18,7 @@ def test_the_fix_runs_and_the_model_can_be_trained(code):
     view = nets.view(names["model"], names["x"], names["y"], names.get("sample_weight"))
     finding = nets.judge(code, view)
     if finding is None:
-        attempt(view.snapshot)
+        attempt(view.snapshot, show_progress=False)
         finding = nets.judge(code, view)
     assert finding.fix
     assert not re.search(r"\.\.\.", finding.fix), finding.fix

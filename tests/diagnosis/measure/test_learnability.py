@@ -1,8 +1,5 @@
 """Signals of all kinds are seen, noise is not, and neither is judged on few samples."""
 
-import json
-import re
-
 import keras
 import numpy as np
 import pytest
@@ -13,49 +10,11 @@ from keras import layers
 import keras_trainfix as kt
 from keras_trainfix.diagnosis.measure.kernels import rows_of_samples
 from keras_trainfix.diagnosis.measure.learnability import learnability, learnability_of
-from keras_trainfix.diagnosis.registry import CHECKS
-from tests.diagnosis.nets import inputs, judge, net, view
-from tests.diagnosis.snippets import faulty_and_fixed
-
-OURS = ["KTF131", "KTF132"]
-SPARSE = "sparse_categorical_crossentropy"
-BINARY = "binary_crossentropy"
+from tests.diagnosis.measure.tasks import BINARY, SPARSE, circle, masks, segmenter, xor
+from tests.diagnosis.nets import inputs, net, view
 
 X = inputs(256)
 Y = X[:, :1] + 0.5 * X[:, 1:2]
-IDS = np.digitize(Y[:, 0], [-0.6, 0.6])
-
-
-def findings(model, x, y):
-    looked = view(model, x, y)
-    found = [finding for code in OURS if (finding := judge(code, looked))]
-    for finding in found:
-        json.dumps(finding.to_dict())
-        assert re.search(r"\d", finding.message)
-        assert finding.fix
-    return found
-
-
-def codes(model, x, y):
-    return [finding.code for finding in findings(model, x, y)]
-
-
-def trained(model, steps=300):
-    """As if the model had been trained so long."""
-    model.optimizer.build(model.trainable_variables)
-    model.optimizer.iterations.assign(steps)
-    return model
-
-
-def answering(values, loss, steps=300, activation=None):
-    """A model that gives its inputs, followed by those that it does not look at."""
-    units = values.shape[-1]
-    entry = keras.Input((units + 8,))
-    outputs = layers.Activation(activation)(layers.Dense(units, use_bias=False)(entry))
-    model = keras.Model(entry, outputs)
-    model.layers[1].kernel.assign(np.eye(units + 8, units))
-    model.compile("sgd", loss)
-    return trained(model, steps)
 
 
 def classifier(shape, classes, loss=SPARSE):
@@ -82,14 +41,6 @@ def seen(x, y):
     return learnability(view(model, x, y))
 
 
-# --- What is a signal ---
-
-
-def xor(rng):
-    x = rng.normal(size=(256, 2))
-    return x, ((x[:, 0] > 0) ^ (x[:, 1] > 0)).astype(int)
-
-
 def parity(rng):
     x = rng.integers(0, 2, (256, 8))
     return x.astype("float32"), x.sum(1) % 2
@@ -98,11 +49,6 @@ def parity(rng):
 def sine(rng):
     x = rng.uniform(-1, 1, (256, 1))
     return x, np.sin(20 * x)
-
-
-def circle(rng):
-    x = rng.normal(size=(256, 2))
-    return x, ((x**2).sum(1) > 1.3).astype(int)
 
 
 def one_of_many_features(rng):
@@ -270,9 +216,6 @@ def test_what_cannot_be_judged_is_none(rng):
     assert learnability(view(model, broken, Y)) is None
 
 
-# --- Ids, several inputs, images and sequences with an answer at each place ---
-
-
 def of_ids(length, classes, each=False):
     parts = [keras.Input((length,)), layers.Embedding(50, 4)]
     parts += [] if each else [layers.Flatten()]
@@ -309,21 +252,6 @@ def test_several_inputs(rng):
     x = [part.astype("float32") for part in x]
     assert learnability(view(model, x, x[1][:, 3, :1])).is_seen
     assert learnability(view(model, x, rng.normal(size=(200, 1)))).is_absent
-
-
-def masks(rng, samples=24, size=32):
-    grid = np.mgrid[:size, :size]
-    centres = rng.integers(0, size, (samples, 2, 1, 1))
-    radius = rng.integers(size // 6, size // 3, (samples, 1, 1))
-    return (((grid - centres) ** 2).sum(1) < radius**2).astype("int32")
-
-
-def segmenter(units, loss, size=32):
-    parts = [keras.Input((size, size, 1)), layers.Conv2D(4, 3, padding="same")]
-    parts += [layers.Conv2D(units, 1, activation="softmax" if units > 1 else "sigmoid")]
-    model = keras.Sequential(parts)
-    model.compile("adam", loss)
-    return model
 
 
 def test_masks(rng):
@@ -366,155 +294,3 @@ def test_sequences(rng):
 def test_a_probe_is_looked_at_once():
     looked = view(net(1, None, "mse"), X, Y)
     assert looked.learnability is looked.learnability
-
-
-# --- The checks ---
-
-
-def test_the_codes():
-    assert {code: CHECKS[code].name for code in OURS} == {
-        "KTF131": "no-signal",
-        "KTF132": "linear-is-enough",
-    }
-
-
-@pytest.mark.parametrize("code", OURS)
-def test_the_page(code):
-    faulty, fixed = (
-        codes(names["model"], names["x"], names["y"])
-        for names in faulty_and_fixed(CHECKS[code])
-    )
-    assert faulty == [code]
-    assert code not in fixed
-
-
-def test_noise_is_a_note_before_training_and_a_warning_after(rng):
-    noise = rng.normal(size=(256, 1)).astype("float32")
-    x = np.c_[0.01 * rng.normal(size=(256, 1)), X, X[:, :2]].astype("float32")
-    for steps, severity in ((0, "note"), (100, "note"), (300, "warning")):
-        (finding,) = findings(answering(noise, "mse", steps), x, noise)
-        assert (finding.code, finding.severity) == ("KTF131", severity)
-    assert finding.evidence["power"] > 0.9
-    assert abs(finding.evidence["skill"]) < 0.05
-    assert finding.evidence["linear_skill"] < 0.05
-
-
-def test_by_heart_is_a_note(rng):
-    noise = rng.integers(0, 3, 256)
-    x = rng.normal(size=(256, 8)).astype("float32")
-    # Finds the sample among those that it knows, and gives its label.
-    known = layers.Dense(256, "softmax")
-    labels = layers.Dense(3, "softmax")
-    wide = keras.Sequential([keras.Input((8,)), known, labels])
-    wide.compile("adam", SPARSE)
-    known.set_weights([20 * x.T, -10 * (x**2).sum(1)])
-    labels.set_weights([9 * np.eye(3)[noise], np.zeros(3)])
-    trained(wide)
-    (finding,) = findings(wide, x, noise)
-    assert (finding.code, finding.severity) == ("KTF131", "note")
-    assert "by heart" in finding.message
-    assert finding.evidence["skill"] > 0.9
-
-
-def digits(rng):
-    """Ten shapes, noisy and shifted, as images of 8 x 8."""
-    shapes = np.random.default_rng(5).random((5, 6, 6)) > 0.5
-    y = rng.integers(0, 5, 256)
-    x = 0.1 * rng.normal(size=(256, 8, 8, 1))
-    for image, label, (a, b) in zip(x, y, rng.integers(0, 3, (256, 2)), strict=True):
-        image[a : a + 6, b : b + 6, 0] += shapes[label]
-    return x.astype("float32"), y
-
-
-def cnn():
-    model = keras.Sequential(
-        [
-            keras.Input((8, 8, 1)),
-            layers.Conv2D(8, 3, activation="relu"),
-            layers.Flatten(),
-            layers.Dense(10, "softmax"),
-        ]
-    )
-    model.compile(keras.optimizers.Adam(0.01), SPARSE)
-    return model
-
-
-def test_images_with_and_without_their_labels(rng):
-    x, y = digits(rng)
-    assert "KTF131" not in codes(trained(cnn()), x, y)
-    shuffled = rng.permutation(y)
-    (fresh,) = findings(trained(cnn()), x, shuffled)
-    assert (fresh.code, fresh.severity) == ("KTF131", "warning")
-    model = cnn()
-    model.fit(x, shuffled, batch_size=16, epochs=13, verbose=0)
-    (finding,) = findings(model, x, shuffled)
-    assert finding.code == "KTF131"
-
-
-def test_masks_without_their_images(rng):
-    y = masks(rng)[..., None]
-    x = (y + 0.5 * rng.normal(size=y.shape)).astype("float32")
-    model = trained(segmenter(1, BINARY))
-    assert codes(model, x, y) == []
-    (finding,) = findings(model, x, np.roll(y, 1, 0))
-    assert finding.code == "KTF131"
-
-
-def test_a_net_that_learns_what_simple_learners_do_not_see(rng):
-    """XOR of two of forty features: none but the net finds it."""
-    x = np.sign(rng.normal(size=(256, 40))).astype("float32")
-    y = ((x[:, :1] * x[:, 1:2]) > 0).astype("float32")
-    logits = (4 * y - 2).astype("float32")
-    model = answering(logits, keras.losses.BinaryCrossentropy(from_logits=True))
-    hidden = np.c_[logits, x[:, :8]].astype("float32")
-    assert [f for f in findings(model, hidden, y) if f.severity != "note"] == []
-    fresh = net(1, "sigmoid", BINARY, shape=(40,))
-    assert all(f.severity == "note" for f in findings(fresh, x, y))
-
-
-def test_losses_of_ones_own_are_no_more_than_a_note(rng):
-    noise = rng.normal(size=(256, 1)).astype("float32")
-
-    def own(y, predictions):
-        return keras.ops.mean(keras.ops.square(predictions))
-
-    found = findings(trained(net(1, None, own)), X, noise)
-    assert [f.severity for f in found] == ["note"]
-
-
-def test_a_linear_task_is_noted_for_a_net_and_not_for_a_linear_model(rng):
-    y = Y + 0.05 * rng.normal(size=Y.shape)
-    (finding,) = findings(net(1, None, "mse"), X, y)
-    assert (finding.code, finding.severity) == ("KTF132", "note")
-    assert finding.evidence["linear_skill"] > 0.95
-    linear = keras.Sequential([keras.Input((6,)), layers.Dense(1)])
-    linear.compile("adam", "mse")
-    assert codes(linear, X, y) == []
-
-
-def test_an_autoencoder_is_no_linear_task():
-    assert codes(net(6, None, "mse"), X, X) == []
-
-
-def test_classes_on_two_sides_of_a_plane(rng):
-    y = rng.integers(0, 2, 256)
-    x = (X + 5 * y[:, None]).astype("float32")
-    (finding,) = findings(net(1, "sigmoid", BINARY), x, y)
-    assert finding.code == "KTF132"
-    assert finding.evidence["linear_accuracy"] >= 0.98
-    assert codes(net(3, "softmax", SPARSE), X, IDS) == []
-
-
-def test_a_net_that_is_worse_than_a_linear_model(rng):
-    y = Y + 0.8 * rng.normal(size=Y.shape)
-    model = net(1, None, "mse")
-    assert codes(model, X, y) == []
-    (finding,) = findings(trained(model), X, y)
-    assert finding.code == "KTF132"
-    assert finding.evidence["model_r2"] < finding.evidence["linear_skill"]
-
-
-def test_nets_that_a_task_needs(rng):
-    for x, y in (xor(rng), circle(rng)):
-        model = net(2, "softmax", SPARSE, shape=(2,))
-        assert codes(trained(model), x.astype("float32"), y) == []

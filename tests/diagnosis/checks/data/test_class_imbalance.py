@@ -1,0 +1,109 @@
+"""Rare classes are found unless loss, weights or training make up for them."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_trainfix import MaskedCrossentropy, MaskedSoftDice, WeightedSum
+from tests.diagnosis.checks.data.cases import (
+    findings,
+    mask_net,
+    only,
+    rare_masks,
+)
+from tests.diagnosis.nets import inputs, net
+
+
+def rare(count, samples=100):
+    """Labels of which `count` are 1, spread evenly."""
+    y = np.zeros(samples, "int32")
+    y[np.linspace(3, samples - 4, count).astype(int)] = 1
+    return y
+
+
+IMBALANCED = {
+    "sparse": lambda: (
+        net(2, "softmax", "sparse_categorical_crossentropy"),
+        inputs(100),
+        rare(3),
+    ),
+    "one-hot": lambda: (
+        net(2, "softmax", "categorical_crossentropy"),
+        inputs(100),
+        np.eye(2)[rare(3)],
+    ),
+    "binary": lambda: (
+        net(1, "sigmoid", "binary_crossentropy"),
+        inputs(100),
+        rare(2),
+    ),
+    "squared error": lambda: (
+        net(1, "sigmoid", "mse"),
+        inputs(100),
+        rare(3),
+    ),
+    "masked": lambda: (
+        net(2, "softmax", MaskedCrossentropy()),
+        inputs(100),
+        rare(3),
+    ),
+    "one class": lambda: (
+        net(1, "sigmoid", "binary_crossentropy"),
+        inputs(100),
+        rare(0),
+    ),
+    "segmentation": lambda: (mask_net(), *rare_masks()),
+    "one channel": lambda: (
+        mask_net(1, "sigmoid", "binary_crossentropy"),
+        rare_masks()[0],
+        rare_masks()[1][..., None],
+    ),
+}
+
+
+@pytest.mark.parametrize("variant", IMBALANCED)
+def test_class_imbalance(variant):
+    finding = only(*IMBALANCED[variant]())
+    assert (finding.code, finding.name) == ("KTF125", "class-imbalance")
+    assert finding.severity == "warning"
+    assert finding.evidence["largest_class"] == 0
+    assert sum(finding.evidence["shares"]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        MaskedCrossentropy(class_weight=[0.5, 15.0]),
+        MaskedCrossentropy(focal_gamma=2.0),
+        MaskedSoftDice(),
+        WeightedSum([MaskedSoftDice(), MaskedCrossentropy()]),
+        lambda y, p: keras.losses.sparse_categorical_crossentropy(y, p),
+    ],
+)
+def test_losses_that_make_up_for_the_imbalance(loss):
+    assert findings(mask_net(loss=loss), *rare_masks()) == {}
+
+
+def test_focal_losses_make_up_for_the_imbalance():
+    model = net(1, "sigmoid", "binary_focal_crossentropy")
+    assert findings(model, inputs(100), rare(3)) == {}
+
+
+def test_sample_weights_make_up_for_the_imbalance():
+    model = net(1, "sigmoid", "binary_crossentropy")
+    weights = np.where(rare(3), 30.0, 1.0)
+    assert findings(model, inputs(100), rare(3), weights) == {}
+
+
+def test_void_pixels_do_not_count():
+    x, y = rare_masks()
+    y[:, 4:] = 255
+    y[:, :4, 4:] = 255
+    model = mask_net(loss=MaskedCrossentropy())
+    assert findings(model, x, y) == {}
+
+
+def test_classes_that_are_not_that_rare():
+    model = net(1, "sigmoid", "binary_crossentropy")
+    assert findings(model, inputs(100), rare(6)) == {}
+    assert findings(mask_net(), *rare_masks(side=4)) == {}

@@ -1,0 +1,45 @@
+"""Inputs and features that do not vary are found."""
+
+import numpy as np
+import pytest
+
+from tests.diagnosis.checks.data.cases import (
+    binary,
+    conv_net,
+    findings,
+    images,
+    only,
+    wide_and_deep,
+)
+from tests.diagnosis.nets import inputs, net
+
+
+@pytest.mark.parametrize("one", [np.zeros((1, 6)), np.ones((1, 6)), inputs(1)], ids=str)
+def test_inputs_constant(one):
+    x = np.repeat(one, 64, 0).astype("float32")
+    finding = only(net(1, "sigmoid", "binary_crossentropy"), x, binary())
+    assert (finding.code, finding.name) == ("KTF103", "inputs-constant")
+    assert finding.severity == "error"
+    assert finding.evidence == {"samples": 64, "constant_share": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("constant", "severity"), [(1, "note"), (3, "note"), (4, "warning"), (5, "warning")]
+)
+def test_features_constant(constant, severity):
+    x = inputs()
+    x[:, :constant] = 1
+    finding = only(net(1, "sigmoid", "binary_crossentropy"), x, binary())
+    assert (finding.code, finding.severity) == ("KTF103", severity)
+    assert finding.evidence["features"] == list(range(constant))
+
+
+def test_inputs_constant_beside_others():
+    x = {"a": inputs(), "b": np.ones((64, 2), "float32")}
+    assert findings(wide_and_deep(), x, binary()) == {}
+
+
+def test_black_borders_are_no_constant_inputs():
+    x = images()
+    x[:, :3] = x[:, -3:] = 0
+    assert findings(conv_net(), x, binary()) == {}

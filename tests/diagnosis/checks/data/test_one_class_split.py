@@ -1,0 +1,79 @@
+"""Samples sorted by class are found unless they did no harm."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.diagnosis.checks.data.cases import (
+    findings,
+    only,
+)
+from tests.diagnosis.nets import inputs, net
+
+
+def class_net(count=3, sparse=True):
+    kind = "sparse_categorical" if sparse else "categorical"
+    return net(count, "softmax", f"{kind}_crossentropy")
+
+
+ORDERED = {
+    "ids": lambda: (5, np.repeat(np.arange(5), 20)),
+    "descending": lambda: (5, np.repeat(np.arange(5), 20)[::-1]),
+    "any order": lambda: (5, np.repeat([3, 0, 4, 2, 1], 20)),
+    "many classes": lambda: (100, np.repeat(np.arange(100), 2)),
+    "a class alone in the end": lambda: (
+        3,
+        np.r_[np.repeat([0, 1, 0, 1], 40), np.full(40, 2)],
+    ),
+}
+
+
+@pytest.mark.parametrize("variant", ORDERED)
+@pytest.mark.parametrize("sparse", [True, False])
+def test_one_class_split(variant, sparse):
+    count, y = ORDERED[variant]()
+    order = np.random.default_rng(1).permutation(len(y))
+    x = inputs(len(y))
+    y = y if sparse else np.eye(count)[y]
+    finding = only(class_net(count, sparse), x, y)
+    assert (finding.code, finding.name) == ("KTF127", "one-class-split")
+    assert finding.severity == "warning"
+    assert finding.evidence["only_in_last_part"]
+    assert findings(class_net(count, sparse), x, y[order]) == {}
+
+
+def test_one_class_split_of_two_classes_is_a_warning():
+    model = net(1, "sigmoid", "binary_crossentropy")
+    y = np.repeat([0.0, 1.0], 50)
+    finding = only(model, inputs(100), y)
+    assert (finding.code, finding.severity) == ("KTF127", "warning")
+    assert finding.evidence["only_in_first_part"] == [0]
+
+
+def test_sorted_labels_that_have_been_learned():
+    y = np.repeat(np.arange(3), 40)
+    x = (np.eye(6)[y] + 0.1 * inputs(120)).astype("float32")
+    model = class_net(3, True)
+    assert only(model, x, y).code == "KTF127"
+    model.compile(keras.optimizers.Adam(0.1), model.loss)
+    model.fit(x, y, epochs=20, verbose=0)
+    assert findings(model, x, y) == {}
+
+
+def test_runs_of_labels_with_all_classes_in_both_parts():
+    y = np.tile(np.repeat([0.0, 1.0], 5), 10)
+    model = net(1, "sigmoid", "binary_crossentropy")
+    assert findings(model, inputs(100), y) == {}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("count", [2, 5, 30, 100])
+def test_shuffled_labels_are_no_split(seed, count):
+    y = np.random.default_rng(seed).integers(0, count, 100)
+    assert findings(class_net(count), inputs(100), y) == {}
+
+
+def test_batches_do_not_tell_the_order():
+    x, y = inputs(100), np.repeat(np.arange(5), 20)
+    batches = [(x[i : i + 20], y[i : i + 20]) for i in range(0, 100, 20)]
+    assert findings(class_net(5), batches) == {}

@@ -1,0 +1,49 @@
+"""Targets that hardly vary are found."""
+
+import pytest
+
+from tests.diagnosis.checks.data.cases import (
+    findings,
+    only,
+    real,
+)
+from tests.diagnosis.nets import net
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset"), [(1e-3, 1), (0.1, 50), (0, 1), (0, 0), (1e-4, -0.5)]
+)
+def test_targets_nearly_constant(scale, offset):
+    finding = only(net(loss="mse"), *real(scale, offset))
+    assert (finding.code, finding.name) == ("KTF112", "targets-nearly-constant")
+    assert finding.severity == "warning"
+
+
+def test_targets_around_the_bias_of_the_head():
+    x, y = real(0.1, 50)
+    model = net(loss="mse")
+    head = model.layers[-1]
+    head.kernel.assign(0.1 * head.kernel)
+    head.bias.assign(y.mean(0))
+    assert findings(model, x, y) == {}
+
+
+def test_targets_of_one_value():
+    x, y = real()
+    y[:-2] = 0
+    finding = only(net(loss="mse"), x, y)
+    assert finding.code == "KTF112"
+    assert finding.evidence["most_frequent"] == 0
+    assert finding.evidence["most_frequent_share"] == pytest.approx(126 / 128)
+    assert "sample_weight" in finding.fix
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1e-3, 0), (1, 20), (0.1, 1)])
+def test_targets_that_vary(scale, offset):
+    assert findings(net(loss="mse"), *real(scale, offset)) == {}
+
+
+def test_one_constant_column_of_three_is_no_fault():
+    x, y = real(columns=3)
+    y[:, 2] = 1
+    assert findings(net(3, loss="mse"), x, y) == {}
