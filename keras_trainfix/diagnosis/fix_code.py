@@ -99,11 +99,12 @@ def layer_of(model: keras.Model, name: str) -> str | None:
 
 def _optimizer(optimizer, rate, settings):
     inner = inner_of(optimizer)
-    kind, rate = type(inner), rate_of(optimizer) if rate is None else rate
+    name = type(inner).__name__
+    known = getattr(keras.optimizers, name, None)
+    name = name if known is not None and isinstance(inner, known) else "Adam"
+    rate = rate_of(optimizer) if rate is None else rate
     more = f", {settings}" if settings else ""
-    if getattr(keras.optimizers, kind.__name__, None) is kind:
-        return f"keras.optimizers.{kind.__name__}({rate:.3g}{more})"
-    return f"keras.optimizers.Adam({rate:.3g}{more})"
+    return f"keras.optimizers.{name}({rate:.3g}{more})"
 
 
 def _is_functional(model):
