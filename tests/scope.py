@@ -26,6 +26,8 @@ AREAS = {
     "every_backend": [
         "backend",
         "callbacks",
+        "diagnosis/observe/test_layer_outputs.py",
+        "diagnosis/test_trial.py",
         "labels",
         "layers",
         "losses",
@@ -36,11 +38,13 @@ AREAS = {
         "test_docs_migrating.py",
         "test_import.py",
         "test_keras_internals.py",
+        "test_pages.py",
         "test_pretrained.py",
         "test_traps.py",
     ],
     "one_backend": [
         "diagnosis",
+        "metrics/test_confusion_plot.py",
         "test_benchmarks.py",
         "test_cli.py",
         "test_demo.py",
