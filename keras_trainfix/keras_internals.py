@@ -40,6 +40,14 @@ def producer(tensor: keras.KerasTensor) -> Any:
     return tensor._keras_history.operation
 
 
+def lambda_output_shape(layer: keras.layers.Lambda) -> Any:
+    """The `output_shape` that a `Lambda` was created with.
+
+    `get_config` turns a function into its byte code.
+    """
+    return layer._output_shape
+
+
 class AddedLosses(NamedTuple):
     """What `add_loss` collected in the last call of one layer."""
 

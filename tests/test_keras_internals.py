@@ -63,6 +63,11 @@ def test_producer(model):
     assert internals.producer(model.inputs[0]).name == "entry"
 
 
+def test_lambda_output_shape():
+    layer = keras.layers.Lambda(lambda x: x, output_shape=(3,))
+    assert internals.lambda_output_shape(layer) == (3,)
+
+
 def test_added_losses_are_restored(model):
     layer = model.get_layer("penalized")
     model(X)

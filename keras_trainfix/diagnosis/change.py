@@ -1,4 +1,4 @@
-"""What a repair of one finding knows, and what it changes of a copy of the model."""
+"""What a repair of one finding gets, and what it changes in a copy of the model."""
 
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ CATEGORICAL = "categorical_crossentropy"
 
 
 class RepairCase(NamedTuple):
-    """What a repair needs to know; the first four only where an output is at fault.
+    """What a repair gets; the first four fields only for a check of an output.
 
     Attributes:
         loss: `LossFacts` of the loss.
@@ -27,7 +27,7 @@ class RepairCase(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What to change; None and False for what stays.
+    """What to change; None and False leave things as they are.
 
     Attributes:
         activation: String, of the head of an output.
@@ -35,7 +35,7 @@ class Change(NamedTuple):
         trainable: Whether all layers become trainable.
         frozen_statistics: Whether batch normalization is frozen.
         learning_rate: Float.
-        compiled: Whether it is enough to compile the copy.
+        compiled: Whether compiling the copy is enough.
     """
 
     activation: str | None = None
@@ -47,34 +47,39 @@ class Change(NamedTuple):
 
 
 def freeze_statistics(case: RepairCase) -> Change:
-    """Batch normalization that trains and predicts in the same way."""
+    """Batch normalization with the same statistics in training and inference."""
     return Change(frozen_statistics=True)
 
 
-def take_better_rate(case: RepairCase) -> Change | None:
-    """The learning rate that did better in the trial."""
+def take_better_rate(case: RepairCase) -> Change | str:
+    """The learning rate with the better result in the trial."""
     rate = case.evidence.get("better_rate")
-    return Change(learning_rate=rate) if rate else None
+    return Change(learning_rate=rate) if rate else "no better rate is known"
 
 
-def one_unit(case: RepairCase) -> Change | None:
-    """A single unit, with the activation and the loss of its task."""
+def one_unit(case: RepairCase) -> Change | str:
+    """The activation and the loss of a single unit, by its task."""
     if case.task == "regression":
         loss = None if case.loss.kind == "regression" else "mean_squared_error"
         return Change("linear", loss)
     if case.evidence.get("classes", 2) > 2:
-        return None  # more units, so other weights
+        return other_units(case.evidence["classes"])
     loss = None if case.loss.kind in ("binary", "region", "masked") else BINARY
     return Change("sigmoid", loss)
 
 
+def other_units(number: int) -> str:
+    """Why a head with another number of units is left to the user."""
+    return f"the head needs {number} units, which are new weights"
+
+
 def same_scale(facts: Any, name: str) -> Any:
-    """The loss of a name, taking logits where the present one does."""
+    """The loss with this name, on logits if the present one takes logits."""
     return with_logits(name, True) if facts.from_logits else name
 
 
 def with_logits(loss: Any, from_logits: bool) -> Any:
-    """A loss of Keras or ours with another `from_logits`; None if it has none."""
+    """The same loss with this `from_logits`; None if it has no such argument."""
     name = loss if isinstance(loss, str) else getattr(loss, "__name__", None)
     if not isinstance(loss, keras.Loss):
         kind = getattr(keras.losses, _class_name(name or ""), None)

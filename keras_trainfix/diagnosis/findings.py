@@ -176,7 +176,7 @@ class Diagnosis:
             >>> x = np.random.default_rng(0).normal(size=(64, 4))
             >>> diagnosis = diagnose(model, x, x[:, 0] > 0, fit=False)
             >>> diagnosis.fixed(model).layers[-1].activation.__name__
-            fixed: softmax of 'dense' -> sigmoid, compiled anew.
+            fixed: softmax of 'dense' -> sigmoid, compiled again.
             'sigmoid'
         """
         from keras_trainfix.diagnosis.repair import fixed_copy  # imports Finding

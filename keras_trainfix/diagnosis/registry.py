@@ -1,4 +1,4 @@
-"""Every check, with all that is known of its code: one record for each.
+"""One record per code, with everything the package knows about it.
 
 Documentation, `diagnose`, ranking, `Diagnosis.fixed`, the callback and the benchmarks
 read it from here, so that a change to one code is a change to one file.
@@ -25,20 +25,23 @@ class Family(NamedTuple):
         order: Integer, its place among the causes: a wrong head stops training
             whatever the data are, and their scale decides which learning rate is too
             high.
+        left: String, why `Diagnosis.fixed` leaves a fault of this family to the user,
+            unless the check has a repair.
         is_symptom: Whether its findings are what a fault does, not what it is.
     """
 
     title: str
     order: int
+    left: str
     is_symptom: bool = False
 
 
 FAMILIES = {
-    "1": Family("Data", 1),
-    "2": Family("Head, loss and labels", 0),
-    "3": Family("Normalization and freezing", 2),
-    "4": Family("Weights and optimization", 3),
-    "5": Family("Collapse: the symptoms", 4, is_symptom=True),
+    "1": Family("Data", 1, "the data must change"),
+    "2": Family("Head, loss and labels", 0, "the code of the model must change"),
+    "3": Family("Normalization and freezing", 2, "the code of the model must change"),
+    "4": Family("Weights and optimization", 3, "layers or training must change"),
+    "5": Family("Collapse: the symptoms", 4, "a symptom of the cause", is_symptom=True),
 }
 
 
@@ -49,30 +52,29 @@ class Check:
     Args:
         code: String such as `"KTF201"`: its digit after `KTF` names the family.
         name: The stable name (slug) of what it finds. The file is named for it.
-        severity: What its findings have unless they say otherwise.
+        severity: That of its findings, unless they have their own.
         scope: `"output"`: the function takes an `OutputView`, once for each output;
             `"model"`: it takes the `Snapshot`, once.
         function: Function that returns `found(...)` or None.
-        order: Number, the place among findings of the same severity and family; the
-            code's own number by default.
+        order: Number, the place among findings of the same severity and family.
+            Defaults to the number of the code.
         explains: Codes of the symptoms that it can cause.
         sets_rate: Whether it decides which learning rate is too high, so that even a
             warning ranks before the errors of optimization that follow from it.
         mild: Whether its warnings only slow training down, or spoil a split or metric.
-        follows: Function of another `Finding`: whether that one makes this one a mere
-            consequence, to be ranked with the optimization.
-        collapse: Whether it says that the model gives no answer.
-        irreversible: Whether no further step can change it, once it is an error.
-        persistent: Whether more steps do not help, even if it is a warning.
-        transient: Whether more steps may mend it.
+        follows: Function of another `Finding`: whether this one only follows from it,
+            and ranks with the optimization.
+        collapse: Whether it means that the predictions carry no information.
+        irreversible: Whether, as an error, no further training step can undo it.
+        persistent: Whether more steps do not help, even for a warning.
+        transient: Whether more steps may cure it.
         before_training: Whether it can be judged before the first step.
         inputs_only: Whether it can be judged where the model cannot be called.
-        counts_as_note: Whether a note of it is reason enough for a failed training.
+        counts_as_note: Whether even a note can explain a failed training.
         repair: Function of a `RepairCase` that returns a `Change` for
-            `Diagnosis.fixed`, or None.
-        new_weights: Whether the weights are worth nothing once it is found.
-        rescue: Name of what `CollapseDetector` may do about it; None where the cause
-            is left to the user.
+            `Diagnosis.fixed`, or a string that says why there is none.
+        new_weights: Whether the weights are useless once it is found.
+        rescue: Name of the remedy of `CollapseDetector`; None if the user must act.
         aliases: Earlier names.
     """
 
@@ -141,7 +143,7 @@ class Check:
 
 
 def find_check(word: str) -> Check | None:
-    """The `Check` of a code, a name or an earlier name, in any case; None without."""
+    """The `Check` of a code, name or earlier name in any case; None if unknown."""
     word = word.strip().lower()
     return next(
         (c for c in CHECKS.values() if word in (c.code.lower(), c.name, *c.aliases)),
@@ -171,14 +173,14 @@ class Found(NamedTuple):
 def found(
     message: str = "", fix: str = "", severity: str | None = None, **evidence: Any
 ) -> Found:
-    """What a check has found.
+    """The result of a check that found its fault.
 
     Args:
         message: String, what is wrong, with its numbers. Defaults to the first line of
             the documentation.
         fix: String, code to paste.
-        severity: Another severity than that of the check.
-        **evidence: What was measured.
+        severity: A severity other than that of the check.
+        **evidence: The measured numbers.
 
     Returns:
         `Found`.
@@ -196,13 +198,13 @@ def check(
         name: String, the slug.
         severity: `"error"`, `"warning"` or `"note"`.
         scope: `"output"` or `"model"`.
-        **facts: What else is known of the code; see `Check`.
+        **facts: The other fields of `Check`.
 
     Returns:
         Decorator that returns the function as it is.
 
     Raises:
-        ValueError: If the code is taken, or an argument is not one of these.
+        ValueError: If the code is taken, or an argument is invalid.
     """
     is_known = code[3:4] in FAMILIES and code not in CHECKS
     if not is_known or severity not in SEVERITIES or scope not in ("output", "model"):

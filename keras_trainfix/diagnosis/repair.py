@@ -1,23 +1,27 @@
 """Corrected copies of a model, for findings that a program can mend."""
 
+from typing import Any
+
 import keras
 
 from keras_trainfix.diagnosis.change import Change, RepairCase
+from keras_trainfix.diagnosis.findings import Diagnosis, Finding
 from keras_trainfix.diagnosis.observe.head import PASS_ON, activation_of
 from keras_trainfix.diagnosis.observe.loss import class_axis, loss_facts, losses_of
 from keras_trainfix.diagnosis.registry import CHECKS
-from keras_trainfix.messages import tell
+from keras_trainfix.keras_internals import compile_arguments, producer
+from keras_trainfix.messages import in_one_line, tell
 from keras_trainfix.models.clone import cloned
 from keras_trainfix.models.freeze import freeze_batch_norm
 from keras_trainfix.models.optimizers import copy_of, inner_of, rate_of
 
 
-def fixed_copy(diagnosis, model):
+def fixed_copy(diagnosis: Diagnosis, model: keras.Model) -> keras.Model:
     """A copy of a model without the faults that a program can mend.
 
     Args:
         diagnosis: `Diagnosis` of the model.
-        model: The `keras.Model`, functional or sequential; it stays as it is.
+        model: The `keras.Model`; it stays as it is.
 
     Returns:
         A `keras.Model`, compiled where `model` is, with the same weights unless the
@@ -31,10 +35,11 @@ def fixed_copy(diagnosis, model):
     for finding in findings:
         plan.add(finding)
     if not plan.changes:
+        received = _listed(plan.left) or "no finding above a note"
         raise ValueError(
             "`fixed` mends heads, losses, frozen layers, batch normalization and "
-            f"learning rates. Received: {_refused(findings)}. The `fix` of each "
-            "finding is code to paste."
+            f"learning rates. Received: {received}. The `fix` of each finding is code "
+            "to paste."
         )
     copy = _cloned(model, plan.layers)
     done = plan.done
@@ -50,14 +55,15 @@ def fixed_copy(diagnosis, model):
         done.append("batch normalization frozen")
     rates = [c.learning_rate for c in plan.changes if c.learning_rate is not None]
     done += _compile(copy, model, plan.losses, next(iter(rates), None))
-    tell(f"fixed: {', '.join(done)}.")
+    left = f" Left to you: {_listed(plan.left)}." if plan.left else ""
+    tell(f"fixed: {', '.join(done)}.{left}")
     return copy
 
 
 class _Plan:
     """The changes that the findings ask for; the first one of an output counts."""
 
-    def __init__(self, model, diagnosis):
+    def __init__(self, model: keras.Model, diagnosis: Diagnosis):
         self.model = model
         self.names = list(getattr(model, "output_names", None) or ["output"])
         self.tasks = list(diagnosis.tasks.values())
@@ -65,20 +71,30 @@ class _Plan:
         self.layers: dict[str, keras.Layer] = {}  # to replace, by their names
         self.changes: list[Change] = []
         self.done: list[str] = []
-        self._mended: set[int] = set()
+        self.left: dict[str, str] = {}  # a finding to the reason why it stays
+        self._mended: dict[int, str] = {}  # the output to the code
 
-    def add(self, finding):
+    def add(self, finding: Finding) -> None:
+        """Plans the change for a finding, or notes why there is none."""
+        change = self._change_for(finding)
+        if isinstance(change, Change):
+            self.changes.append(change)
+        else:
+            self.left[f"{finding.code} {finding.name}"] = change
+
+    def _change_for(self, finding: Finding) -> Change | str:
         check = CHECKS[finding.code]
         if check.repair is None:
-            return
+            return check.family.left
         if check.scope == "model":
-            change = check.repair(RepairCase(None, "", 0, "", finding.evidence))
-            self.changes += [change] if change else []
-            return
+            case = RepairCase(None, "", 0, "", finding.evidence)
+            return check.repair(case) or check.family.left
         index = self.names.index(finding.output) if finding.output in self.names else 0
-        layer = None if index in self._mended else _last_layer(self.model, index)
+        if index in self._mended:
+            return f"diagnose the copy again, mended for {self._mended[index]}"
+        layer = _last_layer(self.model, index)
         if layer is None:
-            return
+            return "the layer with the last activation is not in the graph of a model"
         loss, activation = loss_facts(self.losses[index]), activation_of(layer)
         shape = self.model.outputs[index].shape
         axis = class_axis(self.losses[index], len(shape))
@@ -87,68 +103,68 @@ class _Plan:
         change = check.repair(
             RepairCase(loss, activation, units, task, finding.evidence)
         )
-        if change is None:
-            return
-        self._mended.add(index)
-        self.changes.append(change)
+        if not isinstance(change, Change):
+            return change or check.family.left
+        self._mended[index] = finding.code
         if change.activation:
             self.layers[layer.name] = _with_activation(layer, change.activation)
             self.done.append(f"{activation} of '{layer.name}' -> {change.activation}")
         if change.loss is not None:
             self.losses[index] = change.loss
             self.done.append(f"loss {loss.name} -> {_described(change.loss)}")
+        return change
 
 
-def _refused(findings):
-    """Which findings it cannot mend, and what they are about."""
-    names = [f"{finding.code} {finding.name}" for finding in findings]
-    return f"{', '.join(names)}, left to you" if names else "no finding above a note"
+def _listed(left: dict[str, str]) -> str:
+    """The findings that stay, each with the reason."""
+    return "; ".join(f"{name}: {reason}" for name, reason in left.items())
 
 
-def _described(loss):
+def _described(loss: Any) -> str:
     if isinstance(loss, str):
         return loss
     facts = loss_facts(loss)
     return f"{facts.name}(from_logits={facts.from_logits})"
 
 
-def _last_layer(model, index):
-    """The layer with the activation of an output, or None where it is not to be had."""
+def _last_layer(model: keras.Model, index: int) -> Any:
+    """The layer with the activation of an output, or None if unknown."""
     if not getattr(model, "outputs", None):
         return None
-    layer = model.outputs[index]._keras_history.operation
+    layer = producer(model.outputs[index])
     while isinstance(layer, PASS_ON):
-        layer = layer.input._keras_history.operation
+        layer = producer(layer.input)
     if isinstance(layer, keras.Model) or not isinstance(layer, keras.Layer):
         return None
     is_activation = isinstance(layer, keras.layers.Softmax | keras.layers.ReLU)
     return layer if is_activation or hasattr(layer, "activation") else None
 
 
-def _cloned(model, replaced):
+def _cloned(model: keras.Model, replaced: dict[str, keras.Layer]) -> keras.Model:
     try:
         return cloned(model, replaced)
     except Exception as error:
         raise ValueError(
-            "`fixed` copies functional and sequential models whose layers have a "
-            f"configuration. Received: a {type(model).__name__}, with "
-            f"{type(error).__name__}: {error}. The `fix` of each finding is code to "
-            "paste."
+            "`fixed` copies functional and sequential models, and subclasses of "
+            "`keras.Model`, if all their layers have a `get_config`. Received: a "
+            f"{type(model).__name__}, with {in_one_line(error)}. The `fix` of each "
+            "finding is code to paste."
         ) from error
 
 
-def _with_activation(layer, activation):
+def _with_activation(layer: keras.Layer, activation: str) -> keras.Layer:
     if not hasattr(layer, "activation"):
         return keras.layers.Activation(activation, name=layer.name)
     return type(layer).from_config({**layer.get_config(), "activation": activation})
 
 
-def _compile(copy, model, losses, rate):
-    """Compiles the copy as the model is; returns what is different, in words."""
+def _compile(
+    copy: keras.Model, model: keras.Model, losses: list, rate: float | None
+) -> list[str]:
+    """Compiles the copy like the model; returns what is different, in words."""
     if not model.compiled:
         return []
-    # No public name: `get_compile_config` cannot hold functions of the user.
-    config = dict(model._compile_config.config)
+    config = compile_arguments(model)
     loss = config["loss"]
     if isinstance(loss, dict):
         loss = dict(zip(model.output_names, losses, strict=True))
@@ -163,11 +179,11 @@ def _compile(copy, model, losses, rate):
         inner_of(optimizer).learning_rate = rate
         done = [f"learning rate {before:.3g} -> {rate:.3g}"]
     copy.compile(**{**config, "optimizer": optimizer})
-    return done or ["compiled anew"]
+    return done or ["compiled again"]
 
 
-def _renewed(metric):
-    """A metric without what it has counted."""
+def _renewed(metric: Any) -> Any:
+    """A metric of the same kind, reset."""
     if not isinstance(metric, keras.Metric):
         return metric
     return type(metric).from_config(metric.get_config())

@@ -1,10 +1,14 @@
 """Copies models, including those that `keras.models.clone_model` cannot copy."""
 
 import contextlib
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
 import keras
+
+from keras_trainfix.keras_internals import graph_nodes, lambda_output_shape
+from keras_trainfix.models.batch_norm_layers import all_layers
 
 
 def cloned(
@@ -13,15 +17,21 @@ def cloned(
     """A copy of a model with newly initialized weights, not compiled.
 
     `keras.models.clone_model` also compiles the copy, which fails if a loss or metric
-    is a function of the user.
+    is a function of the user. It finds classes of the user only if they are
+    registered, and needs every `__init__` to take the arguments that Keras adds to a
+    configuration.
 
     Args:
-        model: `keras.Model`: functional, sequential, or with a `get_config`.
+        model: A built `keras.Model`: functional, sequential, or a subclass with a
+            `get_config` or without arguments.
         replaced: Dict of the name of a layer to the layer that replaces it, or None.
-            Defaults to `None`.
+            A subclassed model replaces none. Defaults to `None`.
 
     Returns:
         `keras.Model`.
+
+    Raises:
+        ValueError: If the weights of the copy have other shapes.
 
     Examples:
         >>> model = keras.Sequential(
@@ -36,18 +46,63 @@ def cloned(
     def copy_of(layer: keras.Layer) -> keras.Layer:
         if layer.name in new_layers:
             return new_layers[layer.name]
-        return layer.__class__.from_config(layer.get_config())
+        return _copied_layer(layer)
 
     def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
         if layer.name in new_layers:
             kwargs = {}  # those of another kind of layer
         return layer(*args, **kwargs)
 
-    settings = {"clone_function": copy_of, "call_function": call} if replaced else {}
-    if isinstance(model, keras.Sequential):
-        settings.pop("call_function", None)
-    with _not_compiled(model):
-        return keras.models.clone_model(model, **settings)
+    classes = {type(layer).__name__: type(layer) for layer in all_layers(model)}
+    with _not_compiled(model), keras.saving.custom_object_scope(classes):
+        if isinstance(model, keras.Sequential):
+            copy = keras.models.clone_model(
+                model, clone_function=copy_of, recursive=True
+            )
+        elif graph_nodes(model):
+            copy = keras.models.clone_model(
+                model, clone_function=copy_of, call_function=call, recursive=True
+            )
+        else:
+            copy = _copied_layer(model)
+            copy.build_from_config(model.get_build_config())
+    shapes = [[tuple(w.shape) for w in one.weights] for one in (model, copy)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            "A copy of `model` must have weights of the same shapes. Received: "
+            f"model={model.name!r} with {len(shapes[0])} weights, and a copy with "
+            f"{len(shapes[1])}. Create them in `__init__` or `build`."
+        )
+    return copy
+
+
+def _copied_layer(layer: keras.Layer) -> keras.Layer:
+    """A new layer with the configuration of another one."""
+    if type(layer) is keras.layers.Lambda:
+        return _copied_lambda(layer)
+    kind, config = type(layer), layer.get_config()
+    try:
+        return kind.from_config(config)
+    except TypeError:
+        known = inspect.signature(kind.__init__).parameters
+        if known.keys() >= config.keys():
+            raise
+    # An `__init__` without `**kwargs` takes no name, dtype or `trainable`.
+    copy = kind(**{key: config[key] for key in config if key in known})
+    copy.trainable = layer.trainable
+    return copy
+
+
+def _copied_lambda(layer: keras.layers.Lambda) -> keras.layers.Lambda:
+    """A `Lambda` with the same function, whose configuration is byte code."""
+    return keras.layers.Lambda(
+        layer.function,
+        output_shape=lambda_output_shape(layer),
+        mask=layer.mask,
+        arguments=layer.arguments,
+        name=layer.name,
+        dtype=layer.dtype_policy,
+    )
 
 
 @contextlib.contextmanager

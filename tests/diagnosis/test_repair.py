@@ -161,23 +161,119 @@ def test_another_number_of_units_is_not_mended():
     model = net(1, "sigmoid", "sparse_categorical_crossentropy")
     diagnosis = diagnose(model, X, FOUR, fit=False)
     assert "KTF205" in diagnosis.codes
-    with pytest.raises(ValueError, match="Received: .*KTF205"):
+    reason = "KTF205 loss-does-not-fit-head: the head needs 4 units, which are new"
+    with pytest.raises(ValueError, match=f"Received: {reason}"):
         diagnosis.fixed(model)
 
 
-class Subclassed(keras.Model):
-    def __init__(self):
+def test_what_was_not_mended_is_said_with_the_reason(capsys):
+    keras.config.enable_interactive_logging()
+    inputs = keras.Input((4,))
+    names = ("one", "many", "scores")
+    heads = [layers.Dense(1, "softmax", name="one")(inputs)]
+    heads += [layers.Dense(1, "sigmoid", name=name)(inputs) for name in names[1:]]
+    model = keras.Model(inputs, dict(zip(names, heads, strict=True)))
+    sparse = "sparse_categorical_crossentropy"
+    loss = {"one": "binary_crossentropy", "many": sparse, "scores": sparse}
+    model.compile("adam", loss)
+    y = {"one": TWO, "many": FOUR, "scores": TWO}
+    copy = diagnose(model, 1e4 * X, y, fit=False).fixed(model)
+    said = capsys.readouterr().out
+    done, left = said.split("Left to you:")
+    assert "softmax of 'one' -> sigmoid" in done
+    assert "loss sparse_categorical_crossentropy -> binary_crossentropy" in done
+    assert "KTF205 loss-does-not-fit-head: the head needs 4 units" in left
+    assert "KTF101 inputs-unscaled: the data must change" in left
+    assert "KTF201" not in left
+    assert copy.loss["many"] == sparse
+
+
+class Plain(layers.Layer):
+    """Not registered, and without a `get_config`."""
+
+    def __init__(self, width):
         super().__init__()
-        self.dense = layers.Dense(1, trainable=False)
+        self.dense = layers.Dense(width, "relu")
 
     def call(self, x):
         return self.dense(x)
 
 
-def test_a_model_that_cannot_be_copied():
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden = Plain(8)
+        self.dense = layers.Dense(1, trainable=False)
+
+    def call(self, x):
+        return self.dense(self.hidden(x))
+
+
+def with_own_layer():
+    inner = keras.Sequential([keras.Input((4,)), Plain(6)])
+    return keras.Sequential([keras.Input((4,)), inner, layers.Dense(1)])
+
+
+def functional_with_own_layer():
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, layers.Dense(1)(Plain(8)(inputs)))
+
+
+@pytest.mark.parametrize(
+    "make", [with_own_layer, functional_with_own_layer, Subclassed]
+)
+def test_a_rate_of_a_model_with_classes_of_the_user(make):
+    def own(y_true, y_pred):
+        return keras.ops.mean(keras.ops.square(y_true - y_pred))
+
+    keras.utils.set_random_seed(1)
+    model = make()
+    model(X[:1])
+    model.trainable = True
+    model.compile(keras.optimizers.SGD(30.0), own)
+    weights = [w.copy() for w in model.get_weights()]
+    diagnosis = diagnose(model, X, REAL)
+    assert "KTF401" in diagnosis.codes
+    copy = diagnosis.fixed(model)
+    assert float(copy.optimizer.learning_rate) < 30
+    assert type(copy) is type(model)
+    copy.fit(X, REAL, verbose=0)
+    assert float(model.optimizer.learning_rate) == 30
+    for old, kept in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, kept)
+
+
+def test_a_subclassed_model_is_thawed_with_its_weights():
     model = Subclassed()
+    model(X[:1])
+    model.trainable = False
+    model.compile("adam", "mse")
+    diagnosis = diagnose(model, X, REAL, fit=False)
+    assert "KTF303" in diagnosis.codes
+    copy = diagnosis.fixed(model)
+    assert len(copy.trainable_weights) == 4
+    assert not model.trainable_weights
+    expected = model.predict(X, verbose=0)
+    np.testing.assert_allclose(copy.predict(X, verbose=0), expected, rtol=1e-5)
+
+
+class Parts(keras.Model):
+    """Made from layers, which no configuration can hold."""
+
+    def __init__(self, *parts):
+        super().__init__()
+        self.parts = list(parts)
+
+    def call(self, x):
+        for part in self.parts:
+            x = part(x)
+        return x
+
+
+def test_a_model_that_cannot_be_copied():
+    model = Parts(layers.Dense(1, trainable=False))
     model(X[:1])
     model.compile("adam", "mse")
     diagnosis = diagnose(model, X, REAL, fit=False)
-    with pytest.raises(ValueError, match="functional and sequential.*Subclassed"):
+    with pytest.raises(ValueError, match="functional and sequential.*Parts"):
         fixed_copy(diagnosis, model)

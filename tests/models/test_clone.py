@@ -57,3 +57,75 @@ def test_a_model_that_cannot_be_copied_stays_compiled():
     model.compile("adam", "mse")
     assert new_weights(model) is None
     assert model.compiled
+
+
+class Plain(layers.Layer):
+    """Not registered, and with an `__init__` that takes its own argument only."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.dense = layers.Dense(width)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+class Bare(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.plain = Plain(2)
+
+    def call(self, x):
+        return self.plain(x)
+
+
+def sequential(*parts):
+    return keras.Sequential([keras.Input((3,)), *parts])
+
+
+def functional(*parts):
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, sequential(*parts)(inputs))
+
+
+scale = 2.5
+OWN = {
+    "layer": lambda: sequential(Plain(2)),
+    "layer in a nested model": lambda: functional(layers.Dense(4), Plain(2)),
+    "model": Bare,
+    "model in a model": lambda: sequential(Bare(), layers.Dense(2)),
+    "lambda": lambda: functional(layers.Lambda(lambda x: scale * x), layers.Dense(2)),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_classes_of_the_user_need_no_registration(name):
+    model = OWN[name]()
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    expected = keras.ops.convert_to_numpy(model(x))
+    copy = cloned(model)
+    copy.set_weights(model.get_weights())
+    result = keras.ops.convert_to_numpy(copy(x))
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
+    copy.set_weights([0 * w for w in copy.get_weights()])  # shares nothing
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(model(x)), expected)
+
+
+def test_a_copy_without_the_weights_is_no_copy():
+    class Late(keras.Model):
+        def build(self, shape):
+            self.dense = layers.Dense(2)
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Late()
+    model(np.zeros((1, 3)))
+    with pytest.raises(ValueError, match="same shapes.*2 weights, and a copy with 0"):
+        cloned(model)
+
+
+def test_trainable_is_copied():
+    model = sequential(Plain(2), layers.Dense(1))
+    model.layers[0].trainable = False
+    assert [layer.trainable for layer in cloned(model).layers] == [False, True]

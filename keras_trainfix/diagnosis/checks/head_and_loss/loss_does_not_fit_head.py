@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from keras_trainfix.diagnosis.change import BINARY, CATEGORICAL, Change, one_unit
+from keras_trainfix.diagnosis.change import (
+    BINARY,
+    CATEGORICAL,
+    Change,
+    one_unit,
+    other_units,
+)
 from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
     is_constant_softmax,
     sums_to_one_elsewhere,
@@ -17,7 +23,7 @@ def _fit_loss_to_head(case):
     if case.units == 1 and kind in ("categorical", "sparse"):
         return one_unit(case)
     if "classes" in case.evidence:
-        return None  # another number of units
+        return other_units(case.evidence["classes"])
     is_multi_label = case.task.startswith("multi-label")
     if kind == "binary":
         return Change("sigmoid") if is_multi_label else Change(None, CATEGORICAL)

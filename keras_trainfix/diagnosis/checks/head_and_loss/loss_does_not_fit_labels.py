@@ -11,7 +11,7 @@ def _fit_loss_to_labels(case):
         return Change(None, same_scale(case.loss, SPARSE))
     if case.loss.kind == "sparse" and "columns" in case.evidence:
         return Change(None, same_scale(case.loss, CATEGORICAL))
-    return None
+    return "the labels or the loss must change"
 
 
 @check(

@@ -10,7 +10,7 @@ from keras_trainfix.diagnosis.registry import check, found
 
 def _take_probabilities(case):
     loss = with_logits(case.loss.loss, False)
-    return None if loss is None else Change(None, loss)
+    return "the loss is your own" if loss is None else Change(None, loss)
 
 
 @check(
