@@ -126,6 +126,7 @@ def images(rng):
     return x, y
 
 
+@pytest.mark.every_backend
 def test_readme(images):
     pytest.importorskip("matplotlib")
     x, y = images

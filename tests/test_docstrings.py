@@ -31,6 +31,7 @@ MODULES = [
 ]
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name, monkeypatch):
     # A progress bar on a slow machine is no part of what an example prints.

@@ -1,4 +1,4 @@
-"""The page of each code, on every backend: its fault is found, and gone once repaired."""
+"""The page of each code, on every backend: its fault is found, and not its repair."""
 
 import pytest
 
