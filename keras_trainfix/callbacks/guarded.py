@@ -1,6 +1,8 @@
 """Callbacks whose own errors never end a training."""
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -22,15 +24,18 @@ class GuardedCallback(keras.callbacks.Callback):
         super().__init__()
         self._is_off = False
 
-    def _safely(self, work):
+    def _safely(self, work: Callable[[], Any], uses_model: bool = True) -> Any:
+        """The result of `work`; None once an error has ended the callback."""
         if self._is_off:
-            return
+            return None
         try:
-            _ = self.model  # on JAX this brings its weights up to date
-            work()
+            if uses_model:
+                _ = self.model  # on JAX this brings its weights up to date
+            return work()
         except self._meant:
             raise
         except Exception as error:
             self._is_off = True
             message = f"{self._what_ends} {in_one_line(error)}"
             warnings.warn(message, self._category, stacklevel=3)
+            return None

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_trainfix import Diagnosis, cli
-from keras_trainfix.callbacks.collapse import remedies, watch
+from keras_trainfix.callbacks.collapse import remedies, verdict
 from keras_trainfix.diagnosis import diagnose as engine
 from keras_trainfix.diagnosis.change import Change
 from keras_trainfix.diagnosis.ranking import ranked
@@ -54,8 +54,8 @@ def test_a_new_code_needs_one_record_only(made_up, capsys):
     assert diagnosis.codes[:1] == ["KTF199"]  # found, and ranked
     finding = diagnosis.findings[0]
     assert finding.evidence == {"n": 32}
-    assert watch.is_irreversible(diagnosis)
-    assert watch.names_cause(diagnosis)
+    assert verdict.is_irreversible(diagnosis)
+    assert verdict.names_cause(diagnosis)
     remedy, cause = remedies.find_remedy(diagnosis)
     assert remedy is remedies.REMEDIES["slower"]
     assert cause is finding

@@ -13,6 +13,7 @@ from keras_trainfix.callbacks.collapse.remedies import (
     set_rate,
     slower,
 )
+from keras_trainfix.callbacks.collapse.warm_up import WarmUp, after_epoch
 from keras_trainfix.callbacks.collapse.watch import HARDLY, SLOWLY, TRAINED
 from keras_trainfix.diagnosis.trial.attempt import new_weights
 from keras_trainfix.messages import tell
@@ -20,9 +21,7 @@ from keras_trainfix.models.optimizers import rate_of, schedule_of
 
 HEALTHY = 0.3  # skill of weights that are worth going back to
 BETTER = 0.05  # of what is missing in skill, by which weights are better than others
-LEARNING, LEARNED = 0.9, 0.98  # skill between which longer steps save time
 WARM = 2.0  # times the rate, after a warm-up
-FALLEN, PATIENCE = 0.1, 2  # skill that is lost for epochs, if that harms
 STILL = 2e-3  # change of the weights, of their size
 MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
 
@@ -52,9 +51,7 @@ class Rescuer:
         self._best: tuple[float, Any] = (-np.inf, self.initial)
         self._rate: float | None = None  # what the last remedy set
         self._factor = 1.0  # of the rate that the user compiled
-        self._can_raise = False
-        self._raised: float | None = None  # best skill since the rate was raised
-        self._worse = 0  # epochs in a row that are worse
+        self._warm_up = WarmUp()
 
     def keep_best(self, skill):
         """Keeps the present weights if their skill is the best so far."""
@@ -125,14 +122,12 @@ class Rescuer:
         self._note(when, finding, f"{whose} weights, {done}")
         self._rate = rate_of(model.optimizer)
         self._factor *= self._rate / before if before else 1.0
-        # A second time it is the raised rate that did harm.
-        self._can_raise = is_first and whose == "Initial" and remedy.apply is slower
-        self._raised = None
+        # The second time it is the raised rate that did harm.
+        may_raise = is_first and whose == "Initial" and remedy.apply is slower
+        self._warm_up = WarmUp(may_raise)
 
     def end_warm_up(self, skill, when):
         """Raises a lowered rate once new weights learn, or takes that back.
-
-        No trial tells in time: its batches are smaller than those of `fit`.
 
         Args:
             skill: Float, that of the weights after an epoch.
@@ -141,19 +136,15 @@ class Rescuer:
         rate = rate_of(self.model.optimizer)
         if self._rate is None or not np.isclose(rate, self._rate):
             return  # another callback sets it
-        if self._raised is not None:
-            self._worse = 0 if skill > self._raised - FALLEN else self._worse + 1
-            self._raised = max(self._raised, skill)
-            if self._worse == PATIENCE:
-                if np.isfinite(skill):  # what Adam knows of slopes makes steps short
-                    self.model.set_weights(self._best[1])
-                else:
-                    restart(self.model, self._best[1])
-                self._change_rate(1 / WARM, f"{when}: best weights")
-                self._raised = None
-        elif self._can_raise and LEARNING < skill < LEARNED:
+        self._warm_up, change = after_epoch(self._warm_up, skill)
+        if change == "raise":
             self._change_rate(WARM, when)
-            self._raised, self._can_raise = skill, False
+        elif change == "take back":
+            if np.isfinite(skill):  # the moments of Adam make steps short
+                self.model.set_weights(self._best[1])
+            else:
+                restart(self.model, self._best[1])
+            self._change_rate(1 / WARM, f"{when}: best weights")
 
     def _change_rate(self, factor, words):
         done = set_rate(self.model, self._rate * factor)

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 
 from keras_trainfix import backend
+from keras_trainfix.callbacks.collapse.verdict import is_irreversible
 from keras_trainfix.diagnosis.diagnose import examine
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.observe.sample import MOST, numbers_of, some_of
-from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.snapshot import Snapshot, call_named
 from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended
 from keras_trainfix.diagnosis.trial.runner import FACTORS
@@ -24,7 +24,6 @@ TRAINED = 20  # steps after which little is suspicious
 SOON = 40  # steps in which units die of steps that are too long,
 AT_ONCE = 8  # most of them in the first
 DUE = 100  # steps after which some skill is due,
-LONG = 200  # and after which there is no excuse
 NO_SKILL = 0.02
 ALIVE = 0.1  # skill with which units may die
 DYING, DEAD = 0.85, 0.93  # share of the units of a layer that are dead, then and later,
@@ -234,45 +233,3 @@ def _forget_layers(snapshot):
     """Frees what is large, and keeps what a later look is compared with."""
     snapshot.dead_share  # noqa: B018 - is of the layers
     snapshot.layers.clear()
-
-
-def is_collapse(diagnosis, is_dying=False):
-    """Whether a diagnosis says that the model gives no answer, whatever the reason."""
-    return is_irreversible(diagnosis) or any(
-        check.collapse or (is_dying and check.irreversible)
-        for _, check in _above_notes(diagnosis)
-    )
-
-
-def is_named(diagnosis, steps):
-    """Whether a diagnosis says why there is no skill, and it will not come."""
-    bad = _above_notes(diagnosis)
-    if steps >= LONG:
-        return bool(bad)
-    return any(f.severity == "error" or check.persistent for f, check in bad)
-
-
-def names_cause(diagnosis):
-    """Whether there is more than symptoms."""
-    return any(not check.is_symptom for _, check in _above_notes(diagnosis))
-
-
-def may_pass(diagnosis, steps):
-    """Whether more steps may do: a symptom without a cause, or lagging statistics."""
-    return steps < LONG and all(
-        check.transient or check.is_symptom for _, check in _above_notes(diagnosis)
-    )
-
-
-def is_irreversible(diagnosis):
-    """Whether no further step can change what a diagnosis says."""
-    return any(
-        finding.severity == "error" and check.irreversible
-        for finding, check in _above_notes(diagnosis)
-    )
-
-
-def _above_notes(diagnosis):
-    """Pairs of each finding above a note and its check."""
-    findings = [f for f in diagnosis.findings if f.severity != "note"]
-    return [(finding, CHECKS[finding.code]) for finding in findings]

@@ -1,0 +1,296 @@
+"""One training under watch: it checks the model, and does what the policy decides."""
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import keras
+
+from keras_trainfix.callbacks.collapse.policy import (
+    HEALTHY,
+    Action,
+    CauseSought,
+    CollapseNamed,
+    EndExamined,
+    EpochBegan,
+    Event,
+    QuickChecked,
+    Rescued,
+    Settings,
+    State,
+    StepEnded,
+    SymptomsSeen,
+    TrainingEnded,
+    decide,
+    is_check_due,
+    is_reported,
+)
+from keras_trainfix.callbacks.collapse.remedies import REMEDIES, find_remedy
+from keras_trainfix.callbacks.collapse.rescue import Rescuer
+from keras_trainfix.callbacks.collapse.samples import (
+    is_fitting,
+    unseen,
+    without_targets,
+)
+from keras_trainfix.callbacks.collapse.verdict import (
+    explains_as_note,
+    has_error,
+    is_collapse,
+    is_irreversible,
+    is_named,
+    may_pass,
+    names_cause,
+    stale_statistics,
+)
+from keras_trainfix.callbacks.collapse.watch import ALIVE, Watch
+from keras_trainfix.diagnosis.findings import Diagnosis, DiagnosisError
+from keras_trainfix.diagnosis.observe.sample import Sample
+from keras_trainfix.diagnosis.trial.attempt import has_ended
+from keras_trainfix.messages import tell
+
+GROWING = 0.05  # skill from one quick check to the next
+
+
+class CollapseWarning(UserWarning):
+    """A model in training gives one answer for everything, or none."""
+
+
+class Session:
+    """One training under watch.
+
+    Args:
+        model: A built `keras.Model`.
+        sample: `Sample`.
+        settings: `Settings`.
+        causes: Codes of the findings that count; None for all.
+        show_progress: Whether a trial shows its progress.
+
+    Attributes:
+        diagnosis: `Diagnosis` of the collapse, or None.
+        history: Dict of lists: step, epoch, spread and skill of each quick check.
+        rescues: List of strings, one line for each rescue.
+        state: `State` of the policy.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        sample: Sample,
+        settings: Settings,
+        causes: Iterable[str] | None = None,
+        show_progress: bool = False,
+    ):
+        self.model, self.settings, self.causes = model, settings, causes
+        self.diagnosis: Diagnosis | None = None
+        self.history: dict[str, list] = {
+            key: [] for key in ("step", "epoch", "std_ratio", "skill")
+        }
+        self.rescues: list[str] = []
+        self.state = State()
+        self._steps_before = 0  # this epoch
+        self._watch = Watch(model, sample, show_progress)
+        self._rescuer: Any = None
+
+    def begin(self) -> None:
+        """Judges what no step can change, and repairs it where it may."""
+        diagnosis = self._watch.examine_beginning()
+        if has_error(diagnosis):
+            self.diagnosis = self._counted(diagnosis)
+        self._report_unseen()
+        self._leave_out_misfits()
+        watch = self._watch
+        is_active = self.settings.action == "rescue"
+        self._rescuer = Rescuer(watch, is_active, self.rescues)
+        self._rescuer.keep_best(watch.beginning.skill)
+        if self._has_one_class():
+            tell(
+                "CollapseDetector: all samples of `probe` have one class, so a model "
+                "that always answers it looks like a good one."
+            )
+        if watch.sample.y is None:
+            tell(
+                "CollapseDetector: `probe` has no targets, so only predictions that "
+                "are not finite can be seen."
+            )
+        if self.diagnosis is None:
+            return
+        if self._rescuer.repair_beginning(self.diagnosis):
+            self.state = replace(self.state, rescues=1)
+        else:
+            self._warn()
+
+    def begin_epoch(self, epoch: int) -> None:
+        """An epoch begins."""
+        self._decide(EpochBegan(epoch))
+
+    def hold_rate(self) -> None:
+        """Lowers a rate that a scheduler has set without knowing of a rescue."""
+        self._rescuer.hold_rate()
+
+    def count_step(self, batch: int) -> bool:
+        """A batch ends; returns whether a quick check is due."""
+        self._decide(StepEnded(self._steps_before + batch + 1))
+        return is_check_due(self.settings, self.state)
+
+    def end_epoch(self) -> None:
+        """An epoch ends: its steps are counted, and the model is checked."""
+        self._steps_before = self.state.step
+        self.quick_check()
+        if self.rescues and self.state.steps:
+            self._rescuer.end_warm_up(self.last("skill"), self._when())
+
+    def end(self) -> None:
+        """Training ends: a last diagnosis where it has not gone well."""
+        skill = self.last("skill")
+        self._rescuer.put_best_back(skill, self.state.steps)
+        if self._decide(TrainingEnded(skill)) is Action.CONTINUE:
+            return
+        snapshot = self._watch.snapshot()
+        is_hopeless = not skill >= HEALTHY
+        start = self._rescuer.initial if has_ended(snapshot) else None
+        diagnosis = self._watch.examine(snapshot, start, trial=is_hopeless)
+        gap = stale_statistics(diagnosis)
+        *_, before, last = [0.0, *self.history["skill"]]
+        event = EndExamined(
+            skill,
+            counts=self._counted(diagnosis) is not None,
+            is_ok=diagnosis.ok,
+            has_error=has_error(diagnosis),
+            has_one_class=self._has_one_class(),
+            names_cause=names_cause(diagnosis),
+            is_collapse=is_collapse(diagnosis),
+            explains_as_note=explains_as_note(diagnosis),
+            is_growing=last > before + GROWING,
+            may_pass=may_pass(diagnosis, self.state.steps),
+            has_gap=gap is not None,
+            was_reported=self.diagnosis is not None,
+        )
+        action = self._decide(event)
+        if action is Action.RECALIBRATE:
+            helped = self._rescuer.recalibrate(gap, skill, self.state.steps)
+            action = self._decide(event._replace(is_recalibrated=helped))
+        if action is Action.CONTINUE:
+            return
+        self.diagnosis = diagnosis
+        if action is Action.RAISE:
+            raise DiagnosisError(diagnosis)
+        if action is Action.REPORT:
+            self._warn()
+
+    def last(self, key: str) -> float:
+        """The last number of the history, NaN for none."""
+        return self.history[key][-1] if self.history[key] else float("nan")
+
+    def _decide(self, event: Event) -> Action:
+        self.state, action = decide(self.settings, self.state, event)
+        return action
+
+    def quick_check(self) -> None:
+        """Compares a few predictions with their targets; all checks may follow."""
+        state = self.state
+        if self.history["step"][-1:] == [state.step]:
+            return
+        seen = self._watch.quick_check(state.steps)
+        is_open = seen.skill < ALIVE and not is_reported(self.settings, state)
+        if is_open and self._rescuer.is_slow(state.steps):
+            seen = seen._replace(is_suspicious=True, is_lost=True)
+        for key, value in (
+            ("step", state.step),
+            ("epoch", state.epoch),
+            ("std_ratio", seen.std_ratio),
+            ("skill", seen.skill),
+        ):
+            self.history[key].append(value)
+        self._rescuer.keep_best(seen.skill)
+        if self._decide(QuickChecked(seen.is_suspicious)) is Action.LOOK_FOR_SYMPTOMS:
+            self._full_check(seen)
+
+    def _full_check(self, seen):
+        watch, rescuer = self._watch, self._rescuer
+        snapshot = watch.snapshot()
+        symptoms = watch.symptoms(snapshot)
+        has_collapsed = is_collapse(symptoms, seen.is_dying)
+        event = SymptomsSeen(has_collapsed, seen.is_lost, is_irreversible(symptoms))
+        if self._decide(event) is not Action.FIND_CAUSE:
+            return
+        diagnosis = watch.examine(snapshot, rescuer.initial, trial=True)
+        action = self._decide(
+            CauseSought(
+                has_collapsed,
+                is_named(diagnosis, self.state.steps),
+                may_pass(diagnosis, self.state.steps),
+                is_irreversible(diagnosis),
+                self._counted(diagnosis) is not None,
+                rescuer.was_slow,
+                watch.does_no_harm,
+                watch.higher_rate() is not None,
+            )
+        )
+        if action is Action.REPORT:
+            # A rate that works from the initial weights may fail from the present ones.
+            is_open = not names_cause(diagnosis) and not has_ended(snapshot)
+            self.diagnosis = (
+                watch.examine(snapshot, trial=True) if is_open else diagnosis
+            )
+            self._act()
+        elif action is Action.SPEED_UP:
+            self._rescue(REMEDIES["faster"])
+
+    def _act(self):
+        remedy, cause = find_remedy(self.diagnosis)
+        action = self._decide(CollapseNamed(remedy is not None))
+        if action is Action.RAISE:
+            raise DiagnosisError(self.diagnosis)
+        if action is Action.RESCUE:
+            is_slow = cause is None and self._rescuer.is_slow(self.state.steps)
+            self._rescue(REMEDIES["faster"] if is_slow else remedy)
+            return
+        self._warn()
+        if action is Action.STOP:
+            self.model.stop_training = True
+
+    def _rescue(self, remedy):
+        when = f"{self._when()}, step {self.state.step}"
+        self._rescuer.rescue(remedy, self.diagnosis.findings[0], when)
+        self._decide(Rescued())
+
+    def _when(self):
+        return f"epoch {self.state.epoch + 1}"
+
+    def _report_unseen(self):
+        """Says once which outputs cannot be compared with their targets."""
+        views = self._watch.first.views()
+        with_loss = [view for view in views if view.loss.kind != "none"]
+        views = with_loss or views  # some outputs have no loss, and that is meant
+        for is_own in (False, True):  # a loss of the user's may take any targets
+            chosen = [v for v in views if (v.loss.kind == "custom") == is_own]
+            text = " ".join(filter(None, map(unseen, chosen)))
+            if text and is_own:
+                tell(f"CollapseDetector: {text}")
+            elif text:
+                warnings.warn(text, CollapseWarning, stacklevel=6)
+
+    def _leave_out_misfits(self):
+        """Continues without targets that cannot be compared with the predictions."""
+        watch, views = self._watch, self._watch.first.views()
+        misfits = {view.name for view in views if not is_fitting(view)}
+        if misfits:
+            sample = without_targets(watch.sample, watch.first.names, misfits)
+            self._watch = Watch(watch.model, sample, watch.show_progress)
+            self._watch.was_dead = watch.was_dead
+
+    def _has_one_class(self):
+        scores = [view.skill for view in self._watch.first.views()]
+        return any(score is not None and score.has_one_class for score in scores)
+
+    def _counted(self, diagnosis):
+        """A diagnosis, or None where none of its findings count."""
+        if self.causes is None:
+            return diagnosis
+        codes = {f.code for f in diagnosis.findings if f.severity != "note"}
+        return diagnosis if codes & set(self.causes) else None
+
+    def _warn(self):
+        if self.diagnosis is not None:
+            warnings.warn(str(self.diagnosis), CollapseWarning, stacklevel=5)
