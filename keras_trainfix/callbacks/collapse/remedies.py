@@ -1,4 +1,4 @@
-"""What can be done for a collapsed model in the middle of `fit`, without a new one."""
+"""What can be done for a collapsed model in the middle of `fit`."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,6 +7,7 @@ import keras
 from keras.optimizers import schedules
 
 from keras_trainfix.backend import to_numpy
+from keras_trainfix.diagnosis.findings import Diagnosis, Finding
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.messages import count
 from keras_trainfix.models.batch_norm_layers import all_layers
@@ -48,9 +49,9 @@ class Remedy(NamedTuple):
     """What to do about a cause.
 
     Attributes:
-        apply: Function of a `Case`, which returns what it has done, in words.
-        keeps_weights: Whether to go on from the present weights: they are good, and
-            something else is wrong.
+        apply: Function of a `Case`, which returns a description of what it did.
+        keeps_weights: Whether to continue from the present weights, because they are
+            good and something else is wrong.
         fits_fresh_weights: Whether it may be applied before the first step.
     """
 
@@ -59,16 +60,16 @@ class Remedy(NamedTuple):
     fits_fresh_weights: bool = False
 
 
-def find_remedy(diagnosis):
+def find_remedy(diagnosis: Diagnosis) -> tuple[Any, Finding | None]:
     """The mildest remedy for the first cause that has one.
 
     Args:
         diagnosis: `Diagnosis`.
 
     Returns:
-        `(remedy, finding)`: a `Remedy`, and the `Finding` that it is for. The latter is
-        None where no finding has a remedy; other steps may help then. Both are None
-        where the first cause asks for another model, or for other data.
+        `(remedy, finding)`: a `Remedy`, and the `Finding` it is for. The finding is
+        None if none has a remedy of its own; a lower rate may help even so. Both are
+        None if the first cause needs another model or other data.
     """
     findings = [f for f in diagnosis.findings if f.severity != "note"]
     checks = [CHECKS[finding.code] for finding in findings]
@@ -81,8 +82,8 @@ def find_remedy(diagnosis):
     return REMEDIES["slower"], None
 
 
-def slower(case):
-    """A learning rate that is lower, and gradients that are clipped."""
+def slower(case: Case) -> str:
+    """Lowers the learning rate and clips gradients."""
     optimizer = inner_of(case.model.optimizer)
     rate = rate_of(optimizer)
     is_lower = case.rate and case.rate < rate
@@ -95,8 +96,8 @@ def slower(case):
     return done
 
 
-def faster(case):
-    """A learning rate that is higher, or that stays."""
+def faster(case: Case) -> str:
+    """Raises the learning rate, or keeps it where a schedule ends at once."""
     optimizer = inner_of(case.model.optimizer)
     rate = rate_of(optimizer)
     if steps_of_schedule(optimizer) < FEW:
@@ -107,8 +108,8 @@ def faster(case):
     return set_rate(case.model, case.rate if is_higher else rate * FASTER)
 
 
-def set_rate(model, new):
-    """Sets the learning rate, and scales a schedule to it; says so."""
+def set_rate(model: keras.Model, new: float) -> str:
+    """Sets the learning rate, scaling a schedule to it; returns a description."""
     optimizer = inner_of(model.optimizer)
     rate = rate_of(optimizer)
     schedule = schedule_of(optimizer)
@@ -123,7 +124,7 @@ def set_rate(model, new):
 
 @keras.saving.register_keras_serializable("keras_trainfix")
 class ScaledSchedule(schedules.LearningRateSchedule):
-    """Another schedule times a factor.
+    """A schedule times a factor.
 
     Args:
         schedule: `keras.optimizers.schedules.LearningRateSchedule`.
@@ -149,19 +150,19 @@ class ScaledSchedule(schedules.LearningRateSchedule):
         return cls(schedule, config["factor"])
 
 
-def recalibrate(case):
-    """Statistics of batch normalization that are those of the samples."""
+def recalibrate(case: Case) -> str:
+    """Sets the statistics of batch normalization to those of the samples."""
     recalibrate_batch_norm(case.model, case.x)
     return "batch normalization recalibrated"
 
 
-def _freeze_statistics(case):
+def _freeze_statistics(case: Case) -> str:
     done = recalibrate(case)
     freeze_batch_norm(case.model)
     return f"{done}, and its statistics frozen"
 
 
-def _unfreeze(case):
+def _unfreeze(case: Case) -> str:
     model = case.model
     frozen = [layer for layer in all_layers(model) if not layer.trainable]
     for layer in frozen:
@@ -172,7 +173,7 @@ def _unfreeze(case):
     return f"{count(len(frozen), 'frozen layer')} set to trainable"
 
 
-def _weaken_penalties(case):
+def _weaken_penalties(case: Case) -> str:
     model = case.model
     weakened = 0
     for variable in model.trainable_variables:
@@ -183,14 +184,14 @@ def _weaken_penalties(case):
         numbers = {k: v * WEAKER for k, v in config.items() if isinstance(v, float)}
         variable.regularizer = type(regularizer).from_config({**config, **numbers})
         weakened += 1
-    if not weakened:  # dropout, which is part of the model
+    if not weakened:  # it is dropout, which belongs to the model
         return slower(case)
     forget_compiled_functions([model])
     return f"the penalties of {count(weakened, 'weight')} times {WEAKER:g}"
 
 
-def restart(model, weights):
-    """Puts weights in, and the optimizer back to what it is before its first step."""
+def restart(model: keras.Model, weights: list) -> None:
+    """Sets the weights, and resets the optimizer to its state before the first step."""
     model.set_weights(weights)
     optimizer = model.optimizer
     fresh = copy_of(optimizer, model.trainable_variables, with_state=False)
@@ -198,7 +199,7 @@ def restart(model, weights):
         variable.assign(to_numpy(value))
 
 
-# By the names that the records of the checks have for them.
+# By the names that the records of the checks use.
 REMEDIES = {
     "slower": Remedy(slower),
     "faster": Remedy(faster, keeps_weights=True, fits_fresh_weights=True),

@@ -1,11 +1,13 @@
-"""Going back to good weights in the middle of `fit`, with a remedy."""
+"""Returns a model to good weights in the middle of `fit`, and applies a remedy."""
 
 from typing import Any
 
 import numpy as np
 
+from keras_trainfix.callbacks.collapse.quick_check import TRAINED
 from keras_trainfix.callbacks.collapse.remedies import (
     Case,
+    Remedy,
     faster,
     find_remedy,
     recalibrate,
@@ -14,16 +16,17 @@ from keras_trainfix.callbacks.collapse.remedies import (
     slower,
 )
 from keras_trainfix.callbacks.collapse.warm_up import WarmUp, after_epoch
-from keras_trainfix.callbacks.collapse.watch import HARDLY, SLOWLY, TRAINED
+from keras_trainfix.callbacks.collapse.watch import HARDLY, SLOWLY, Watch
+from keras_trainfix.diagnosis.findings import Diagnosis, Finding
 from keras_trainfix.diagnosis.trial.attempt import new_weights
 from keras_trainfix.messages import tell
 from keras_trainfix.models.optimizers import rate_of, schedule_of
 
-HEALTHY = 0.3  # skill of weights that are worth going back to
-BETTER = 0.05  # of what is missing in skill, by which weights are better than others
-WARM = 2.0  # times the rate, after a warm-up
-STILL = 2e-3  # change of the weights, of their size
-MOST_KEPT = 2**24  # numbers of weights that are kept to find a cause with
+HEALTHY = 0.3  # skill of weights that are worth returning to
+BETTER = 0.05  # of the missing skill, by which weights must be better than others
+WARM = 2.0  # factor of the rate after a warm-up
+STILL = 2e-3  # change of the weights relative to their size
+MOST_KEPT = 2**24  # weights up to which the initial ones are kept for a trial
 
 
 class Rescuer:
@@ -31,16 +34,16 @@ class Rescuer:
 
     Args:
         watch: `Watch` over the model.
-        is_active: Whether it rescues; else it only keeps the initial weights of a model
-            that is not too large.
-        lines: List, to which it adds what was done.
+        is_active: Whether it rescues; otherwise it only keeps the initial weights, if
+            the model is not too large.
+        lines: List of strings; each rescue adds one.
 
     Attributes:
         initial: List of arrays: the weights with which training began, or None.
         was_slow: Whether the last remedy was a higher rate.
     """
 
-    def __init__(self, watch, is_active, lines):
+    def __init__(self, watch: Watch, is_active: bool, lines: list[str]) -> None:
         self.watch, self.model = watch, watch.model
         self.is_active, self.lines = is_active, lines
         self.initial: Any = None
@@ -53,17 +56,17 @@ class Rescuer:
         self._factor = 1.0  # of the rate that the user compiled
         self._warm_up = WarmUp()
 
-    def keep_best(self, skill):
+    def keep_best(self, skill: float) -> None:
         """Keeps the present weights if their skill is the best so far."""
         if self.is_active and _is_better(skill, self._best[0]):
             self._best = (skill, self.model.get_weights())
 
-    def put_best_back(self, skill, steps):
-        """After a rescue, puts the best weights in the place of those trained last.
+    def put_best_back(self, skill: float, steps: int) -> None:
+        """After a rescue, restores the best weights if they beat the last ones.
 
         Args:
             skill: Float, that of the weights after the last step.
-            steps: Integer, how many there were.
+            steps: Integer, steps so far.
         """
         best, weights = self._best
         if not self.lines or weights is None or not _is_better(best, skill):
@@ -71,10 +74,10 @@ class Rescuer:
         now = self.watch.quick_check(steps).skill
         if np.isclose(now, skill, equal_nan=True):  # else another callback chose them
             self.model.set_weights(weights)
-            tell("CollapseDetector: the best weights that were seen are put back.")
+            tell("CollapseDetector: the best weights that were seen are restored.")
 
-    def is_slow(self, steps):
-        """Whether so many steps have hardly changed the weights."""
+    def is_slow(self, steps: int) -> bool:
+        """Whether this many steps have hardly changed the weights."""
         if self.initial is None or steps < TRAINED:
             return False
         if self.was_slow:
@@ -84,7 +87,7 @@ class Rescuer:
         size = sum(np.square(b, dtype="float64").sum() for _, b in pairs)
         return change <= STILL**2 * size
 
-    def repair_beginning(self, diagnosis):
+    def repair_beginning(self, diagnosis: Diagnosis) -> bool:
         """Does what can be done before the first step; returns whether it did."""
         remedy, cause = find_remedy(diagnosis)
         if not self.is_active or cause is None:
@@ -94,19 +97,19 @@ class Rescuer:
             done = remedy.apply(Case(self.model, None, self.watch.sample.x))
         elif new is not None:
             self.model.set_weights(new)
-            self.initial, done = new, "weights made anew"
+            self.initial, done = new, "new initial weights"
         else:
             return False
         self._note("before the first step", cause, done)
         return True
 
-    def rescue(self, remedy, finding, when):
+    def rescue(self, remedy: Remedy, finding: Finding, when: str) -> None:
         """Applies a remedy, to the weights that it asks for.
 
         Args:
             remedy: `Remedy`.
             finding: `Finding` that says what went wrong.
-            when: String, for the line that tells what was done.
+            when: String that begins the line about what was done.
         """
         model, watch = self.model, self.watch
         weights, whose = self._weights_for(remedy)
@@ -126,12 +129,12 @@ class Rescuer:
         may_raise = is_first and whose == "Initial" and remedy.apply is slower
         self._warm_up = WarmUp(may_raise)
 
-    def end_warm_up(self, skill, when):
+    def end_warm_up(self, skill: float, when: str) -> None:
         """Raises a lowered rate once new weights learn, or takes that back.
 
         Args:
             skill: Float, that of the weights after an epoch.
-            when: String, for the line that tells what was done.
+            when: String that begins the line about what was done.
         """
         rate = rate_of(self.model.optimizer)
         if self._rate is None or not np.isclose(rate, self._rate):
@@ -153,20 +156,20 @@ class Rescuer:
         self.lines[-1] = f"{self.lines[-1][:-1]}; {words}, {done}."
         tell(f"CollapseDetector, {words}, {done}.")
 
-    def hold_rate(self):
-        """Lowers, by the same factor, what a scheduler sets without knowing of us."""
+    def hold_rate(self) -> None:
+        """Lowers, by the same factor, a rate that a scheduler has set meanwhile."""
         optimizer = self.model.optimizer
         if self._rate is None or schedule_of(optimizer) is not None:  # which is scaled
             return
         rate = rate_of(optimizer)
-        # One that goes on from the present rate comes nowhere near to the old one.
+        # A scheduler that continues from the present rate stays far below the old one.
         if self._factor < 1 and rate > self._rate / np.sqrt(self._factor):
             set_rate(self.model, rate * self._factor)
             rate *= self._factor
         self._rate = rate
 
-    def recalibrate(self, finding, skill, steps):
-        """Makes moving averages that were not there in time; whether that helped."""
+    def recalibrate(self, finding: Finding, skill: float, steps: int) -> bool:
+        """Recalibrates moving averages that lag behind; returns whether that helped."""
         model, before = self.model, self.model.get_weights()
         done = recalibrate(Case(model, None, self.watch.sample.x))
         if not _is_better(self.watch.quick_check(steps).skill, skill):
@@ -176,7 +179,7 @@ class Rescuer:
         return True
 
     def _tune(self):
-        """A rate that gets somewhere, after one that is surely not too high."""
+        """Raises a rate that is surely not too high until it makes progress."""
         rate = self.watch.tuned_rate(SLOWLY if self.was_slow else HARDLY)
         if rate is None:
             return ""
@@ -184,7 +187,7 @@ class Rescuer:
         return f", raised to {rate_of(self.model.optimizer):.3g}"
 
     def _weights_for(self, remedy):
-        """What to go on from: weights, None for the present ones, and their name."""
+        """The weights to continue from, None for the present ones, and their name."""
         skill, weights = self._best
         if remedy.keeps_weights:
             return None, "Present"

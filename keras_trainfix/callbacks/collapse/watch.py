@@ -1,138 +1,108 @@
-"""A model under observation: cheap glances, and whole looks where one asks for it."""
+"""A model under observation, which no check changes."""
 
-from typing import NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_trainfix import backend
+from keras_trainfix.callbacks.collapse.quick_check import QuickCheck, judge
 from keras_trainfix.callbacks.collapse.verdict import is_irreversible
 from keras_trainfix.diagnosis.diagnose import examine
+from keras_trainfix.diagnosis.findings import Diagnosis
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
-from keras_trainfix.diagnosis.observe.sample import MOST, numbers_of, some_of
+from keras_trainfix.diagnosis.observe.sample import MOST, Sample, numbers_of, some_of
 from keras_trainfix.diagnosis.snapshot import Snapshot, call_named
 from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended
+from keras_trainfix.diagnosis.trial.result import Trial
 from keras_trainfix.diagnosis.trial.runner import FACTORS
 from keras_trainfix.diagnosis.trial.trial import try_steps
 
-FEW = 32  # samples of a glance, and more where they are small:
-NUMBERS = 2**13  # of the inputs of a glance
-# Standard deviation of predictions, of that of the targets:
-LITTLE = 0.1
-NOTHING = 1e-3
-TRAINED = 20  # steps after which little is suspicious
-SOON = 40  # steps in which units die of steps that are too long,
+FEW = 32  # samples of a quick check, and more where they are small:
+NUMBERS = 2**13  # entries of the inputs of a quick check
+ALIVE = 0.1  # skill below which units may be dying
+SOON = 40  # steps in which steps that are too long kill units,
 AT_ONCE = 8  # most of them in the first
-DUE = 100  # steps after which some skill is due,
-NO_SKILL = 0.02
-ALIVE = 0.1  # skill with which units may die
-DYING, DEAD = 0.85, 0.93  # share of the units of a layer that are dead, then and later,
-DIED = 0.3  # and by how much it has grown
+DYING, DEAD = 0.85, 0.93  # share of dead units in a layer, within AT_ONCE and later
+DIED = 0.3  # by how much that share has grown
 MILDLY = 0.2  # of the loss, by which a rate may do worse than a lower one in a trial
-RISKY = 0.8  # share that leaves a higher rate out
-WORSE = 10  # times the loss of the beginning is lost
+RISKY = 0.8  # share of dead units that rules out a higher rate
 ENDED_FACTORS = (1.0, 0.1, 0.01, 1e-4)  # of the rate that ended a model
 UPWARDS = (1.0, 10.0, 100.0, 1000.0)  # of the rate after a rescue
 HARDLY, SLOWLY = 0.02, 0.16  # of the loss, in the steps of a trial
 TRIAL_SECONDS = 8.0
 
 
-class QuickCheck(NamedTuple):
-    """What a few predictions tell.
-
-    Attributes:
-        std_ratio: Standard deviation of the predictions over that of the targets, the
-            least of all outputs; NaN where it cannot be told.
-        skill: `1 - loss / loss of the best constant`, the least of all outputs.
-        is_suspicious: Whether a whole look is due.
-        is_lost: Whether skill is due and there is none, or less than there was.
-        is_dying: Whether most units of a layer have died, and there is no skill.
-    """
-
-    std_ratio: float
-    skill: float
-    is_suspicious: bool
-    is_lost: bool
-    is_dying: bool = False
-
-
 class Watch:
-    """Looks at a model, without changing it.
+    """Checks a model in training.
 
     Args:
         model: A built `keras.Model`.
         sample: `Sample`.
-        show_progress: Whether a trial shows how far it is.
+        show_progress: Whether a trial shows its progress.
 
     Attributes:
         model: The model.
-        sample: The samples of a whole look.
-        first: The `Snapshot` at a few samples with which it began.
-        beginning: The `QuickCheck` at the weights with which it began.
+        sample: The samples of a full check.
+        first: The `Snapshot` on the samples of a quick check before training.
+        beginning: The `QuickCheck` of the weights before training.
         trial: The last `Trial`, or None.
-        was_dead: Whether the weights with which it began were dead.
+        was_dead: Whether the weights before training were dead.
     """
 
-    def __init__(self, model, sample, show_progress=False):
+    def __init__(
+        self, model: keras.Model, sample: Sample, show_progress: bool = False
+    ) -> None:
         self.model, self.show_progress = model, show_progress
         batch = _fixed_batch(model)
         self.sample = some_of(sample, batch or MOST)
         few = some_of(sample, batch or _number_of_few(sample))
         self.first = Snapshot(model, *few[:3])
         self._last = self.first
-        self.beginning = self._quick_check(
-            [view.skill for view in self.first.views()], False, 0
-        )
+        self.beginning = judge([view.skill for view in self.first.views()], False, 0)
         self.was_dead = False
-        self.trial = None
+        self.trial: Trial | None = None
 
-    def quick_check(self, steps):
-        """A `QuickCheck` at the present weights, after a number of steps."""
+    def quick_check(self, steps: int) -> QuickCheck:
+        """A `QuickCheck` of the present weights, after a number of steps."""
         with unchanged(self.model), backend.no_gradient():
             named = call_named(self.model, self.first.sample.x)
-        views = self.first.views()
-        seen = [view.skill_of(named[view.name]) for view in views]
-        broken = not all(np.isfinite(values).all() for values in named.values())
-        quick_check = self._quick_check(seen, broken, steps)
-        if steps <= SOON and quick_check.skill < ALIVE and self._is_dying(steps):
-            return quick_check._replace(is_suspicious=True, is_dying=True)
-        return quick_check
+        scores = [view.skill_of(named[view.name]) for view in self.first.views()]
+        is_broken = not all(np.isfinite(values).all() for values in named.values())
+        check = judge(scores, is_broken, steps, self.beginning.skill)
+        if steps <= SOON and check.skill < ALIVE and self._is_dying(steps):
+            return check._replace(is_suspicious=True, is_dying=True)
+        return check
 
-    def _is_dying(self, steps):
-        dead = Snapshot(self.model, *self.first.sample[:3]).dead_share
-        most = DYING if steps <= AT_ONCE else DEAD
-        return dead >= most and dead > self.first.dead_share + DIED
-
-    def examine_beginning(self):
+    def examine_beginning(self) -> Diagnosis:
         """The `Diagnosis` of what no step can change: data, head, loss, weights."""
         diagnosis = examine(self.first, lambda check: check.before_training)
         self.was_dead = is_irreversible(diagnosis)
         _forget_layers(self.first)
         return diagnosis
 
-    def snapshot(self):
-        """A `Snapshot` at all samples."""
+    def snapshot(self) -> Snapshot:
+        """A `Snapshot` on all samples."""
         x, y, sample_weight, _ = self.sample
         snapshot = Snapshot(self.model, x, y, sample_weight, self._last)
         _forget_layers(self._last)
         self._last = snapshot
         return snapshot
 
-    def symptoms(self, snapshot):
-        """The `Diagnosis` of a look by what shows a collapse, without its causes."""
+    def symptoms(self, snapshot: Snapshot) -> Diagnosis:
+        """The `Diagnosis` by the checks that show a collapse, not its causes."""
         return examine(snapshot, lambda check: check.collapse or check.irreversible)
 
-    def examine(self, snapshot, initial_weights=None, trial=False):
-        """The `Diagnosis` of a look.
+    def examine(
+        self, snapshot: Snapshot, initial_weights: Any = None, trial: bool = False
+    ) -> Diagnosis:
+        """The `Diagnosis` by all checks.
 
         Args:
             snapshot: `Snapshot`.
-            initial_weights: List of arrays, from which a trial starts; None for the
+            initial_weights: List of arrays from which a trial starts; None for the
                 present ones.
             trial: Whether to try a few steps.
-
-        Returns:
-            `Diagnosis`.
         """
         reason = self._try(snapshot, initial_weights) if trial else None
         diagnosis = examine(snapshot)
@@ -140,25 +110,17 @@ class Watch:
             diagnosis.skipped["trial"] = reason
         return diagnosis
 
-    def _try(self, snapshot, weights):
-        """Makes the trial; returns why it could not be made, or None."""
-        ended = has_ended(snapshot)
-        if ended and weights is None:
-            return "The initial weights are not known."
-        factors = ENDED_FACTORS if ended else FACTORS
-        reason = attempt(snapshot, weights, factors, TRIAL_SECONDS, self.show_progress)
-        self.trial = snapshot.trial or self.trial
-        return reason
-
     @property
-    def does_no_harm(self):
-        """Whether the steps of the last trial at the present rate went downwards."""
+    def does_no_harm(self) -> bool:
+        """Whether the loss did not rise at the present rate in the last trial."""
         return self.trial is not None and self.trial.gain(1.0) >= 0
 
-    def lower_rate(self, is_first=True):
+    def lower_rate(self, is_first: bool = True) -> float | None:
         """The highest of the lower rates that did well in the last trial, or None.
 
-        It is nearer to the present one where that was lowered before and does no harm.
+        Args:
+            is_first: Whether the rate was not lowered before; a second time it stays
+                nearer to the present one, if that does no harm.
         """
         trial = self.trial
         if trial is None:
@@ -171,7 +133,7 @@ class Watch:
         did_harm = gains and all(gain <= 0 for gain in gains.values())
         return trial.rate * min(gains) / 10 if did_harm else None
 
-    def higher_rate(self):
+    def higher_rate(self) -> float | None:
         """The rate that did best in the last trial, if it is a higher one, or None."""
         trial = self.trial
         if trial is None:
@@ -180,11 +142,14 @@ class Watch:
         _, best = max(gains, default=(0.0, 1.0))
         return trial.rate * best if best > 1 else None
 
-    def tuned_rate(self, gain=HARDLY):
-        """A higher rate, if steps at the present one bring less than a gain; or None.
+    def tuned_rate(self, gain: float = HARDLY) -> float | None:
+        """A higher rate, if steps at the present one gain too little; or None.
 
-        Where gradients are clipped by now, or a rate was far off, no earlier trial
-        tells how long a step may be.
+        It takes a new trial: with gradients clipped, or after a rate that was far off,
+        earlier trials do not show how long a step may be.
+
+        Args:
+            gain: Float, the share of the loss that steps should take away.
         """
         snapshot = Snapshot(self.model, *self.sample[:3])
         try:
@@ -193,29 +158,26 @@ class Watch:
             )
         except Exception:  # the user's own code
             return None
-        safe = [f for f, trial_run in trial.runs.items() if trial_run.dead < RISKY]
+        safe = [factor for factor, run in trial.runs.items() if run.dead < RISKY]
         gains = {f: trial.gain(f) for f in safe if np.isfinite(trial.gain(f))}
         best = max(gains, key=gains.__getitem__, default=1.0)
         is_better = best > 1 and gains[best] > gain > gains.get(1.0, 0.0)
         return trial.rate * best if is_better else None
 
-    def _quick_check(self, seen, broken, steps):
-        """The `QuickCheck` of a `SkillScore` or None for each output."""
-        seen = [one for one in seen if one is not None and not one.has_one_class]
-        ratio = min((one.std_ratio for one in seen), default=float("nan"))
-        skill = min((one.value for one in seen), default=float("nan"))
-        one_class = any(
-            len(one.classes_predicted) == 1 for one in seen if one.kind == "classes"
-        )
-        is_lost = steps >= DUE and skill < NO_SKILL
-        if steps >= TRAINED:
-            is_lost |= skill < 0 and 1 - skill > WORSE * (1 - self.beginning.skill)
-            is_lost |= ratio < NOTHING
-        due = steps >= TRAINED and (ratio < LITTLE or one_class)
-        is_suspicious = broken or ratio < NOTHING or due or is_lost
-        return QuickCheck(
-            float(ratio), float(skill), bool(is_suspicious), bool(is_lost)
-        )
+    def _is_dying(self, steps):
+        dead = Snapshot(self.model, *self.first.sample[:3]).dead_share
+        most = DYING if steps <= AT_ONCE else DEAD
+        return dead >= most and dead > self.first.dead_share + DIED
+
+    def _try(self, snapshot, weights):
+        """Makes the trial; returns why it could not be made, or None."""
+        ended = has_ended(snapshot)
+        if ended and weights is None:
+            return "The initial weights are not known."
+        factors = ENDED_FACTORS if ended else FACTORS
+        reason = attempt(snapshot, weights, factors, TRIAL_SECONDS, self.show_progress)
+        self.trial = snapshot.trial or self.trial
+        return reason
 
 
 def _number_of_few(sample):
@@ -223,13 +185,13 @@ def _number_of_few(sample):
 
 
 def _fixed_batch(model):
-    """The size of all batches, where a model is made for one; else None."""
+    """The batch size a model is built for, or None."""
     inputs = getattr(model, "inputs", None) or []
     sizes = {tensor.shape[0] for tensor in keras.tree.flatten(inputs) if tensor.shape}
     return max(filter(None, sizes), default=None)
 
 
 def _forget_layers(snapshot):
-    """Frees what is large, and keeps what a later look is compared with."""
-    snapshot.dead_share  # noqa: B018 - is of the layers
+    """Frees what is large, after the share of dead units was taken from it."""
+    snapshot.dead_share  # noqa: B018 - is computed from the layers
     snapshot.layers.clear()
