@@ -86,8 +86,8 @@ def slower(case: Case) -> str:
     """Lowers the learning rate and clips gradients."""
     optimizer = inner_of(case.model.optimizer)
     rate = rate_of(optimizer)
-    is_lower = case.rate and case.rate < rate
-    done = set_rate(case.model, case.rate if is_lower else rate * SLOWER)
+    lower = case.rate if case.rate and case.rate < rate else rate * SLOWER
+    done = set_rate(case.model, lower)
     names = ("clipnorm", "global_clipnorm", "clipvalue")
     if not any(getattr(optimizer, name, None) for name in names):
         optimizer.global_clipnorm = CLIP
@@ -104,8 +104,8 @@ def faster(case: Case) -> str:
         optimizer.learning_rate = schedules.PiecewiseConstantDecay([1], [rate, rate])
         forget_compiled_functions([case.model])
         return f"learning rate kept at {rate:.3g}, without a schedule"
-    is_higher = case.rate and case.rate > rate
-    return set_rate(case.model, case.rate if is_higher else rate * FASTER)
+    higher = case.rate if case.rate and case.rate > rate else rate * FASTER
+    return set_rate(case.model, higher)
 
 
 def set_rate(model: keras.Model, new: float) -> str:

@@ -233,26 +233,26 @@ class Session:
             self.diagnosis = (
                 watch.examine(snapshot, trial=True) if is_open else diagnosis
             )
-            self._act()
+            self._act(self.diagnosis)
         elif action is Action.SPEED_UP:
-            self._rescue(REMEDIES["faster"])
+            self._rescue(REMEDIES["faster"], self.diagnosis or diagnosis)
 
-    def _act(self):
-        remedy, cause = find_remedy(self.diagnosis)
+    def _act(self, diagnosis):
+        remedy, cause = find_remedy(diagnosis)
         action = self._decide(CollapseNamed(remedy is not None))
         if action is Action.RAISE:
-            raise DiagnosisError(self.diagnosis)
+            raise DiagnosisError(diagnosis)
         if action is Action.RESCUE:
             is_slow = cause is None and self._rescuer.is_slow(self.state.steps)
-            self._rescue(REMEDIES["faster"] if is_slow else remedy)
+            self._rescue(REMEDIES["faster"] if is_slow else remedy, diagnosis)
             return
         self._warn()
         if action is Action.STOP:
             self.model.stop_training = True
 
-    def _rescue(self, remedy):
+    def _rescue(self, remedy, diagnosis):
         when = f"{self._when()}, step {self.state.step}"
-        self._rescuer.rescue(remedy, self.diagnosis.findings[0], when)
+        self._rescuer.rescue(remedy, diagnosis.findings[0], when)
         self._decide(Rescued())
 
     def _when(self):

@@ -14,6 +14,7 @@ from keras_trainfix.callbacks.collapse import remedies
 from keras_trainfix.callbacks.collapse.detector import CollapseWarning
 from keras_trainfix.callbacks.collapse.remedies import ScaledSchedule
 from keras_trainfix.callbacks.collapse.rescue import WARM, Rescuer
+from keras_trainfix.callbacks.collapse.warm_up import WarmUp
 from keras_trainfix.models.optimizers import rate_of
 
 RNG = np.random.default_rng(0)
@@ -183,7 +184,7 @@ def rescuer_of(model, rate):
     model.optimizer.build(model.trainable_variables)
     rescuer = Rescuer(SimpleNamespace(model=model), True, ["rescued."])
     remedies.set_rate(model, rate)
-    rescuer._rate, rescuer._can_raise = rate, True
+    rescuer._rate, rescuer._warm_up = rate, WarmUp(may_raise=True)
     return rescuer
 
 
