@@ -1,32 +1,48 @@
-"""One look at a model on a few samples: the facts that the checks judge."""
+"""A snapshot of a model on a few samples: the facts that the checks judge."""
 
 import copy
 import functools
 import time
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_trainfix.backend import has_lost_weights, to_numpy
-from keras_trainfix.diagnosis.measure.learnability import learnability
-from keras_trainfix.diagnosis.measure.skill import score_of
-from keras_trainfix.diagnosis.observe.head import find_head
+from keras_trainfix.diagnosis.measure.learnability import Learnability, learnability
+from keras_trainfix.diagnosis.measure.skill import SkillScore, score_of
+from keras_trainfix.diagnosis.observe.head import Head, find_head
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
-from keras_trainfix.diagnosis.observe.layer_outputs import as_numpy, layer_outputs
+from keras_trainfix.diagnosis.observe.layer_outputs import (
+    LayerOutput,
+    as_numpy,
+    layer_outputs,
+)
 from keras_trainfix.diagnosis.observe.layers import worst_dead_share
-from keras_trainfix.diagnosis.observe.loss import class_axis, loss_facts, losses_of
+from keras_trainfix.diagnosis.observe.loss import (
+    LossFacts,
+    class_axis,
+    loss_facts,
+    losses_of,
+)
 from keras_trainfix.diagnosis.observe.sample import MOST, numbers_of, some_of, take
-from keras_trainfix.diagnosis.observe.targets import counted_targets, read_targets
+from keras_trainfix.diagnosis.observe.targets import (
+    CountedTargets,
+    Targets,
+    counted_targets,
+    read_targets,
+)
 from keras_trainfix.diagnosis.observe.task import infer_task
+from keras_trainfix.diagnosis.trial.result import Trial
 
-MOST_NUMBERS = 2**22  # of the inputs: fewer samples of large images,
-FEWEST = 8  # and no less than these
+MOST_NUMBERS = 2**22  # entries of the inputs: fewer samples of large images,
+FEWEST = 8  # but at least these
 
 
 class CallError(ValueError):
-    """The model cannot be called on the samples; `look` has what is known."""
+    """The model cannot be called on the samples; `snapshot` has what is known."""
 
-    def __init__(self, snapshot, error):
+    def __init__(self, snapshot: "Snapshot", error: Exception):
         super().__init__(
             "The model could not be called on these samples "
             f"({type(error).__name__}: {error}). Inputs have the shapes "
@@ -36,38 +52,45 @@ class CallError(ValueError):
 
 
 class Snapshot:
-    """What a model gives for some samples: a single call in inference mode.
+    """The outputs of a model for some samples: a single call in inference mode.
 
     Args:
         model: A built `keras.Model`, which stays as it is.
-        x: Inputs, or all data, as `take` has them.
+        x: Inputs, or all data, as `take` accepts them.
         y: Targets, if `x` are arrays.
         sample_weight: Weights, if `x` are arrays.
-        previous: An earlier `Snapshot` at the model, to compare with.
+        previous: An earlier `Snapshot` of the model, to compare with.
 
     Attributes:
         model: The model.
         sample: The `Sample`.
         inputs: Dict of the name of each input to its array.
         names: List of the names of the outputs.
-        predictions: List of float32 arrays, one an output.
+        predictions: List of float32 arrays, one for each output.
         layers: List of `LayerOutput`, in the order of the calls.
-        iterations: How many steps the optimizer has made; 0 without one.
+        iterations: Steps of the optimizer so far; 0 without one.
         previous: The earlier `Snapshot`, or None.
-        first: The first of a row of looks, or this one.
-        trial: `Trial`, or None as long as none was made.
-        seconds: How long the call took, with what had to be compiled for it.
+        first: The first of a series of snapshots, or this one.
+        trial: `Trial`, or None before one was made.
+        seconds: How long the call took, compilation included.
 
     Raises:
         CallError: If the model cannot be called on the samples.
     """
 
-    def __init__(self, model, x, y=None, sample_weight=None, previous=None):
+    def __init__(
+        self,
+        model: keras.Model,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        previous: "Snapshot | None" = None,
+    ):
         if has_lost_weights(model):
             raise ValueError(
-                "`model` must have its weights. Received: a model without, which a "
-                "`fit` that ends with an error leaves behind on JAX. Build or load it "
-                "anew."
+                "`model` must have its weights. Received: a model without weights, "
+                "which a `fit` that ends with an error leaves behind on JAX. Build or "
+                "load it again."
             )
         sample = take(x, y, sample_weight, model=model)
         most = max(FEWEST, min(MOST, MOST_NUMBERS // numbers_of(sample.x)))
@@ -75,13 +98,13 @@ class Snapshot:
         if length > most:
             sample = some_of(sample, most)._replace(ordered=sample.ordered)
         self.model, self.sample, self.previous = model, sample, previous
-        self.first = self
+        self.first: Snapshot = self
         if previous is not None:
             self.first = previous.first
-            previous.previous = None  # or all of a training would be kept
+            previous.previous = None  # otherwise every snapshot would be kept
         self.inputs = _named(sample.x, "input", getattr(model, "input_names", None))
         self.iterations = _iterations(model)
-        self.trial = None
+        self.trial: Trial | None = None
         start = time.perf_counter()
         try:
             outputs, self.layers = layer_outputs(model, sample.x)
@@ -95,39 +118,39 @@ class Snapshot:
         self.predictions = list(named.values())
 
     @property
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple]:
         """The shapes of the inputs, by their names."""
         return {name: values.shape for name, values in self.inputs.items()}
 
     @property
-    def samples(self):
+    def samples(self) -> int:
         """How many samples there are."""
         return len(self.predictions[0])
 
     @functools.cached_property
-    def training_predictions(self):
-        """List of arrays, one an output: what a call in training mode gives."""
+    def training_predictions(self) -> list[np.ndarray]:
+        """List of arrays, one for each output, of a call in training mode."""
         return self.call_in_training()[0]
 
-    def call_in_training(self):
+    def call_in_training(self) -> tuple[list[np.ndarray], list[LayerOutput]]:
         """`(predictions, layers)` of the present weights in training mode."""
         outputs, called = layer_outputs(self.model, self.sample.x, training=True)
         return keras.tree.flatten(outputs), called
 
     @functools.cached_property
-    def dead_share(self):
-        """The share of dead units in the worst of the ReLU layers."""
+    def dead_share(self) -> float:
+        """The share of dead units in the worst ReLU layer."""
         return worst_dead_share(self.layers)
 
     @property
-    def died(self):
-        """`(share, steps)`: units of a layer that died since the first look."""
+    def died(self) -> tuple[float, int]:
+        """`(share, steps)`: units of a layer that died since the first snapshot."""
         steps = self.iterations - self.first.iterations
         return max(0.0, self.dead_share - self.first.dead_share), steps
 
     @functools.cached_property
-    def targets(self):
-        """List of arrays, or of None, one an output."""
+    def targets(self) -> list[Any]:
+        """List of an array or None for each output."""
         y = self.sample.y
         if y is None:
             return [None] * len(self.names)
@@ -141,21 +164,21 @@ class Snapshot:
             )
         return leaves
 
-    def has_samples_of(self, other):
-        """Whether another look is at the same samples."""
+    def has_samples_of(self, other: "Snapshot") -> bool:
+        """Whether another snapshot has the same samples."""
         leaves = [keras.tree.flatten(snapshot.sample[:2]) for snapshot in (self, other)]
         return len(leaves[0]) == len(leaves[1]) and all(
             np.array_equal(one, two) for one, two in zip(*leaves, strict=True)
         )
 
     @property
-    def least_skill(self):
-        """The least skill of all outputs; infinite where none can be judged."""
-        seen = [view.skill.value for view in self.views() if view.skill is not None]
-        return float(min(filter(np.isfinite, seen), default=np.inf))
+    def least_skill(self) -> float:
+        """The least skill of all outputs; infinite if none can be judged."""
+        values = [view.skill.value for view in self.views() if view.skill is not None]
+        return float(min(filter(np.isfinite, values), default=np.inf))
 
-    def views(self):
-        """A `OutputView` of each output."""
+    def views(self) -> "list[OutputView]":
+        """An `OutputView` of each output."""
         return self._views
 
     @functools.cached_property
@@ -164,7 +187,7 @@ class Snapshot:
 
 
 class OutputView:
-    """What the checks look at: a model, and one of its outputs.
+    """One output of a model, as the checks see it.
 
     Args:
         snapshot: `Snapshot`.
@@ -177,60 +200,60 @@ class OutputView:
         targets: Array `(N, ...)`, or None.
     """
 
-    def __init__(self, snapshot, index=0):
+    def __init__(self, snapshot: Snapshot, index: int = 0):
         self.snapshot = snapshot
         self.index = index
         self.name = snapshot.names[index]
         self.predictions = snapshot.predictions[index]
 
     @property
-    def model(self):
+    def model(self) -> keras.Model:
         """The model."""
         return self.snapshot.model
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """The names of all outputs."""
         return self.snapshot.names
 
     @property
-    def inputs(self):
+    def inputs(self) -> dict[str, Any]:
         """Dict of the name of each input to its array."""
         return self.snapshot.inputs
 
     @property
-    def layers(self):
+    def layers(self) -> list[LayerOutput]:
         """List of `LayerOutput`, in the order of the calls."""
         return self.snapshot.layers
 
     @property
-    def targets(self):
+    def targets(self) -> Any:
         """Array `(N, ...)`, or None."""
         return self.snapshot.targets[self.index]
 
     @property
-    def iterations(self):
-        """How many steps the optimizer has made; 0 for a model that is not compiled."""
+    def iterations(self) -> int:
+        """Steps of the optimizer so far; 0 for a model that is not compiled."""
         return self.snapshot.iterations
 
     @property
-    def trial(self):
-        """`Trial`, or None as long as none was made."""
+    def trial(self) -> Trial | None:
+        """`Trial`, or None before one was made."""
         return self.snapshot.trial
 
     @property
-    def training_predictions(self):
-        """Array `(N, ...)`: what a call in training mode gives."""
+    def training_predictions(self) -> np.ndarray:
+        """Array `(N, ...)` of a call in training mode."""
         return self.snapshot.training_predictions[self.index]
 
     @functools.cached_property
-    def skill(self):
-        """`SkillScore`, or None where predictions and targets cannot be compared."""
+    def skill(self) -> SkillScore | None:
+        """`SkillScore`, or None if predictions and targets cannot be compared."""
         return score_of(self)
 
     @functools.cached_property
-    def learnability(self):
-        """`Learnability`, or None where simple learners have nothing to learn from."""
+    def learnability(self) -> Learnability | None:
+        """`Learnability`, or None if simple learners have nothing to learn from."""
         earlier = self.snapshot.previous
         if earlier is not None and earlier.has_samples_of(self.snapshot):
             known = vars(earlier.views()[self.index])
@@ -238,7 +261,7 @@ class OutputView:
                 return known["learnability"]
         return learnability(self)
 
-    def skill_of(self, predictions):
+    def skill_of(self, predictions: np.ndarray) -> SkillScore | None:
         """The `SkillScore` of other predictions for the same samples, or None."""
         other = copy.copy(self)
         other.__dict__.pop("skill", None)
@@ -246,22 +269,22 @@ class OutputView:
         return score_of(other)
 
     @functools.cached_property
-    def head(self):
+    def head(self) -> Head:
         """`Head`."""
         return find_head(self.predictions, self.layers, self.class_axis)
 
     @functools.cached_property
-    def loss(self):
+    def loss(self) -> LossFacts:
         """`LossFacts`."""
         return loss_facts(losses_of(self.model, self.names)[self.index])
 
     @property
-    def class_axis(self):
+    def class_axis(self) -> int:
         """The class axis of the predictions, 1 or more."""
         return class_axis(self.loss.loss, self.predictions.ndim)
 
     @functools.cached_property
-    def labels(self):
+    def labels(self) -> Targets | None:
         """`Targets`, or None without targets."""
         if self.targets is None:
             return None
@@ -269,23 +292,23 @@ class OutputView:
         return read_targets(self.targets, shape, self.class_axis, ignored)
 
     @functools.cached_property
-    def counted_targets(self):
+    def counted_targets(self) -> CountedTargets | None:
         """`CountedTargets`, or None if the targets do not fit the predictions."""
         return counted_targets(self)
 
     @functools.cached_property
-    def label_faults(self):
+    def label_faults(self) -> dict[str, dict]:
         """What is wrong with the labels: a dict of codes to their evidence."""
         return label_faults(self)
 
     @functools.cached_property
-    def task(self):
+    def task(self) -> str:
         """What the output is for, in words."""
         return infer_task(self.loss, self.head, self.labels, self.predictions.shape)
 
 
-def call_named(model, x):
-    """What a model gives in inference mode: a dict of output names to arrays."""
+def call_named(model: keras.Model, x: Any) -> dict[str, np.ndarray]:
+    """The outputs of a model in inference mode: a dict of names to arrays."""
     outputs = model(x, training=False)
     return _outputs(model, keras.tree.map_structure(as_numpy, outputs))
 

@@ -1,28 +1,28 @@
 """How similar samples are: a matrix of rows of numbers, ids, images and places."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 MOST_ROWS = 384  # of images and sequences whose places are rows
 SIZES = {3: 64, 4: 16, 5: 8}  # of an axis after pooling, by dimensions of the input
-CHANNELS = 64  # of an input: more are mixed into so many
+CHANNELS = 64  # of an input; more are mixed into this many
 BUCKETS, HASHED = 4096, 64  # of ids: in a bag, and at each place
 POSITIONS = 64  # of a sequence of ids, at its ends
-NEAR = 2  # places to each side
-FAR = 4  # times as far apart
+NEAR = 2  # places on each side
+FAR = 4  # factor of the wider spacing
 
 
 class Rows(NamedTuple):
-    """What the learners look at: as many rows a sample for all samples.
+    """What the learners use: the same number of rows for every sample.
 
     Attributes:
-        linear: Array `(n, n)`, how similar rows are by their numbers.
+        linear: Array `(n, n)`, the similarity of rows by their numbers.
         all: The same, by contrasts and statistics of images and series as well.
         features: Integer.
         targets: Float64 array `(n, columns)`.
-        group: Integer, the rows of a sample, one after the other.
+        group: Integer, the consecutive rows of one sample.
         counted: Boolean array `(n,)`: not void.
     """
 
@@ -34,14 +34,14 @@ class Rows(NamedTuple):
     counted: np.ndarray
 
 
-def all_finite(array):
-    """Whether an array has nothing but finite numbers; texts have none."""
+def all_finite(array: np.ndarray) -> bool:
+    """Whether an array holds only finite numbers; False for text."""
     return array.dtype.kind in "biu" or (
         array.dtype.kind == "f" and bool(np.isfinite(array).all())
     )
 
 
-def shapes_of_ids(view):
+def shapes_of_ids(view: Any) -> set[tuple[int, ...]]:
     """The lengths of the sequences of ids that go into an `Embedding`."""
     return {
         output.values.shape[1:-1]
@@ -50,7 +50,9 @@ def shapes_of_ids(view):
     }
 
 
-def rows_of_samples(inputs, embedded, targets):
+def rows_of_samples(
+    inputs: list[np.ndarray], embedded: set, targets: np.ndarray
+) -> Rows | None:
     """`Rows` of samples as a whole."""
     linear, more, features = [], [], 0
     for array in inputs:
@@ -103,14 +105,14 @@ def _averaged(array, axis, part):
     """Means along an axis over the entries that belong to the same part."""
     mean = (part == np.arange(part[-1] + 1)[:, None]).astype("float32")
     mean /= mean.sum(1, keepdims=True)
-    # One product: many small ones are slow where the cores are busy.
+    # One product: many small ones are slow on busy cores.
     last = np.moveaxis(array, axis, -1)
     flat = last.reshape(-1, len(part)) @ mean.T
     return np.moveaxis(flat.reshape(*last.shape[:-1], -1), -1, axis)
 
 
 def _statistics(array):
-    """What each channel of a sample is like, wherever it is so."""
+    """Statistics of each channel of a sample, wherever they arise."""
     axes = tuple(range(1, array.ndim - 1))
     steps = [np.abs(np.diff(array, axis=axis)).mean(axes) for axis in axes]
     parts = [array.mean(axes), array.std(axes), array.min(axes), array.max(axes)]
@@ -118,7 +120,7 @@ def _statistics(array):
 
 
 def _standardized(features, damping):
-    """Features with mean 0 and spread 1; the damped ones less, which vary little."""
+    """Features with mean 0 and spread 1; damping keeps small spreads small."""
     features = features.astype("float64")
     features = features - features.mean(0)
     spread = features.std(0)
@@ -130,24 +132,24 @@ def _standardized(features, damping):
 
 
 def _of_ids(ids):
-    """Features of ids: how often each occurs, and which stands where."""
+    """Features of ids: how often each occurs, and at which position."""
     length = len(ids)
     ids = ids.reshape(length, -1).astype("int64")
     _, names = np.unique(ids, return_inverse=True)
     names = names.reshape(ids.shape) % BUCKETS
     bag = np.zeros((length, int(names.max()) + 1), "float32")
     np.add.at(bag, (np.arange(length)[:, None], names), 1)
-    blocks = [_centred(np.sqrt(bag))]
+    blocks = [_centered(np.sqrt(bag))]
     ends = names
     if names.shape[1] > POSITIONS:
         half = POSITIONS // 2
         ends = np.concatenate([names[:, :half], names[:, -half:]], 1)
     places = [np.eye(HASHED, dtype="float32")[n % HASHED] for n in ends.T]
-    blocks.append(_centred(np.concatenate(places, 1)))
+    blocks.append(_centered(np.concatenate(places, 1)))
     return blocks
 
 
-def _centred(features):
+def _centered(features):
     features = features - features.mean(0)
     return features[:, features.any(0)]
 
@@ -158,15 +160,15 @@ def _similarity(features):
 
 
 def _normalized(products):
-    """Centred, with a mean similarity of 1 of rows with themselves."""
+    """Centers; rows have a mean similarity of 1 with themselves."""
     means = products.mean(0)
     products = products - means - means[:, None] + means.mean()
     scale = np.trace(products) / len(products)
     return products / scale if scale > 0 else products
 
 
-def products_of(similarity):
-    """How similar rows are by their numbers and by all products of two of them."""
+def products_of(similarity: np.ndarray) -> np.ndarray:
+    """The similarity of rows by their numbers and all pairwise products of these."""
     return _normalized(similarity**2 + 2 * similarity)
 
 
@@ -174,8 +176,14 @@ def _mean(similarities):
     return sum(similarities[1:], similarities[0]) / len(similarities)
 
 
-def rows_of_places(view, inputs, targets, places, shape):
-    """`Rows` of some places, the same ones of each sample, by what is around them."""
+def rows_of_places(
+    view: Any,
+    inputs: list[np.ndarray],
+    targets: np.ndarray,
+    places: np.ndarray,
+    shape: tuple[int, ...],
+) -> Rows | None:
+    """`Rows` of some places, the same ones in each sample, by their surroundings."""
     samples, per_sample = len(view.predictions), int(np.prod(shape))
     fitting = [a for a in inputs if a.shape[1 : len(shape) + 1] == shape]
     if not fitting:
@@ -203,7 +211,7 @@ def rows_of_places(view, inputs, targets, places, shape):
 
 
 def _with_channels(array, view, dims):
-    """The array with channels on its last axis; of ids, one for each of a few."""
+    """The array with channels on its last axis; ids become one-hot, hashed."""
     if array.ndim > dims + 1:
         return array.astype("float32")
     if array.shape[1:] in shapes_of_ids(view):
@@ -212,7 +220,7 @@ def _with_channels(array, view, dims):
 
 
 def _around(array, index):
-    """The neighbours of places, near ones and, averaged, those farther away."""
+    """The neighbors of places: near ones, and averages of those farther away."""
     dims = len(index)
     array = array[..., :CHANNELS]
     reach = [range(-NEAR, NEAR + 1)] * dims
@@ -231,7 +239,7 @@ def _around(array, index):
 
 
 def _taken(array, index, offset):
-    """`(samples, places, channels)` next to places; the edge goes on beyond it."""
+    """`(samples, places, channels)` at an offset; the edge is repeated beyond it."""
     sizes = array.shape[1 : len(index) + 1]
     moved = [
         np.clip(i + step, 0, size - 1)

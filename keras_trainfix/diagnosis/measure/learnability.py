@@ -1,17 +1,18 @@
-"""Whether the inputs tell anything of the targets, by simple learners on held-out rows.
+"""Whether inputs carry information about targets: simple learners on held-out rows.
 
 Each learner is a matrix that turns targets into predictions of samples it has not seen.
-Such a matrix does not depend on the targets: the same targets in a random order show
-what chance gives, and targets put in an order that follows the inputs show what a real
-signal would give.
+It does not depend on the targets, so the same targets in a random order show what
+chance gives, and targets in an order that follows the inputs show what a real signal
+would give.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_trainfix.diagnosis.measure.eval_pairs import read_rows
 from keras_trainfix.diagnosis.measure.kernels import (
+    Rows,
     all_finite,
     products_of,
     rows_of_places,
@@ -37,23 +38,22 @@ from keras_trainfix.diagnosis.measure.permutation_test import (
 
 FEWEST, FEWEST_IMAGES = 24, 8  # samples; images with an answer at each place
 ENOUGH = 8  # rows of a class
-RIDGES = (0.003, 0.1, 3.0)  # against similarities of 1 with itself
-NEIGHBOURS = (3, 12)
+RIDGES = (0.003, 0.1, 3.0)  # penalties, where a row has similarity 1 with itself
+NEIGHBORS = (3, 12)
 
 
 class Learnability(NamedTuple):
-    """Whether simple learners find in the inputs what the targets are.
+    """Whether simple learners can predict the targets from the inputs.
 
     Attributes:
         kind: `"regression"`, `"classes"` or `"multi_label"`, as in `EvalPairs`.
         samples: Integer.
-        features: Integer, the numbers of a sample that the learners look at.
+        features: Integer, the numbers of a sample that the learners use.
         linear: `Learner`: ridge regression.
         neighbours: `Learner`: the mean of the nearest neighbours.
-        strength: Float, how far the best learner is from what chance gives, in standard
-            deviations of chance. A learner of squares and products of features counts
-            as well.
-        power: Share of planted signals of moderate strength that would be seen; 0 where
+        strength: Float, how far the best learner is from chance, in standard deviations
+            of chance. A learner on squares and products of features counts as well.
+        power: Share of planted signals of moderate strength that would be found; 0 if
             classes have few rows each.
         majority: Share of the class that occurs most; None for regression.
     """
@@ -68,28 +68,28 @@ class Learnability(NamedTuple):
     majority: float | None
 
     @property
-    def is_seen(self):
+    def is_seen(self) -> bool:
         """Whether there is a signal beyond doubt."""
         return self.strength >= BEYOND_DOUBT
 
     @property
-    def is_absent(self):
-        """Whether nothing was found, and a moderate signal would have been."""
+    def is_absent(self) -> bool:
+        """Whether nothing was found although a moderate signal would have been."""
         return self.strength < UNSEEN and self.power >= 0.8
 
 
-def learnability(view):
+def learnability(view: Any) -> Learnability | None:
     """The `Learnability` of an output.
 
     Args:
         view: `OutputView`.
 
     Returns:
-        `Learnability`, or None where simple learners have nothing to learn from: no
-        targets or too few, numbers that are not finite, or a single class.
+        `Learnability`, or None if simple learners have nothing to learn from: no or
+        too few targets, numbers that are not finite, or a single class.
     """
     answers, places = read_rows(view)
-    if answers is None:
+    if answers is None or places is None:
         return None
     kind, _, targets = answers
     inputs = list(view.inputs.values())
@@ -107,7 +107,7 @@ def learnability(view):
         return learnability_of(kind, rows)
 
 
-def learnability_of(kind, rows):
+def learnability_of(kind: str, rows: Rows) -> Learnability | None:
     """The `Learnability` of `Rows` for a kind of targets; None for too few."""
     targets, counted = rows.targets, rows.counted
     samples = len(targets) // rows.group
@@ -123,12 +123,12 @@ def learnability_of(kind, rows):
     linear = [ridge(rows.linear, penalty, rows.group) for penalty in RIDGES]
     both = products_of(rows.all)
     products = [ridge(both, penalty, rows.group) for penalty in RIDGES[1:]]
-    near = [(None, nearest(rows.all, k, rows.group)) for k in NEIGHBOURS]
+    near = [nearest(rows.all, number, rows.group) for number in NEIGHBORS]
     constant = mean_of_others(len(targets), rows.group)
     learners = [*linear, *products, *near]
     orders = orders_of_rows(columns, rows.linear, rows.group)
     strength, power = strength_of(
-        [held_out - constant for _, held_out in learners], columns, orders
+        [learner - constant for learner in learners], columns, orders
     )
     scores = Scores(kind, targets, mean, counted, constant, rows.group)
     if kind == "classes" and counted.sum() < ENOUGH * np.count_nonzero(mean):

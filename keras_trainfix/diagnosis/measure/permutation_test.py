@@ -1,23 +1,23 @@
-"""What learners would get by chance, and of a signal that is there."""
+"""What learners would reach by chance, and with a signal that is there."""
 
 import numpy as np
 
-MOST_COLUMNS = 8  # of the targets, else that many directions
+MOST_COLUMNS = 8  # of the targets; of more, as many main directions
 SHUFFLES = 200
 PLANTED = 40
 MODERATE = 0.4  # coefficient of determination of a planted signal
-# Strengths, in standard deviations of chance. The best of some learners goes beyond the
-# middle one once in two hundred times by chance alone.
+# Strengths, in standard deviations of chance. By chance alone, the best of the learners
+# exceeds the middle one once in two hundred times.
 UNSEEN, SEEN, BEYOND_DOUBT = 2.5, 3.0, 6.0
 
 
-def without_tails(targets):
-    """A few targets that are far from the others would decide everything."""
+def without_tails(targets: np.ndarray) -> np.ndarray:
+    """Targets clipped at their 2 % tails, which would decide everything."""
     return np.clip(targets, *np.quantile(targets, (0.02, 0.98), axis=0))
 
 
-def main_columns(targets):
-    """The columns of targets that vary, with spread 1; of many, the main directions."""
+def main_columns(targets: np.ndarray) -> np.ndarray:
+    """The columns that vary, scaled to a spread of 1; of many, the main directions."""
     spread = targets.std(0)
     columns = targets[:, spread > 1e-9 * (np.abs(targets).max(initial=0) + 1e-30)]
     columns = columns / np.where(columns.std(0) > 0, columns.std(0), 1)
@@ -27,21 +27,23 @@ def main_columns(targets):
     return (left[:, :MOST_COLUMNS] * size[:MOST_COLUMNS]).astype("float32")
 
 
-def count_of_rarer(kind, targets, mean):
-    """How many rows do not have the commonest answer."""
+def count_of_rarer(kind: str, targets: np.ndarray, mean: np.ndarray) -> int:
+    """How many rows do not have the most frequent answer."""
     rows = targets + mean
     if kind == "classes":
         counts = np.bincount(rows.argmax(1))
-        return len(rows) - counts.max()
+        return int(len(rows) - counts.max())
     if kind == "multi_label":
         on = (rows > 0.5).sum(0)
         return int(np.minimum(on, len(rows) - on).max())
     _, counts = np.unique(rows[:, targets.std(0).argmax()], return_counts=True)
-    return len(rows) - counts.max()
+    return int(len(rows) - counts.max())
 
 
-def orders_of_rows(columns, similarity, group):
-    """Orders of rows: as they are, shuffled, and such that targets follow inputs."""
+def orders_of_rows(
+    columns: np.ndarray, similarity: np.ndarray, group: int
+) -> np.ndarray:
+    """Orders of rows: as they are, shuffled, and so that targets follow inputs."""
     rng = np.random.default_rng(0)
     length = len(columns)
     count = length // group
@@ -61,8 +63,10 @@ def orders_of_rows(columns, similarity, group):
     return np.stack([np.arange(length), *shuffled, *planted])
 
 
-def strength_of(learners, columns, orders):
-    """How far from chance the targets are in their own order, and the power."""
+def strength_of(
+    learners: list[np.ndarray], columns: np.ndarray, orders: np.ndarray
+) -> tuple[float, float]:
+    """How far the targets in their own order are from chance, and the power."""
     placed = columns[orders].transpose(1, 0, 2)  # rows, orders, columns
     flat = np.ascontiguousarray(placed.reshape(len(placed), -1))
     own = np.sqrt((flat**2).sum(0)) + 1e-12

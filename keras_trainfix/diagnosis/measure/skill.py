@@ -1,17 +1,17 @@
 """The best constant answer for a target, and how far a model is beyond it.
 
-Pure NumPy in float64: the verdict on a model compares its predictions with these, and
-never looks at a loss alone.
+Pure NumPy in float64. The verdict on a model rests on these, never on a loss alone.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_trainfix.diagnosis.measure.eval_pairs import read
+from keras_trainfix.diagnosis.measure.eval_pairs import EvalPairs, read
 
 SMALLEST = 1e-7  # probability, as in Keras
-MOST_RANKED = 2**17  # numbers that are sorted
+MOST_RANKED = 2**17  # most numbers that are sorted
 MOST_COLUMNS = 64  # of a regression that are ranked
 
 
@@ -19,11 +19,11 @@ class Constant(NamedTuple):
     """The best constant answer.
 
     Attributes:
-        answer: Array, one number a column: the mean, or the prior of each class.
+        answer: Array with one number for each column: the mean, or the class prior.
         median: Array, the median of each column; None for classes.
-        majority: Integer, the class that occurs most; None for regression.
+        majority: Integer, the most frequent class; None for regression.
         loss: Float: the loss of `answer`, mean squared error or cross-entropy.
-        accuracy: Float: the share of the class that occurs most; None for regression.
+        accuracy: Float: the share of the most frequent class; None for regression.
     """
 
     answer: np.ndarray
@@ -34,16 +34,14 @@ class Constant(NamedTuple):
 
 
 class ConstantMask(NamedTuple):
-    """What a mask gets that says the same class everywhere.
+    """The scores of a mask that has one class everywhere.
 
     Attributes:
-        label: Integer, the class.
-        accuracy: Share of the pixels.
+        accuracy: Share of the pixels of the class.
         iou: Intersection over union of the class; 0 if it does not occur.
         mean_iou: The mean over the classes that occur.
     """
 
-    label: int
     accuracy: float
     iou: float
     mean_iou: float
@@ -69,9 +67,10 @@ class SkillScore(NamedTuple):
         is_informative: Whether predictions order the samples by their targets better
             (or worse) than chance: they carry information, however small they are or
             on whichever side of a threshold.
-        accuracy: Share of right classes; None for regression.
+        accuracy: Share of correct classes; None for regression.
         balanced_accuracy: Mean over the classes that occur; None for regression.
-        majority_accuracy: What always answering the commonest class gets; or None.
+        majority_accuracy: Accuracy of always predicting the most frequent class, or
+            None.
         present: Share of each class in the targets; None for regression.
         predicted: Share of each class in the predictions; None for regression.
         loss: Mean squared error, or cross-entropy.
@@ -94,60 +93,62 @@ class SkillScore(NamedTuple):
     constant_loss: float
 
     @property
-    def value(self):
-        """`1 - loss / constant_loss`: 1 is perfect, 0 no better; NaN of one class."""
+    def value(self) -> float:
+        """`1 - loss / constant_loss`: 1 is perfect, 0 no better; NaN for one class."""
         if not self.constant_loss or self.has_one_class:
             return float("nan")
         return 1 - self.loss / self.constant_loss
 
     @property
-    def is_lost(self):
+    def is_lost(self) -> bool:
         """Whether the loss is more than twice that of the best constant."""
         return self.value < -1
 
     @property
-    def has_one_class(self):
-        """Whether the samples have one class, so that scores of them say nothing."""
+    def has_one_class(self) -> bool:
+        """Whether all samples have one class, so scores carry no information."""
         return self.kind == "classes" and self.classes_present < 2
 
     @property
-    def never_predicted(self):
+    def never_predicted(self) -> list[int]:
         """The classes that occur and are never predicted."""
         if self.kind != "classes":
             return []
         pairs = zip(self.present or [], self.predicted or [], strict=True)
-        return [i for i, (is_there, said) in enumerate(pairs) if is_there and not said]
+        return [
+            i for i, (there, predicted) in enumerate(pairs) if there and not predicted
+        ]
 
     @property
-    def classes_present(self):
+    def classes_present(self) -> int:
         """How many classes occur."""
         return sum(share > 0 for share in self.present or [])
 
     @property
-    def classes_predicted(self):
+    def classes_predicted(self) -> list[int]:
         """The classes that are predicted."""
         return [i for i, share in enumerate(self.predicted or []) if share]
 
 
-def score_of(view):
+def score_of(view: Any) -> SkillScore | None:
     """The `SkillScore` of an output.
 
     Args:
         view: `OutputView`.
 
     Returns:
-        `SkillScore`, or None where predictions and targets cannot be compared: no
+        `SkillScore`, or None if predictions and targets cannot be compared: no
         targets, shapes or labels that do not fit, only void, or numbers that are not
         finite.
     """
-    answers = read(view)
-    return None if answers is None else score(answers)
+    pairs = read(view)
+    return None if pairs is None else score(pairs)
 
 
-def score(answers):
+def score(pairs: EvalPairs) -> SkillScore:
     """The `SkillScore` of `EvalPairs`."""
-    kind, predictions, targets = answers
-    constant = best_constant(answers)
+    kind, predictions, targets = pairs
+    constant = best_constant(pairs)
     moments = targets.std(0), predictions.std(0)
     varies = moments[0] > 0
     ratio = np.nan
@@ -155,7 +156,7 @@ def score(answers):
         ratio = np.sqrt(np.mean((moments[1][varies] / moments[0][varies]) ** 2))
     errors, variance = ((predictions - targets) ** 2).mean(0), moments[0] ** 2
     r2 = 1 - errors.sum() / variance.sum() if varies.any() else np.nan
-    common = {"kind": kind, "samples": len(targets), "std_ratio": float(ratio)}
+    common: dict[str, Any] = {"kind": kind, "samples": len(targets), "std_ratio": float(ratio)}
     common |= {"r2": float(r2), "constant_loss": constant.loss}
     if kind == "regression":
         used = np.flatnonzero(varies)
@@ -176,23 +177,24 @@ def score(answers):
             loss=float(errors.mean()),
         )
     if kind == "classes":
-        right, said = targets.argmax(1), predictions.argmax(1)
+        target, prediction = targets.argmax(1), predictions.argmax(1)
         classes = predictions.shape[1]
-        present = np.bincount(right, minlength=classes) / len(right)
-        predicted = np.bincount(said, minlength=classes) / len(said)
-        is_right = right == said
-        recalls = [is_right[right == i].mean() for i in np.flatnonzero(present)]
-        masks = [right == i for i in range(classes)]
+        present = np.bincount(target, minlength=classes) / len(target)
+        predicted = np.bincount(prediction, minlength=classes) / len(prediction)
+        is_correct = target == prediction
+        recalls = [is_correct[target == i].mean() for i in np.flatnonzero(present)]
+        masks = [target == i for i in range(classes)]
     else:
         masks = list((targets > 0.5).T)
         present, predicted = (targets > 0.5).mean(0), (predictions > 0.5).mean(0)
-        is_right = (targets > 0.5) == (predictions > 0.5)
-        recalls = [is_right[targets > 0.5].mean()] if (targets > 0.5).any() else [1.0]
+        is_on = targets > 0.5
+        is_correct = is_on == (predictions > 0.5)
+        recalls = [is_correct[is_on].mean()] if is_on.any() else [1.0]
     some = _sampled(len(targets))
     auc, is_ranked = [], False
-    for mask, score in zip(masks, predictions.T, strict=True):
-        mask, score = mask[some], score[some]
-        area = area_under_curve(score, mask)
+    for mask, column in zip(masks, predictions.T, strict=True):
+        mask, column = mask[some], column[some]
+        area = area_under_curve(column, mask)
         auc.append(area)
         inside, outside = int(mask.sum()), int((~mask).sum())
         if min(inside, outside) >= 3:
@@ -203,7 +205,7 @@ def score(answers):
         correlation=None,
         auc=auc,
         is_informative=bool(is_ranked),
-        accuracy=float(is_right.mean()),
+        accuracy=float(is_correct.mean()),
         balanced_accuracy=float(np.mean(recalls)),
         majority_accuracy=constant.accuracy,
         present=present.tolist(),
@@ -212,24 +214,24 @@ def score(answers):
     )
 
 
-def best_constant(answers):
-    """The `Constant` that fits the targets of `EvalPairs` best.
+def best_constant(pairs: EvalPairs) -> Constant:
+    """The `Constant` that fits the targets best.
 
     Args:
-        answers: `EvalPairs`.
+        pairs: `EvalPairs`.
 
     Returns:
         `Constant`: the mean, with its mean squared error, and the median; or the share
-        of each class, with its cross-entropy, and the class that occurs most.
+        of each class, with its cross-entropy, and the most frequent class.
 
     Examples:
-        >>> from keras_trainfix.diagnosis.measure.eval_pairs import Answers
+        >>> from keras_trainfix.diagnosis.measure.eval_pairs import EvalPairs
         >>> numbers = np.array([[0.0], [1.0], [5.0]])
-        >>> best = best_constant(Answers("regression", numbers, numbers))
+        >>> best = best_constant(EvalPairs("regression", numbers, numbers))
         >>> float(best.answer[0]), float(best.median[0])
         (2.0, 1.0)
     """
-    kind, _, targets = answers
+    kind, _, targets = pairs
     mean = targets.mean(0)
     if kind == "regression":
         return Constant(
@@ -244,14 +246,14 @@ def best_constant(answers):
     return Constant(mean, None, None, loss, float(np.maximum(is_on, 1 - is_on).mean()))
 
 
-def constant_masks(present):
-    """What each constant mask gets, all background and all foreground among them.
+def constant_masks(present: Sequence[float]) -> list[ConstantMask]:
+    """The scores of each constant mask, such as all background or all foreground.
 
     Args:
         present: Share of the pixels of each class.
 
     Returns:
-        List of `ConstantMask`, one a class.
+        List of `ConstantMask`, one for each class.
 
     Examples:
         >>> [round(mask.mean_iou, 2) for mask in constant_masks([0.6, 0.4])]
@@ -259,22 +261,22 @@ def constant_masks(present):
     """
     occurring = sum(share > 0 for share in present)
     return [
-        ConstantMask(i, float(share), float(share), float(share / max(1, occurring)))
-        for i, share in enumerate(present)
+        ConstantMask(float(share), float(share), float(share / max(1, occurring)))
+        for share in present
     ]
 
 
-def cross_entropy(kind, probabilities, targets):
+def cross_entropy(kind: str, probabilities: np.ndarray, targets: np.ndarray) -> float:
     """Mean cross-entropy of `"classes"`, binary cross-entropy of `"multi_label"`."""
     likely = np.clip(probabilities, SMALLEST, 1 - SMALLEST)
     if kind == "classes":
-        # Adds nothing where a share is 0, so that the best constant is the prior.
+        # A share of 0 adds nothing, so the best constant is the prior.
         return float(-(targets * np.log(likely)).sum(1).mean())
     terms = targets * np.log(likely) + (1 - targets) * np.log(1 - likely)
     return float(-terms.mean())
 
 
-def rank_correlation(predictions, targets):
+def rank_correlation(predictions: np.ndarray, targets: np.ndarray) -> float:
     """Spearman's rank correlation, ties by their mean rank; 0 if one is constant."""
     a, b = _ranks(_rounded(predictions)), _ranks(targets)
     a, b = a - a.mean(), b - b.mean()
@@ -282,8 +284,8 @@ def rank_correlation(predictions, targets):
     return float((a * b).sum() / size) if size else 0.0
 
 
-def area_under_curve(scores, is_positive):
-    """Area under the ROC curve: 0.5 for scores that say nothing; NaN without both."""
+def area_under_curve(scores: np.ndarray, is_positive: np.ndarray) -> float:
+    """Area under the ROC curve: 0.5 for uninformative scores; NaN without both."""
     positive = int(is_positive.sum())
     negative = len(scores) - positive
     if not positive or not negative:
@@ -293,7 +295,7 @@ def area_under_curve(scores, is_positive):
 
 
 def _rounded(values):
-    """Without what is only rounding of float32."""
+    """Without the rounding errors of float32."""
     largest = np.abs(values).max(initial=0)
     return np.round(values / (largest * 1e-6)) if largest else values
 
@@ -308,7 +310,7 @@ def _evenly(length, most):
 
 
 def _sampled(length):
-    """Places without the period that the columns of images would have."""
+    """Random places, because evenly spaced ones may hit the same image columns."""
     if length <= MOST_RANKED:
         return slice(None)
     return np.random.default_rng(0).choice(length, MOST_RANKED, replace=False)
