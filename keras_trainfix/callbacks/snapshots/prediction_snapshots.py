@@ -162,7 +162,7 @@ class PredictionSnapshots(GuardedCallback):
         self._is_off = False
         self._reader: Any = None
         self._drawn: Any = None
-        self._output = None
+        self._output: str = ""
         self._columns, self._stride, self._count = [], 1, 0
         self._display = None
 

@@ -156,7 +156,11 @@ def score(pairs: EvalPairs) -> SkillScore:
         ratio = np.sqrt(np.mean((moments[1][varies] / moments[0][varies]) ** 2))
     errors, variance = ((predictions - targets) ** 2).mean(0), moments[0] ** 2
     r2 = 1 - errors.sum() / variance.sum() if varies.any() else np.nan
-    common: dict[str, Any] = {"kind": kind, "samples": len(targets), "std_ratio": float(ratio)}
+    common: dict[str, Any] = {
+        "kind": kind,
+        "samples": len(targets),
+        "std_ratio": float(ratio),
+    }
     common |= {"r2": float(r2), "constant_loss": constant.loss}
     if kind == "regression":
         used = np.flatnonzero(varies)
