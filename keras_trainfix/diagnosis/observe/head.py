@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_trainfix.diagnosis.observe.layer_outputs import LayerOutput
+from keras_trainfix.keras_internals import producer
 
 # Layers after which the numbers of a head are the same, in another place.
 PASS_ON = (
@@ -113,18 +114,44 @@ def activation_of(layer):
 
 
 def _head(outputs, index, units):
+    source: int | None = index
+    while source is not None and isinstance(outputs[source].layer, PASS_ON):
+        index, source = source, _source(outputs, source)
+    index = index if source is None else source
     layer = outputs[index].layer
-    while isinstance(layer, PASS_ON) and index:
-        index -= 1
-        layer = outputs[index].layer
     activation = activation_of(layer)
     if not layer.weights:  # an activation of its own
-        before = [o.layer for o in outputs[:index] if o.layer.weights]
         is_activation = activation != "linear"
         known = is_activation or isinstance(layer, keras.layers.Activation)
-        return Head(
-            activation if known else "unknown",
-            units,
-            before[-1].name if before else None,
-        )
+        name = _weighted_before(outputs, index)
+        return Head(activation if known else "unknown", units, name)
     return Head(activation, units, layer.name)
+
+
+def _source(outputs, index):
+    """The last earlier call that gave the same numbers in any order, or None."""
+    numbers = np.sort(outputs[index].values[:1], axis=None)
+    for earlier in reversed(range(index)):
+        values = outputs[earlier].values[:1]
+        if values.size == numbers.size:
+            values = np.sort(values, axis=None)
+            if np.array_equal(values, numbers, equal_nan=True):
+                return earlier
+    return None
+
+
+def _weighted_before(outputs, index):
+    """The name of the layer whose numbers an activation gets, or None.
+
+    The graph knows it if there is one; else it is the last that was called.
+    """
+    before = [output.layer for output in outputs[:index] if output.layer.weights]
+    layer = outputs[index].layer
+    for _ in range(index):
+        try:
+            layer = producer(layer.input)
+        except (AttributeError, ValueError):  # called twice, or in no graph
+            break
+        if any(layer is one for one in before):
+            return layer.name
+    return before[-1].name if before else None
