@@ -352,6 +352,36 @@ def test_void_does_not_count():
     assert detector.history["skill"][-1] > 0.5
 
 
+FIRST = {"from_logits": True, "axis": 1}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        kt.WeightedSum([kt.MaskedSoftDice(**FIRST), kt.MaskedCrossentropy(**FIRST)]),
+        keras.losses.SparseCategoricalCrossentropy(**FIRST),
+    ],
+    ids=["sum", "Keras"],
+)
+def test_classes_on_the_first_axis(loss):
+    x, y = squares()
+    model = keras.Sequential(
+        [
+            keras.Input((16, 16, 1)),
+            layers.Conv2D(8, 3, padding="same", activation="relu"),
+            layers.Conv2D(2, 1),
+            layers.Permute((3, 1, 2)),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.02), loss)
+    detector = kt.CollapseDetector((x, y[..., 0]))
+    with collected() as texts:
+        fit(model, detector, x, y[..., 0], epochs=8, batch_size=16)
+    assert not texts
+    assert detector.diagnosis is None
+    assert detector.history["skill"][-1] > 0.5
+
+
 # Any model, and any input
 
 
