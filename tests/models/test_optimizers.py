@@ -72,7 +72,8 @@ def test_copies(wrap, rate, with_state):
     optimizer = wrap(optimizers.Adam(rate, beta_1=0.7))
     optimizer.build([weight])
     for _ in range(3):
-        optimizer.apply([keras.ops.convert_to_tensor([1.0, -1.0])], [weight])
+        gradient = keras.ops.convert_to_tensor([1.0, -1.0])
+        inner_of(optimizer).apply([gradient], [weight])
     copy = copy_of(optimizer, [weight], with_state)
     assert type(copy) is type(optimizer)
     assert inner_of(copy) is not inner_of(optimizer)
