@@ -7,6 +7,7 @@ import keras
 
 from keras_trainfix.diagnosis import diagnose as _registers  # noqa: F401
 from keras_trainfix.diagnosis.registry import CHECKS
+from keras_trainfix.diagnosis.trial.attempt import attempt
 from tests.diagnosis.nets import judge, view
 from tests.diagnosis.snippets import faulty_and_fixed
 
@@ -35,11 +36,23 @@ def run(code, model, x, y=None, output=0):
     return finding
 
 
+def run_after_trial(code, model, x, y):
+    """The finding of a check that looks at a trial, or None."""
+    one = view(model, x, y)
+    attempt(one.snapshot, seconds=120, show_progress=False)
+    return judge(code, one)
+
+
 def only(code, model, x, y=None):
     """The finding of a check, where no other check about layers has one."""
     findings = {c: run(c, model, x, y) for c in ABOUT_LAYERS}
     assert {c for c, finding in findings.items() if finding} == {code}
     return findings[code]
+
+
+def answers(model, x):
+    """What a model predicts: targets that it has learned to perfection."""
+    return model.predict(x, verbose=0)
 
 
 def sequential(*parts, shape=(6,), loss="mse", optimizer="adam"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keras import initializers, layers, optimizers, regularizers
+from keras import layers, optimizers, regularizers
 from keras.optimizers import schedules
 
 from keras_trainfix.diagnosis.diagnose import diagnose, examine
@@ -19,7 +19,7 @@ from tests.diagnosis.nets import judge
 from tests.diagnosis.single import HEADINGS
 from tests.diagnosis.snippets import faulty_and_fixed
 
-CODES = ["KTF401", "KTF402", "KTF405", "KTF406", "KTF408", "KTF410"]
+CODES = ["KTF401", "KTF402", "KTF408", "KTF410"]
 few_examples = settings(max_examples=2)
 seeds = st.integers(0, 99)
 
@@ -101,7 +101,7 @@ def test_the_page(code):
 def test_nothing_is_said_without_a_trial():
     model = mlp(optimizers.SGD(1e3))
     view = Snapshot(model, X, Y).views()[0]
-    assert [c for c in CODES if c != "KTF406" and judge(c, view)] == []
+    assert [c for c in CODES if judge(c, view)] == []
 
 
 # --- KTF401 learning-rate-too-high ---
@@ -207,60 +207,6 @@ def test_a_schedule_that_counts_epochs(schedule, found):
         repaired = diagnosis.fixed(model)
         assert diagnose(repaired, X, Y, fit=False).ok
         assert float(repaired.optimizer.learning_rate) == pytest.approx(0.01)
-
-
-# --- KTF405 vanishing-signal ---
-
-
-@few_examples
-@given(width=st.sampled_from([8, 32]), depth=st.integers(10, 14), seed=seeds)
-def test_a_gradient_that_vanishes(width, depth, seed):
-    x, y = data(seed)
-    deep = mlp("adam", (width,) * depth, "sigmoid", seed)
-    finding = assert_first("KTF405", deep, x, y)
-    assert finding.evidence["gradient_ratio"] < 1e-3
-    assert finding.evidence["layers"] == depth + 1
-
-
-def test_a_gradient_that_residual_connections_carry():
-    entry = keras.Input((6,))
-    y = layers.Dense(16)(entry)
-    for _ in range(12):
-        y = layers.add([y, layers.Dense(16, "sigmoid")(layers.LayerNormalization()(y))])
-    model = keras.Model(entry, layers.Dense(1)(layers.LayerNormalization()(y)))
-    model.compile("adam", "mse")
-    assert_healthy(model)
-
-
-# --- KTF406 exploding-signal ---
-
-
-@few_examples
-@given(width=st.sampled_from([128, 384]), depth=st.integers(2, 4), seed=seeds)
-def test_numbers_that_explode(width, depth, seed):
-    x, y = data(seed)
-    large = initializers.RandomNormal(stddev=1.0)
-    found = {}
-    for name, initializer in (("large", large), ("he", "he_normal")):
-        settings = {"activation": "relu", "kernel_initializer": initializer}
-        hidden = [layers.Dense(width, **settings) for _ in range(depth)]
-        head = layers.Dense(1, kernel_initializer=initializer)
-        snapshot = Snapshot(net(*hidden, head, seed=seed), x, y)
-        found[name] = judge("KTF406", snapshot.views()[0])
-    assert found["large"].evidence["overshoot"] > 30
-    assert found["he"] is None
-
-
-def test_inputs_on_a_large_scale_explode_nothing():
-    snapshot = Snapshot(mlp("adam"), 1e5 * X, Y)
-    assert judge("KTF406", snapshot.views()[0]) is None
-
-
-def test_a_bias_explodes_nothing():
-    model = mlp("adam")
-    model.layers[-1].bias.assign([1000.0])
-    snapshot = Snapshot(model, X, 1000 + Y)
-    assert judge("KTF406", snapshot.views()[0]) is None
 
 
 # --- KTF408 over-regularized ---

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from keras_trainfix import MaskedCrossentropy, MaskedSoftDice, WeightedSum
 from tests.diagnosis.checks.data.cases import (
@@ -107,3 +108,45 @@ def test_classes_that_are_not_that_rare():
     model = net(1, "sigmoid", "binary_crossentropy")
     assert findings(model, inputs(100), rare(6)) == {}
     assert findings(mask_net(), *rare_masks(side=4)) == {}
+
+
+def classifier(learned, units=2):
+    """A net that predicts the class that is its input, or always the same."""
+    loss = "sparse_categorical_crossentropy" if units > 1 else "binary_crossentropy"
+    model = net(units, "softmax" if units > 1 else "sigmoid", loss, shape=(1,))
+    for layer in model.layers:
+        layer.kernel.assign(np.zeros(layer.kernel.shape))
+    if learned:
+        first, last = model.layers
+        first.kernel.assign(np.eye(1, 16))
+        last.kernel.assign(np.eye(16, units)[:, ::-1] * 20)
+        last.bias.assign(np.linspace(10, 0, units) if units > 1 else [-10])
+    return model
+
+
+@pytest.mark.parametrize("units", [1, 2])
+@pytest.mark.parametrize(
+    ("is_learned", "severity"), [(False, "warning"), (True, "note")]
+)
+def test_a_rare_class_that_has_been_learned_is_a_note(units, is_learned, severity):
+    y = rare(3)
+    x = y[:, None].astype("float32")
+    model = classifier(is_learned, units)
+    predicted = model.predict(x, verbose=0)
+    if is_learned:
+        assert (predicted[:, -1].round() == y).all()
+    assert only(model, x, y).severity == severity
+
+
+@pytest.mark.parametrize(("bias", "severity"), [(-1.5, "note"), (-6.0, "warning")])
+def test_a_weighted_ranking_is_a_note(bias, severity):
+    """Weights in `fit` move the probabilities, not the order, and cannot be seen."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(256, 1)).astype("float32")
+    y = (x[:, 0] + 1.5 * rng.normal(size=256) > 3.5).astype("int32")
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, "sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    model.layers[0].set_weights([np.ones((1, 1)), np.array([bias])])
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.iterations.assign(500)
+    assert only(model, x, y).severity == severity

@@ -43,3 +43,12 @@ def test_black_borders_are_no_constant_inputs():
     x = images()
     x[:, :3] = x[:, -3:] = 0
     assert findings(conv_net(), x, binary()) == {}
+
+
+def test_constant_features_of_a_model_that_has_learned_are_a_note():
+    x = inputs()
+    x[:, :5] = 1
+    model = net(loss="mse")
+    assert findings(model, x, inputs(features=1))["KTF103"].severity == "warning"
+    learned = model.predict(x, verbose=0)
+    assert findings(model, x, learned)["KTF103"].severity == "note"

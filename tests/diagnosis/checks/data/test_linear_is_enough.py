@@ -53,3 +53,15 @@ def test_nets_that_a_task_needs(rng):
     for x, y in (xor(rng), circle(rng)):
         model = net(2, "softmax", SPARSE, shape=(2,))
         assert codes(trained(model), x.astype("float32"), y) == []
+
+
+def test_the_fix_of_a_wrong_head_has_the_right_one(rng):
+    y = rng.integers(0, 2, 256)
+    x = (X + 5 * y[:, None]).astype("float32")
+    for activation in ("softmax", "sigmoid"):
+        finding = next(
+            f for f in findings(net(1, activation, BINARY), x, y) if f.code == "KTF132"
+        )
+        assert 'keras.layers.Dense(1, "sigmoid")' in finding.fix
+    (finding,) = findings(net(1, "softmax", "mse"), X, Y)
+    assert "keras.layers.Dense(1),\n" in finding.fix

@@ -1,5 +1,7 @@
 """Targets that hardly vary are found."""
 
+import keras
+import numpy as np
 import pytest
 
 from tests.diagnosis.checks.data.cases import (
@@ -47,3 +49,24 @@ def test_one_constant_column_of_three_is_no_fault():
     x, y = real(columns=3)
     y[:, 2] = 1
     assert findings(net(3, loss="mse"), x, y) == {}
+
+
+def test_rare_targets_that_have_been_learned_are_a_note():
+    x, _ = real()
+    model = net(loss="mse")
+    for layer in model.layers:  # it answers 0 to all but two samples
+        layer.kernel.assign(np.eye(*layer.kernel.shape))
+    model.layers[0].bias.assign(np.full(16, -np.sort(x[:, 0])[-3]))
+    learned = model.predict(x, verbose=0)
+    assert only(model, x, learned).severity == "note"
+    assert only(model, x, learned[::-1]).severity == "warning"
+
+
+def placeholder(y, predictions):
+    return keras.ops.mean(keras.ops.square(predictions))
+
+
+def test_targets_that_are_a_placeholder():
+    x, y = real()
+    assert findings(net(loss=placeholder), x, 0 * y) == {}
+    assert list(findings(net(loss="mse"), x, 0 * y)) == ["KTF112"]

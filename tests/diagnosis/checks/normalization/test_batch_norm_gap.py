@@ -1,12 +1,14 @@
 """Statistics that training and inference do not share are found."""
 
+import keras
 import numpy as np
+import pytest
 from keras import layers
 
 import keras_trainfix as kt
 from keras_trainfix.backend import to_numpy
 from tests.diagnosis.nets import inputs
-from tests.diagnosis.single import only, run, sequential
+from tests.diagnosis.single import answers, only, run, sequential
 
 X = inputs()
 Y = X[:, :1]
@@ -36,15 +38,26 @@ def test_a_gap_and_the_model_stays_as_it_was():
         np.testing.assert_array_equal(a, to_numpy(b))
 
 
-def test_a_gap_of_the_first_steps_is_no_fault():
-    assert run("KTF301", with_batch_norm(), 5 + X / 2, IDS) is None
+@pytest.mark.parametrize(
+    ("steps", "settings", "is_found"),
+    [(10, {}, True), (1, {}, False), (20, {"momentum": 0.5}, False)],
+)
+def test_a_gap_of_the_first_steps_is_no_fault(steps, settings, is_found):
+    model = with_batch_norm(steps, **settings)
+    assert bool(run("KTF301", model, 5 + X / 2, IDS)) == is_found
 
 
-def test_no_gap_where_there_is_none():
-    model = with_batch_norm(20, momentum=0.5)
-    assert run("KTF301", model, 5 + X / 2, IDS) is None
-    model = with_batch_norm()
+def test_frozen_statistics_have_no_gap():
+    model = with_batch_norm(10)
+    assert run("KTF301", model, 5 + X / 2, IDS).severity == "warning"
     kt.freeze_batch_norm(model)
     assert run("KTF301", model, 5 + X / 2, IDS) is None
-    untrained = sequential(layers.BatchNormalization(), layers.Dense(3))
-    assert run("KTF301", untrained, 5 + X / 2, IDS) is None
+
+
+def test_a_gap_that_costs_no_skill_is_a_note():
+    model = sequential(layers.BatchNormalization(), layers.Dense(1))
+    x = 5 + X / 2
+    model.fit(x, Y, batch_size=32, epochs=10, verbose=0)
+    in_training = keras.ops.convert_to_numpy(model(x, training=True))
+    assert run("KTF301", model, x, in_training).severity == "warning"
+    assert run("KTF301", model, x, answers(model, x)).severity == "note"

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from tests.diagnosis.nets import inputs
-from tests.diagnosis.single import only, run, sequential
+from tests.diagnosis.single import answers, only, run, sequential
 
 X = inputs()
 Y = X[:, :1]
@@ -47,14 +47,18 @@ def test_a_head_of_zeros_is_fair(head):
         layers.Activation("sigmoid"),
     )
     assert run("KTF407", with_softmax, X, Y) is None
+    hidden = sequential(*model.layers, layers.Dense(1, bias_initializer="ones"))
+    assert run("KTF407", hidden, X, Y).severity == "error"
 
 
 def test_a_residual_branch_that_starts_at_zero_is_fair():
     image = keras.Input((6,))
     branch = layers.Dense(6, "relu")(image)
     branch = layers.Dense(6, kernel_initializer="zeros")(branch)
-    y = layers.Dense(1, kernel_initializer="zeros")(layers.add([image, branch]))
-    assert run("KTF407", keras.Model(image, y), X, Y) is None
+    head = layers.Dense(1, kernel_initializer="zeros")
+    around = keras.Model(image, head(layers.add([image, branch])))
+    assert run("KTF407", around, X, Y) is None
+    assert run("KTF407", keras.Model(image, head(branch)), X, Y).severity == "error"
 
 
 def test_single_units_fixed_filters_and_pruned_units_are_fair():
@@ -67,3 +71,12 @@ def test_single_units_fixed_filters_and_pruned_units_are_fair():
     kernel[:, :5] = 0
     pruned.set_weights([kernel, bias])
     assert run("KTF407", model, X[..., None]) is None
+    pruned.set_weights([np.ones_like(kernel), bias])
+    assert run("KTF407", model, X[..., None]).severity == "warning"
+
+
+def test_copies_in_a_model_that_has_learned_are_a_note():
+    same = layers.Dense(8, "tanh", kernel_initializer="ones")
+    model = sequential(same, layers.Dense(1, kernel_initializer="ones"))
+    assert run("KTF407", model, X, Y).severity == "error"
+    assert run("KTF407", model, X, answers(model, X)).severity == "note"

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
-from tests.diagnosis.nets import inputs, net
-from tests.diagnosis.single import only, run, sequential
+from tests.diagnosis.nets import inputs
+from tests.diagnosis.single import answers, only, run, sequential
 
 X = inputs()
 Y = X[:, :1]
@@ -34,9 +34,21 @@ def test_what_is_no_bottleneck():
     gate = layers.Dense(6, "sigmoid")(layers.Dense(1, "relu")(image))
     gated = keras.Model(image, layers.Dense(2)(layers.multiply([image, gate])))
     assert run("KTF411", gated, X, Y) is None
-    assert run("KTF411", net(1, "relu", "mse"), X, Y) is None  # a head
+    assert run("KTF411", keras.Model(image, layers.Dense(2)(gate)), X, Y)
+    head = layers.Dense(1, "relu")
+    assert run("KTF411", sequential(head), X, Y) is None
+    assert run("KTF411", sequential(head, layers.Dense(6)), X, Y)
     linear = sequential(layers.Dense(1), layers.Dense(6))
     assert run("KTF411", linear, X, Y) is None
+
+
+def test_a_bottleneck_of_a_model_that_has_learned_is_a_note():
+    narrow = layers.Dense(1, "relu", bias_initializer="ones")
+    dropout = [layers.Dense(1), layers.Dropout(0.5)]
+    for parts in ([narrow, layers.Dense(1)], dropout):
+        model = sequential(*parts)
+        assert run("KTF411", model, X, Y).severity == "warning"
+        assert run("KTF411", model, X, answers(model, X)).severity == "note"
 
 
 @pytest.mark.parametrize("last", [True, False])
@@ -132,16 +144,19 @@ def test_a_layer_that_adds_coordinates():
 
     x, y = squares()
     assert run("KTF411", pooled(Coordinates(), layers.Conv2D(8, 1)), x, y) is None
+    assert run("KTF411", pooled(layers.Conv2D(8, 1)), x, y).severity == "warning"
 
 
 def test_a_branch_around_the_pooling():
     x, y = squares()
     image = keras.Input((16, 16, 1))
     features = layers.Conv2D(4, 3, activation="relu")(image)
-    both = [layers.GlobalAveragePooling2D()(features), layers.Flatten()(features)]
-    model = keras.Model(image, layers.Dense(2)(layers.concatenate(both)))
-    model.compile("adam", "mse")
-    assert run("KTF411", model, x, y) is None
+    pooled_ones = layers.GlobalAveragePooling2D()(features)
+    both = layers.concatenate([pooled_ones, layers.Flatten()(features)])
+    for entry, is_found in ((both, False), (pooled_ones, True)):
+        model = keras.Model(image, layers.Dense(2)(entry))
+        model.compile("adam", "mse")
+        assert bool(run("KTF411", model, x, y)) == is_found
 
 
 @settings(max_examples=5, deadline=None)

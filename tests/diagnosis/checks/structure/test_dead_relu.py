@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from tests.diagnosis.nets import inputs
-from tests.diagnosis.single import ABOUT_LAYERS, only, run, sequential
+from tests.diagnosis.single import ABOUT_LAYERS, answers, only, run, sequential
 
 X = inputs()
 Y = X[:, :1]
@@ -72,12 +72,37 @@ def test_a_dead_branch_beside_a_living_one_is_a_warning():
     assert run("KTF403", model, X, Y).severity == "warning"
 
 
-def test_a_leaky_relu_is_never_dead():
+@pytest.mark.parametrize(
+    ("relu", "severity"),
+    [
+        (layers.ReLU(), "error"),
+        (layers.LeakyReLU(), None),
+        (layers.ReLU(negative_slope=0.1), None),
+        (layers.ELU(), None),
+    ],
+)
+def test_a_leaky_relu_is_never_dead(relu, severity):
     layer = layers.Dense(16)
-    for relu in (layers.LeakyReLU(), layers.ReLU(negative_slope=0.1), layers.ELU()):
-        model = sequential(layer, relu, layers.Dense(1))
-        dead(layer)
-        assert run("KTF403", model, X, Y) is None
+    model = sequential(layer, relu, layers.Dense(1))
+    dead(layer)
+    finding = run("KTF403", model, X, Y)
+    assert (finding and finding.severity) == severity
+
+
+def test_dead_units_of_a_model_that_has_learned_are_a_note():
+    layer = layers.Dense(20, "relu")
+    model = sequential(layer, layers.Dense(1))
+    dead(layer, 0.85)
+    assert run("KTF403", model, X, Y).severity == "warning"
+    assert run("KTF403", model, X, answers(model, X)).severity == "note"
+
+
+def test_the_fix_has_the_optimizer_and_the_loss_of_the_model():
+    layer = layers.Dense(20, "relu")
+    model = sequential(layer, layers.Dense(1), optimizer=keras.optimizers.SGD(0.5))
+    dead(layer)
+    expected = 'model.compile(keras.optimizers.SGD(0.05, clipnorm=1.0), loss="mse")'
+    assert expected in run("KTF403", model, X, Y).fix
 
 
 def test_several_outputs_and_inputs():

@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests.diagnosis.nets import inputs, net
-from tests.diagnosis.single import only, run, sequential
+from tests.diagnosis.nets import inputs
+from tests.diagnosis.single import answers, only, run, sequential
 
 X = inputs()
 Y = X[:, :1]
 IDS = np.digitize(X[:, 0], [-0.5, 0.5])
+
+
+def sigmoid():
+    return layers.Activation("sigmoid")
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh"])
@@ -22,7 +26,14 @@ def test_saturated_units(name):
 
 
 def test_a_sure_head_is_not_saturated():
-    model = net(1, "sigmoid", "binary_crossentropy")
-    assert run("KTF404", model, 1000 * X, IDS[:, None] > 0) is None
-    split = sequential(layers.Dense(3), layers.Activation("sigmoid"))
-    assert run("KTF404", split, 1000 * X) is None
+    for head in ([layers.Dense(3, "sigmoid")], [layers.Dense(3), sigmoid()]):
+        assert run("KTF404", sequential(*head), 1000 * X) is None
+        hidden = sequential(*head, layers.Dense(1))
+        assert run("KTF404", hidden, 1000 * X).severity == "warning"
+
+
+def test_gates_of_a_model_that_has_learned_are_a_note():
+    model = sequential(layers.Dense(16, "tanh"), layers.Dense(1))
+    assert run("KTF404", model, 1000 * X, Y).severity == "warning"
+    learned = answers(model, 1000 * X)
+    assert run("KTF404", model, 1000 * X, learned).severity == "note"
