@@ -43,8 +43,13 @@ AREAS = {
         "test_traps.py",
     ],
     "one_backend": [
+        "callbacks/collapse/test_policy.py",
+        "callbacks/collapse/test_quick_check.py",
+        "callbacks/collapse/test_verdict.py",
+        "callbacks/collapse/test_warm_up.py",
         "diagnosis",
         "metrics/test_confusion_plot.py",
+        "test_annotations.py",
         "test_benchmarks.py",
         "test_cli.py",
         "test_demo.py",
