@@ -11,9 +11,10 @@ def public_functions(body, owner=None):
     for node in body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             yield from public_functions(node.body, node.name)
-        elif isinstance(node, ast.FunctionDef):
-            if not node.name.startswith("_") or (owner and node.name == "__init__"):
-                yield node, owner
+        elif isinstance(node, ast.FunctionDef) and (
+            not node.name.startswith("_") or (owner and node.name == "__init__")
+        ):
+            yield node, owner
 
 
 def unannotated(function, owner):

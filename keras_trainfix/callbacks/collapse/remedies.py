@@ -131,19 +131,19 @@ class ScaledSchedule(schedules.LearningRateSchedule):
         factor: Float.
     """
 
-    def __init__(self, schedule, factor):
+    def __init__(self, schedule: schedules.LearningRateSchedule, factor: float):
         self.schedule = schedule
         self.factor = factor
 
     def __call__(self, step):
         return self.schedule(step) * self.factor
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         schedule = keras.saving.serialize_keras_object(self.schedule)
         return {"schedule": schedule, "factor": self.factor}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "ScaledSchedule":
         schedule = config["schedule"]
         if isinstance(schedule, dict):
             schedule = keras.saving.deserialize_keras_object(schedule)
