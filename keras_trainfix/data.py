@@ -145,6 +145,11 @@ def as_array(leaf: Any) -> np.ndarray:
     return array if array.dtype.kind in NUMBERS_OR_TEXT else array.astype("float32")
 
 
+def is_text(array: np.ndarray | None) -> bool:
+    """Whether an array holds text or other objects, and no numbers."""
+    return array is not None and array.dtype.kind in "OSU"
+
+
 def batches(data: Any) -> Iterable[Any]:
     """The batches of `data` as they come, each as `fit` would unpack it.
 

@@ -107,6 +107,29 @@ def own_compiled_loss(model: keras.Model) -> Iterator[None]:
         model.__dict__["_compile_loss"] = loss
 
 
+def own_compiled_metrics(model: keras.Model) -> Any:
+    """New metrics like the compiled ones of `model`; None where they cannot be copied.
+
+    A call of the model's own metrics would build them and change what they count.
+    """
+    metrics = getattr(model, "_compile_metrics", None)
+    if metrics is None:
+        return None
+
+    def copied(metric):
+        if not isinstance(metric, keras.Metric):
+            return metric
+        return type(metric).from_config(metric.get_config())
+
+    try:
+        mine, weighted = keras.tree.map_structure(
+            copied, [metrics._user_metrics, metrics._user_weighted_metrics]
+        )
+    except Exception:  # a metric of the user without a configuration
+        return None
+    return type(metrics)(mine, weighted, output_names=metrics.output_names)
+
+
 def loss_settings(loss: Any) -> dict[str, Any]:
     """The keyword arguments that a loss of Keras passes to its function.
 

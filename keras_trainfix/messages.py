@@ -1,12 +1,18 @@
 """What the library shows outside of warnings and errors, and how it words numbers."""
 
 import logging
+import re
 import sys
+import textwrap
 import time
 from collections.abc import Iterable
 from types import TracebackType
 
 import keras
+
+HEADING = "Exception encountered when calling"
+COLORS_OF_TEXT = re.compile("\x1b\\[[0-9;]*m")
+MOST_WORDS = 300  # letters of the text of an exception
 
 logger = logging.getLogger("keras_trainfix")
 
@@ -52,10 +58,16 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def in_one_line(error: Exception) -> str:
-    """An exception as text: its class and the first line of its message."""
-    text = next(iter(str(error).splitlines()), "")
-    return f"{type(error).__name__}: {text}"
+def in_one_line(error: BaseException) -> str:
+    """An exception as text: its class, and what it says first.
+
+    Keras wraps the text of an exception in a layer in colors, a heading, and a list of
+    the arguments.
+    """
+    text = COLORS_OF_TEXT.sub("", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
+    first = lines[1] if lines[0].startswith(HEADING) and lines[1:] else lines[0]
+    return f"{type(error).__name__}: {textwrap.shorten(first, MOST_WORDS)}"
 
 
 class Progress:

@@ -54,6 +54,12 @@ class OwnCrossentropy(keras.Loss):
         return -ops.mean(terms)
 
 
+def gaussian_nll(y_true, y_pred):
+    """Of a mean and a spread from two units."""
+    mean, log_std = ops.split(y_pred, 2, axis=-1)
+    return ops.mean(log_std + ((y_true - mean) * ops.exp(-log_std)) ** 2 / 2, axis=-1)
+
+
 def dice_coefficient(y_true, y_pred):
     """Dice over the batch: a score, not a loss."""
     both = ops.sum(y_true * y_pred)
@@ -179,6 +185,10 @@ LOSSES = [
         AbsoluteError()),
     after("209", "columns against rows, classes", but(CANCER, y=flat),
         mlp(1, "sigmoid"), OwnCrossentropy(), adam(0.003), 10),
+    before("211", "a loss of two units, and a head of one", linear(), mlp(1),
+        gaussian_nll),
+    before("211", "a loss of two units, and a head of one, series", series(), rnn(1),
+        gaussian_nll),
     after("210", "Dice of a batch, little to see",
         masks(side=2, present=0.3, noise=1.5), segmenter(1, "sigmoid"), dice_loss,
         adam(0.03), 8, first="210 503", batch=8),

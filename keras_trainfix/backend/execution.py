@@ -67,6 +67,39 @@ def call_in_one_piece(
     return jax.jit(pure)([variable.value for variable in variables], x)
 
 
+def run_as_fit(
+    function: Callable[..., Any], arguments: tuple[Any, ...], eagerly: bool
+) -> None:
+    """Runs a function of tensors once, in the way in which `fit` runs its steps.
+
+    TensorFlow runs it as a graph. JAX only traces it, since no compiled code raises,
+    and keeps no change of a variable.
+
+    Args:
+        function: What it returns is ignored.
+        arguments: Tuple of tensors, of structures of them, or of None.
+        eagerly: Boolean, whether the model runs eagerly.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow" and not eagerly:
+        import tensorflow as tf
+
+        tf.function(function, autograph=False)(*arguments)
+    elif backend == "jax":
+        import jax
+
+        def stateless(*arguments):
+            with keras.StatelessScope():
+                function(*arguments)
+
+        if eagerly:
+            stateless(*arguments)
+        else:
+            jax.eval_shape(stateless, *arguments)
+    else:
+        function(*arguments)
+
+
 def sum_over_replicas(tensor: Tensor) -> Tensor:
     """The sum of a tensor over the replicas of `tf.distribute`, if there are any."""
     if keras.backend.backend() == "tensorflow":

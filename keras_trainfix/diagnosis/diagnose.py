@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 
+from keras_trainfix.data import is_text
 from keras_trainfix.diagnosis import checks
 from keras_trainfix.diagnosis.findings import Diagnosis
 from keras_trainfix.diagnosis.ranking import ranked
@@ -10,10 +11,13 @@ from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.report.plots import dead_shares, output_summary
 from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
 from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended, new_weights
+from keras_trainfix.diagnosis.trial.result import NOT_COMPILED
 from keras_trainfix.messages import in_one_line
 
 for _module in pkgutil.walk_packages(checks.__path__, f"{checks.__name__}."):
     importlib.import_module(_module.name)
+
+NO_TARGETS = "No targets: only inputs and layers were checked."
 
 
 def diagnose(model, x, y=None, *, sample_weight=None, fit=True):
@@ -74,6 +78,10 @@ def diagnose(model, x, y=None, *, sample_weight=None, fit=True):
     diagnosis = examine(snapshot)
     if reason is not None:
         diagnosis.skipped["trial"] = reason
+    if not snapshot.has_targets:
+        diagnosis.skipped["targets"] = NO_TARGETS
+    if getattr(model, "optimizer", None) is None:
+        diagnosis.skipped["trial"] = NOT_COMPILED
     return diagnosis
 
 
@@ -100,7 +108,8 @@ def examine(snapshot, condition=None):
                 continue
             if finding is not None:
                 findings.append(finding)
-    tasks = {view.name: view.task for view in views} if snapshot.layers else {}
+    tasks = {view.name: view.task for view in views if not is_text(view.targets)}
+    tasks = tasks if snapshot.layers else {}
     outputs = tuple(filter(None, map(output_summary, views)))
     dead = dead_shares(snapshot.layers)
     return Diagnosis(ranked(findings), tasks, skipped, outputs, dead)

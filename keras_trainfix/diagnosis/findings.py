@@ -1,8 +1,9 @@
 """What a diagnosis says: single findings, and all of them in order."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,7 @@ DOCUMENTATION = "https://keras-trainfix.readthedocs.io/codes/"
 class DiagnosisError(ValueError):
     """What `Diagnosis.raise_for_errors` raises; its `diagnosis` says why."""
 
-    def __init__(self, diagnosis):
+    def __init__(self, diagnosis: "Diagnosis") -> None:
         super().__init__(str(diagnosis))
         self.diagnosis = diagnosis
 
@@ -71,12 +72,12 @@ class Finding:
     url: str
     output: str | None = None
 
-    def __str__(self):
+    def __str__(self) -> str:
         from keras_trainfix.diagnosis.report.text import finding_text
 
         return finding_text(self)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """The finding as a dict that strict JSON can hold: NaN and Inf become None."""
         return _plain(vars(self))
 
@@ -91,7 +92,8 @@ class Diagnosis:
         findings: List of `Finding`.
         tasks: Dict of the name of each output to what it is taken for, such as
             `"binary classification"`.
-        skipped: Dict of the code of each check that could not run to the reason.
+        skipped: Dict of what could not be judged to the reason: codes of checks, and
+            `"targets"` and `"trial"`.
         outputs: Tuple of `OutputSummary`, for plots.
         dead_shares: Dict of the name of each ReLU layer to the share of its units that
             are 0 for every sample, for plots.
@@ -113,32 +115,32 @@ class Diagnosis:
     )
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Whether there is nothing worse than a note."""
         return all(finding.severity == "note" for finding in self.findings)
 
     @property
-    def codes(self):
+    def codes(self) -> list[str]:
         """The codes of the findings, in their order."""
         return [finding.code for finding in self.findings]
 
-    def __str__(self):
+    def __str__(self) -> str:
         from keras_trainfix.diagnosis.report.text import diagnosis_text
 
         return diagnosis_text(self)
 
-    def __rich_console__(self, console, options):
-        from keras_trainfix.diagnosis.report.text import rich_parts
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        from keras_trainfix.diagnosis.report.rich import rich_parts
 
         return rich_parts(self)
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         """The findings and plots for notebooks, without a request to any site."""
-        from keras_trainfix.diagnosis.report.text import diagnosis_html
+        from keras_trainfix.diagnosis.report.html import diagnosis_html
 
         return diagnosis_html(self)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """The diagnosis as a dict that strict JSON can hold."""
         return {
             "ok": self.ok,
@@ -147,7 +149,7 @@ class Diagnosis:
             "skipped": self.skipped,
         }
 
-    def fixed(self, model):
+    def fixed(self, model: Any) -> Any:
         """A corrected copy of the model, for faults that a program can mend.
 
         These are: a wrong last activation, `from_logits`, a loss that does not fit the
@@ -179,18 +181,18 @@ class Diagnosis:
             fixed: softmax of 'dense' -> sigmoid, compiled again.
             'sigmoid'
         """
-        from keras_trainfix.diagnosis.repair import fixed_copy  # imports Finding
+        from keras_trainfix.diagnosis.repair import fixed_copy
 
         return fixed_copy(self, model)
 
-    def raise_for_errors(self):
+    def raise_for_errors(self) -> "Diagnosis":
         """Raises `DiagnosisError` if a finding is an error; returns the diagnosis."""
         if any(finding.severity == "error" for finding in self.findings):
             raise DiagnosisError(self)
         return self
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """What JSON knows: NumPy's numbers and arrays as those of Python."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()

@@ -34,6 +34,8 @@ from keras_trainfix.diagnosis.observe.targets import (
 )
 from keras_trainfix.diagnosis.observe.task import infer_task
 from keras_trainfix.diagnosis.trial.result import Trial
+from keras_trainfix.diagnosis.trial.user_step import Failure, find_failure
+from keras_trainfix.messages import in_one_line
 
 MOST_NUMBERS = 2**22  # entries of the inputs: fewer samples of large images,
 FEWEST = 8  # but at least these
@@ -45,7 +47,7 @@ class CallError(ValueError):
     def __init__(self, snapshot: "Snapshot", error: Exception):
         super().__init__(
             "The model could not be called on these samples "
-            f"({type(error).__name__}: {error}). Inputs have the shapes "
+            f"({in_one_line(error)}). Inputs have the shapes "
             f"{snapshot.shapes}. Check them by `model(x[:1])`."
         )
         self.snapshot = snapshot
@@ -155,6 +157,13 @@ class Snapshot:
         if y is None:
             return [None] * len(self.names)
         if isinstance(y, dict):
+            if len(y) == len(self.names) == 1:  # whatever the output is called
+                return list(y.values())
+            if not any(name in y for name in self.names):
+                raise ValueError(
+                    f"`y` must hold targets of the outputs {self.names}. Received: a "
+                    f"dict of {sorted(y)}."
+                )
             return [y.get(name) for name in self.names]
         leaves = keras.tree.flatten(y)
         if len(leaves) != len(self.names):
@@ -163,6 +172,16 @@ class Snapshot:
                 f"Received: {len(leaves)} arrays."
             )
         return leaves
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether there are targets for any output."""
+        return any(targets is not None for targets in self.targets)
+
+    @functools.cached_property
+    def step_failure(self) -> Failure | None:
+        """`Failure` of the user's code in a training step, or None."""
+        return find_failure(self)
 
     def has_samples_of(self, other: "Snapshot") -> bool:
         """Whether another snapshot has the same samples."""

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from typing import Any
+
 import numpy as np
 
+from keras_trainfix.data import is_text
 from keras_trainfix.diagnosis.observe.loss import is_keras_region
 from keras_trainfix.diagnosis.observe.targets import VOID
 
@@ -31,6 +34,10 @@ def label_faults(view: Any) -> dict[str, dict]:
     Args:
         view: `OutputView`.
     """
+    if has_text(view):
+        values = sorted({str(value) for value in view.targets.ravel().tolist()})
+        evidence = {"case": "text", "distinct": len(values), "first": values[0][:40]}
+        return {"KTF206": evidence}
     targets = view.counted_targets
     if targets is None:
         return {}
@@ -42,6 +49,13 @@ def label_faults(view: Any) -> dict[str, dict]:
     if targets.rows is None:
         return _faults_of_labels(view, targets)
     return _faults_of_rows(view, targets)
+
+
+def has_text(view: Any) -> bool:
+    """Whether the targets of an `OutputView` are text that no loss of ours can read."""
+    is_compiled = getattr(view.model, "optimizer", None) is not None
+    readers = ("custom", "none") if is_compiled else ()
+    return is_text(view.targets) and view.loss.kind not in readers
 
 
 def _faults_of_regression(view, targets):

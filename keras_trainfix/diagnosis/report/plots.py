@@ -31,15 +31,17 @@ def output_summary(view):
         column = int(targets.std(0).argmax())
         last = len(targets) - 1
         rows = np.linspace(0, last, min(len(targets), MOST_POINTS)).astype(int)
-        said, right = predictions[rows, column], targets[rows, column]
+        predicted, target = predictions[rows, column], targets[rows, column]
         mean = float(best.answer[column])
-        return OutputSummary(view.name, kind, said, right, mean)
+        return OutputSummary(view.name, kind, predicted, target, mean)
     if kind == "classes":
         classes = np.eye(targets.shape[1])
-        said, right = (classes[a.argmax(1)].mean(0) for a in (predictions, targets))
+        predicted, target = (
+            classes[a.argmax(1)].mean(0) for a in (predictions, targets)
+        )
     else:
-        said, right = ((a > 0.5).mean(0) for a in (predictions, targets))
-    return OutputSummary(view.name, "classes", said, right, int(right.argmax()))
+        predicted, target = ((a > 0.5).mean(0) for a in (predictions, targets))
+    return OutputSummary(view.name, "classes", predicted, target, int(target.argmax()))
 
 
 def dead_shares(layers):

@@ -5,8 +5,10 @@ from typing import Any
 
 import keras
 
+from keras_trainfix.diagnosis.observe.label_faults import has_text
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.observe.layers import worst_dead_share
+from keras_trainfix.diagnosis.observe.loss import losses_of
 from keras_trainfix.diagnosis.observe.variation import inputs_vary, is_finite, varies
 from keras_trainfix.diagnosis.trial.result import NoTrial
 from keras_trainfix.diagnosis.trial.runner import FACTORS, FEWEST_RUNS
@@ -36,6 +38,12 @@ def attempt(
     Returns:
         A sentence that says why the trial could not be made, or not in full; or None.
     """
+    if not snapshot.has_targets and needs_targets(snapshot):
+        return f"{NOT_JUDGED}: that takes targets."
+    if any(map(has_text, snapshot.views())):
+        return f"{NOT_JUDGED}: the targets are text (KTF206)."
+    if snapshot.step_failure is not None:
+        return f"{NOT_JUDGED}: a training step raises (KTF211)."
     try:
         snapshot.trial = try_steps(snapshot, weights, factors, seconds, show_progress)
     except NoTrial as error:
@@ -47,6 +55,12 @@ def attempt(
         done = count(runs, "rate")
         return f"The learning rate was judged in part: there was time for {done}."
     return None
+
+
+def needs_targets(snapshot: Any) -> bool:
+    """Whether the model has a compiled loss, which compares outputs with targets."""
+    losses = losses_of(snapshot.model, snapshot.names)
+    return any(loss is not None for loss in losses)
 
 
 def has_ended(snapshot: Any) -> bool:

@@ -7,6 +7,9 @@ import numpy as np
 NEARLY = 0.1  # of the loss, by which a gain is not better than another
 
 
+NOT_COMPILED = "Loss and learning rate were not judged: the model is not compiled."
+
+
 class NoTrial(ValueError):
     """A trial is not possible; the message is a sentence for the report."""
 

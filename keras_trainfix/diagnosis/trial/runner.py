@@ -1,6 +1,7 @@
 """The steps of a trial: arms at several rates, each from the same weights."""
 
 import time
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from keras_trainfix import backend
 from keras_trainfix.data import leaves, mapped
 from keras_trainfix.diagnosis.observe.layers import spread_left, worst_dead_share
-from keras_trainfix.diagnosis.observe.sample import numbers_of
+from keras_trainfix.diagnosis.observe.sample import Sample, numbers_of
 from keras_trainfix.diagnosis.observe.variation import root_mean_square
 from keras_trainfix.diagnosis.trial.result import (
     Gradient,
@@ -169,7 +170,8 @@ class Runner:
         return step % len(self.batches)
 
     def _step(self, number):
-        loss, gradients = self.step(*self._some(self.batches[self._number(number)]))
+        batch = tensors_of(self.sample, self.batches[self._number(number)])
+        loss, gradients = self.step(*batch)
         return float(backend.to_numpy(loss)), gradients
 
     def _overfit(self, runs):
@@ -198,12 +200,6 @@ class Runner:
             dead = worst_dead_share(layers)
         return TrialRun(factor, losses, steps, predictions, dead)
 
-    def _some(self, chosen):
-        return tuple(
-            None if part is None else mapped(lambda leaf: _tensor(leaf[chosen]), part)
-            for part in self.sample[:3]
-        )
-
     def _gradients(self, found):
         names = _layer_names(self.model)
         pairs = zip(self.variables, self.before, strict=True)
@@ -227,6 +223,19 @@ def _is_still(runs, start):
     """Whether no arm has changed the loss."""
     return all(
         abs(trial_run.end - start) < CHANGES * abs(start) for trial_run in runs.values()
+    )
+
+
+def tensors_of(sample: Sample, chosen: Any) -> tuple:
+    """`(x, y, sample_weight)` of some samples, as `fit` gives them to a step.
+
+    Args:
+        sample: `Sample`.
+        chosen: Slice, or array of the numbers of samples.
+    """
+    return tuple(
+        None if part is None else mapped(lambda leaf: _tensor(leaf[chosen]), part)
+        for part in sample[:3]
     )
 
 

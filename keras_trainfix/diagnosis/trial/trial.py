@@ -6,8 +6,9 @@ import keras
 
 from keras_trainfix import backend
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
-from keras_trainfix.diagnosis.trial.result import NoTrial
+from keras_trainfix.diagnosis.trial.result import NOT_COMPILED, NoTrial
 from keras_trainfix.diagnosis.trial.runner import FACTORS, Runner
+from keras_trainfix.diagnosis.trial.user_step import has_own_step
 
 SECONDS = 12.0  # for all arms
 BLIND = 0.02  # standard deviation of predictions, of that of the targets
@@ -57,12 +58,10 @@ def is_constant_after(snapshot, trial_run):
 
 def _check(model: keras.Model) -> None:
     if getattr(model, "optimizer", None) is None:
-        raise NoTrial(
-            "Loss and learning rate were not judged: the model is not compiled."
-        )
+        raise NoTrial(NOT_COMPILED)
     if not model.trainable_variables:
         raise NoTrial("The learning rate was not judged: no weight is trainable.")
-    if not type(model).train_step.__module__.startswith("keras."):
+    if has_own_step(model):
         raise NoTrial(
             "The learning rate was not judged: the model has a `train_step` of its own."
         )

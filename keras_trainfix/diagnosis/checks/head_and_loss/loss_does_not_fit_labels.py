@@ -3,7 +3,7 @@
 from keras_trainfix.diagnosis.change import CATEGORICAL, SPARSE, Change, same_scale
 from keras_trainfix.diagnosis.observe.loss import is_keras_region
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
-from keras_trainfix.messages import percent
+from keras_trainfix.messages import count, percent
 
 
 def _fit_loss_to_labels(case):
@@ -84,6 +84,13 @@ def loss_does_not_fit_labels(view):
         return None
     fault = dict(fault)
     case, name = fault.pop("case"), view.loss.name
+    if case == "text":
+        return found(
+            f"The targets are text with {count(fault['distinct'], 'distinct value')}, "
+            f"such as {fault['first']!r}, and a loss computes with numbers.",
+            "names, y = np.unique(y, return_inverse=True)  # class ids",
+            **fault,
+        )
     if case in ("one-hot", "rows"):
         return found(
             f"{name} takes one class id a place, and the targets have "

@@ -1,0 +1,92 @@
+"""KTF211: whether a training step raises on these data."""
+
+from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.messages import count
+
+PARTS = {
+    "call": "The model, called in training mode,",
+    "loss": "The loss",
+    "metrics": "A metric",
+}
+
+
+@check(
+    "KTF211",
+    "step-raises",
+    "error",
+    scope="model",
+    follows=lambda other: other.severity == "error" and other.code != "KTF211",
+    before_training=False,  # `fit` itself raises
+)
+def step_raises(snapshot):
+    """A training step raises an error on these data.
+
+    ## What you see
+    `fit` ends in its first step with an exception, often a long one about shapes from
+    inside the backend.
+
+    ## Why it happens
+    The model can be called on the inputs, but the call in training mode, the loss or a
+    metric cannot handle what it gets. Most often a loss expects an output of another
+    shape: more units than the head has, probabilities that sum to 1, or a last axis
+    that the model has squeezed away.
+
+    ## How to check
+    Compare the shapes that the loss gets, `model.predict(x[:8]).shape` and
+    `y[:8].shape`, with those that it was written for. This loss reads a mean and a
+    spread from two units, and the head has one:
+
+    ```python
+    import keras
+    import numpy as np
+
+    def gaussian_nll(y_true, y_pred):
+        mean, log_std = keras.ops.split(y_pred, 2, axis=-1)
+        error = (y_true - mean) * keras.ops.exp(-log_std)
+        return keras.ops.mean(log_std + error**2 / 2, axis=-1)
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = x[:, :1] + 1
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("adam", gaussian_nll)
+    ```
+
+    ## Fix
+    Give the head the shape that the loss expects, or take the loss that fits the head.
+
+    ```python
+    import keras
+    import numpy as np
+
+    def gaussian_nll(y_true, y_pred):
+        mean, log_std = keras.ops.split(y_pred, 2, axis=-1)
+        error = (y_true - mean) * keras.ops.exp(-log_std)
+        return keras.ops.mean(log_std + error**2 / 2, axis=-1)
+
+    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+    y = x[:, :1] + 1
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.compile("adam", gaussian_nll)
+    ```
+
+    ## When this is not the cause
+    If another error is listed before it, such as labels that do not fit the loss,
+    repair that first: the exception may be its consequence. A step that raises for
+    some sizes of batches only is not reported, and neither is a `train_step` of your
+    own.
+
+    ## References
+    - [Custom losses](https://keras.io/api/losses/#creating-custom-losses)
+    """
+    failure = snapshot.step_failure
+    if failure is None:
+        return None
+    return found(
+        f"{PARTS[failure.part]} raises on a batch of {count(failure.batch, 'sample')}: "
+        f"{failure.error}",
+        "# what the loss and the metrics get: targets and predictions\n"
+        "print(keras.tree.map_structure(np.shape, (y, model.predict(x, verbose=0))))",
+        part=failure.part,
+        error=failure.error,
+        batch=failure.batch,
+    )

@@ -1,0 +1,57 @@
+"""A diagnosis for a terminal with rich."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from keras_trainfix.diagnosis.findings import Diagnosis
+from keras_trainfix.diagnosis.report.text import (
+    explanations,
+    failed_checks,
+    headline,
+    not_judged,
+    where,
+)
+
+STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold blue"}
+
+
+def rich_parts(diagnosis: Diagnosis) -> Iterator[Any]:
+    """Yields what rich prints: the opening, and a table of the findings."""
+    from rich import box
+    from rich.console import Group
+    from rich.syntax import Syntax
+    from rich.table import Table
+    from rich.text import Text
+
+    for sentence in not_judged(diagnosis):
+        yield Text(sentence, style="bold yellow")
+    is_fine = not diagnosis.findings and not diagnosis.skipped
+    yield Text(headline(diagnosis), style="bold green" if is_fine else "bold")
+    for sentence in explanations(diagnosis.findings):
+        yield Text(sentence)
+    if diagnosis.findings:
+        table = Table(
+            box=box.HORIZONTALS, show_header=False, show_lines=True, pad_edge=False
+        )
+        table.add_column(justify="right", style="bold")
+        table.add_column()
+        for number, finding in enumerate(diagnosis.findings, 1):
+            first = Text.assemble(
+                (finding.code, f"bold link {finding.url}"),
+                f" {finding.name} ",
+                (finding.severity, STYLES[finding.severity]),
+                where(finding),
+            )
+            code = Syntax(
+                finding.fix,
+                "python",
+                theme="ansi_dark",
+                background_color="default",
+                word_wrap=True,
+            )
+            url = Text(finding.url, style="dim")
+            table.add_row(str(number), Group(first, Text(finding.message), code, url))
+        yield table
+    failed = failed_checks(diagnosis)
+    if failed:
+        yield Text(failed, style="dim")
