@@ -216,9 +216,9 @@ def _sliceable(leaf: Any) -> Any:
 
 def _length(x: Any) -> int:
     lengths = {
-        leaf.shape[0] if len(leaf.shape) else None for leaf in keras.tree.flatten(x)
+        int(leaf.shape[0]) if len(leaf.shape) else -1 for leaf in keras.tree.flatten(x)
     }
-    if len(lengths) != 1 or None in lengths:
+    if len(lengths) != 1 or -1 in lengths:
         raise ValueError(
             "All inputs must have the same number of samples on their first axis. "
             f"Received: shapes {shapes(x)}."

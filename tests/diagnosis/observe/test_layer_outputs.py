@@ -9,6 +9,7 @@ from keras_trainfix.diagnosis.diagnose import diagnose
 from keras_trainfix.diagnosis.observe.layer_outputs import layer_outputs
 from tests.diagnosis.nets import inputs
 
+pytestmark = pytest.mark.every_backend  # each has tensors of its own
 X = inputs()
 WORDS = np.array(["a good film", "bad", "not a good one", "so bad"] * 8)
 IS_GOOD = np.array([1, 0, 1, 0] * 8)
