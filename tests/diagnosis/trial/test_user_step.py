@@ -62,6 +62,10 @@ def test_what_raises_is_an_error_with_its_text(part, fit, monkeypatch):
     assert "\x1b" not in str(diagnosis)
     assert ("a training step raises" in str(diagnosis)) == fit
     assert "KTF211" not in diagnose(whole, X, Y, fit=fit).codes
+    if part != "call":
+        names = {"model": broken, "x": X, "y": Y, "keras": keras, "np": np}
+        exec(finding.fix, names)
+        assert "KTF211" not in diagnose(names["model"], X, Y, fit=False).codes
 
 
 def test_fit_raises_as_well():

@@ -1,5 +1,6 @@
 """KTF211: whether a training step raises on these data."""
 
+from keras_trainfix.diagnosis.fix_code import compiled_with
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.messages import count
 
@@ -84,9 +85,33 @@ def step_raises(snapshot):
     return found(
         f"{PARTS[failure.part]} raises on a batch of {count(failure.batch, 'sample')}: "
         f"{failure.error}",
-        "# what the loss and the metrics get: targets and predictions\n"
-        "print(keras.tree.map_structure(np.shape, (y, model.predict(x, verbose=0))))",
+        _fix(snapshot, failure.part),
         part=failure.part,
         error=failure.error,
         batch=failure.batch,
     )
+
+
+def _fix(snapshot, part):
+    shapes = (
+        "# targets and predictions, as the loss and the metrics get them\n"
+        "print(keras.tree.map_structure(np.shape, (y, model.predict(x, verbose=0))))"
+    )
+    model, views = snapshot.model, snapshot.views()
+    if part == "call":
+        return "print(model(x[:8], training=True))  # where it raises"
+    if part == "metrics":
+        return f"{shapes}\n{compiled_with(model, 'model.loss')}  # without metrics"
+    loss = _simple_loss(views[0]) if len(views) == 1 else None
+    if loss is None:
+        return shapes
+    return f"{shapes}\n{compiled_with(model, loss)}  # a loss for these shapes"
+
+
+def _simple_loss(view):
+    """The expression of a loss of Keras for outputs and targets of one shape."""
+    if view.targets is None or view.targets.shape != view.predictions.shape:
+        return None
+    if view.task == "regression":
+        return '"mse"'
+    return '"binary_crossentropy"' if view.head.is_probability else None
