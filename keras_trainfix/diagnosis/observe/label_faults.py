@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from typing import Any
-
 import numpy as np
 
 from keras_trainfix.data import is_text
