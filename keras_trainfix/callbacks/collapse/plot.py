@@ -1,10 +1,17 @@
-"""The picture of a watched training."""
+"""The picture of a training that `CollapseDetector` watched."""
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def collapse_figure(detector, path=None):
-    """Skill and spread of the predictions by step, with collapses and rescues.
+    from keras_trainfix.callbacks.collapse.detector import CollapseDetector
+
+
+def collapse_figure(detector: "CollapseDetector", path: Any = None) -> "Figure":
+    """Draws skill and spread of the predictions by step, with collapses and rescues.
 
     Args:
         detector: `CollapseDetector` after, or during, `fit`.
@@ -19,8 +26,8 @@ def collapse_figure(detector, path=None):
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     axes = figure.subplots()
     for key, label in (
-        ("skill", "skill (0: the best constant answer, 1: perfect)"),
-        ("std_ratio", "spread of predictions, of that of targets"),
+        ("skill", "skill (0: the best constant prediction, 1: perfect)"),
+        ("std_ratio", "spread of predictions relative to targets"),
     ):
         values = np.clip(np.array(history[key], float), -1, 1.5)
         axes.plot(history["step"], values, ".-", label=label)

@@ -1,1 +1,1 @@
-"""How `PredictionSnapshots` reads and draws predictions."""
+"""Reading and drawing the predictions that `PredictionSnapshots` shows."""

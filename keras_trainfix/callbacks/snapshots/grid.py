@@ -1,23 +1,27 @@
 """Grids of small images, with headings and a legend."""
 
 import textwrap
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from keras_trainfix.callbacks.snapshots.tiles import resized
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 GAP = 6  # pixels between tiles
 DPI = 100
-LETTERS = 17  # that fit on a tile
+CHARACTERS = 17  # that fit on a tile
 INK = "#1f2328"
 
 
 class Cell(NamedTuple):
-    """One place in a grid: a small image, and a text over it.
+    """One entry of a grid: a small image with a text on it.
 
     Attributes:
-        tile: Array `(H, W, 3)` of uint8.
+        tile: Array `(height, width, 3)` of uint8.
         text: String.
     """
 
@@ -25,13 +29,16 @@ class Cell(NamedTuple):
     text: str = ""
 
 
-def draw_grid(columns, keys):
-    """A grid of cells.
+def draw_grid(
+    columns: Sequence[tuple[str, list[Cell]]],
+    keys: Sequence[tuple[Any, str | None, str]],
+) -> "Figure":
+    """Draws a grid of cells.
 
-    All tiles are put into one image first: an axes for each would take seconds.
+    All tiles are put into one image first: one axes for each would take seconds.
 
     Args:
-        columns: List of pairs: a heading, and a list of `Cell`, one a row.
+        columns: List of pairs: a heading, and a list of `Cell`, one per row.
         keys: List of `(color, hatch, name)` for a legend.
 
     Returns:
@@ -43,13 +50,13 @@ def draw_grid(columns, keys):
     height, width = columns[0][1][0].tile.shape[:2]
     rows = len(columns[0][1])
     down, across = rows * (height + GAP), len(columns) * (width + GAP)
-    names = max((len(name) for *_, name in keys), default=0)
-    per_line = max(1, int(across / (38 + 7 * names)))
+    longest = max((len(name) for *_, name in keys), default=0)
+    per_line = max(1, int(across / (38 + 7 * longest)))
     legend = 22 * -(-len(keys) // per_line) + 8 if keys else GAP
     top = 26
-    size = max(across + GAP, 60 + 7 * names), down + top + legend
+    size = max(across + GAP, 60 + 7 * longest), down + top + legend
     figure = Figure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI)
-    figure.set_layout_engine("none")  # a style of the user may ask for another
+    figure.set_layout_engine("none")  # the user's style may set another
     box = GAP / size[0], legend / size[1], across / size[0], down / size[1]
     axes = figure.add_axes(box)
     axes.set_axis_off()
@@ -85,6 +92,6 @@ def draw_grid(columns, keys):
 def _write(axes, x, y, text):
     if not text:
         return
-    lines = textwrap.wrap(text, LETTERS, max_lines=3, placeholder=" ...")
+    lines = textwrap.wrap(text, CHARACTERS, max_lines=3, placeholder=" ...")
     style = {"ha": "center", "va": "center", "fontsize": 9, "color": INK}
     axes.text(x, y, "\n".join(lines), parse_math=False, **style)

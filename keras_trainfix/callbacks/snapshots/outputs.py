@@ -1,4 +1,4 @@
-"""The output of a model that is to be drawn, and what its predictions are."""
+"""The output of a model to draw, and how to interpret its predictions."""
 
 from typing import Any, NamedTuple
 
@@ -11,18 +11,19 @@ from keras_trainfix.diagnosis.observe.targets import Targets, read_targets
 from keras_trainfix.diagnosis.observe.task import CLASSIFIES
 from keras_trainfix.diagnosis.snapshot import OutputView, Snapshot
 from keras_trainfix.labels import ignored_ids
+from keras_trainfix.labels.types import IgnoreClass
 
-SMALLEST = 8  # pixels of the side of an image without a channel axis
-NUMBERS = ("regression", "count", "similarity")  # kinds of losses
+SMALLEST = 8  # pixels of each side of an image without a channel axis
+NUMBERS = ("regression", "count", "similarity")  # kinds of losses of real numbers
 
 
 class Settings(NamedTuple):
-    """How the user wants predictions to be read: see `PredictionSnapshots`."""
+    """How to interpret predictions: arguments of `PredictionSnapshots`."""
 
     output: str | None
     task: str | None
-    class_names: list | None
-    ignore_class: Any
+    class_names: list[str] | None
+    ignore_class: IgnoreClass
     axis: int
     from_logits: bool | None
 
@@ -33,7 +34,7 @@ class Output(NamedTuple):
     Attributes:
         name: String.
         view: `OutputView`, without targets.
-        images: Array `(N, H, W)` or `(N, H, W, C)`, or None: inputs to show.
+        images: The inputs to show, `(N, H, W)` or `(N, H, W, C)`, or None.
         labels: Array, or None.
     """
 
@@ -49,7 +50,7 @@ class Output(NamedTuple):
 
     @property
     def is_map(self) -> bool:
-        """Whether predictions are images as well."""
+        """Whether predictions are images, like the inputs."""
         if self.images is None:
             return False
         shape = self.predictions.shape
@@ -57,7 +58,7 @@ class Output(NamedTuple):
 
 
 def find_output(settings: Settings, snapshot: Snapshot, sample: Sample) -> Output:
-    """The `Output` that is to be drawn.
+    """The `Output` to draw.
 
     Args:
         settings: `Settings`.
@@ -68,8 +69,8 @@ def find_output(settings: Settings, snapshot: Snapshot, sample: Sample) -> Outpu
         `Output`.
 
     Raises:
-        ArgumentError: If there is no such output.
-        MisfitError: If it has no labels.
+        ArgumentError: If the model has no output of that name.
+        MisfitError: If `labels` contains none for it.
     """
     names, name = snapshot.names, settings.output or snapshot.names[0]
     if name not in names:
@@ -81,15 +82,16 @@ def find_output(settings: Settings, snapshot: Snapshot, sample: Sample) -> Outpu
     if isinstance(y, dict):
         if name not in y:
             raise MisfitError(
-                f"`labels` must hold those of the output '{name}'. Received: labels of "
-                f"{sorted(y)}."
+                f"`labels` must contain those of the output '{name}'. Received: labels "
+                f"of {sorted(y)}."
             )
         y = y[name]
     elif isinstance(y, (list, tuple)):
         if len(y) != len(names):
             raise MisfitError(
-                f"`labels` must be those of '{name}', or of each of the {len(names)} "
-                f"outputs. Received: {len(y)} arrays."
+                f"`labels` must be those of '{name}', or a list of one array per "
+                f"output, and there are {len(names)} outputs. Received: {len(y)} "
+                "arrays."
             )
         y = y[number]
     return Output(name, snapshot.views()[number], first_images(sample.x), y)
@@ -111,7 +113,7 @@ def first_images(x: Any) -> np.ndarray | None:
 def class_axis_of(output: Output, settings: Settings) -> int:
     """The class axis of the predictions: the user's, or else that of the loss.
 
-    It is -1 where it is the last, whatever their rank.
+    The last axis is -1, whatever the rank.
     """
     axis = output.view.class_axis
     is_last = axis >= output.predictions.ndim - 1
@@ -119,7 +121,7 @@ def class_axis_of(output: Output, settings: Settings) -> int:
 
 
 def targets_of(output: Output, settings: Settings) -> Targets | None:
-    """The `Targets` of the labels to draw, or None without labels."""
+    """The `Targets` of the labels to draw; None without labels."""
     if output.labels is None:
         return None
     axis, ignored = class_axis_of(output, settings), ignored_ids(settings.ignore_class)
@@ -127,7 +129,7 @@ def targets_of(output: Output, settings: Settings) -> Targets | None:
 
 
 def has_classes(output: Output, settings: Settings) -> bool:
-    """Whether predictions are of classes, and not numbers."""
+    """Whether the predictions are of classes, as opposed to numbers."""
     if settings.task is not None:
         return settings.task != "regression"
     head, kind = output.view.head, output.view.loss.kind
@@ -136,23 +138,27 @@ def has_classes(output: Output, settings: Settings) -> bool:
         return kind in CLASSIFIES or head.is_probability
     if targets.form == "real" or (kind in NUMBERS and not head.is_probability):
         return False
-    if targets.form == "ids" and kind not in CLASSIFIES:  # or numbers that are whole
+    if targets.form == "ids" and kind not in CLASSIFIES:  # or they are whole numbers
         is_sparse = targets.numbers is not None and not targets.is_rows
         return is_sparse and targets.units > 1
     return True
 
 
 def check_task(task: str, output: Output) -> None:
-    """Raises where predictions are not of the shape that a task has."""
+    """Checks that the predictions have a shape that suits the task.
+
+    Raises:
+        ArgumentError: If they do not.
+    """
     if output.is_map != (task == "segmentation"):
         raise ArgumentError(
-            "Predictions of a segmentation are images, as inputs are, and those of a "
-            f"classification are not. Received: task={task!r}, predictions of shape "
-            f"{output.predictions.shape}."
+            "Predictions must be images, like the inputs, for a segmentation, and must "
+            f"not be images for a classification. Received: task={task!r}, predictions "
+            f"of shape {output.predictions.shape}."
         )
 
 
-def has_several(output: Output, settings: Settings) -> bool:
+def is_multi_label(output: Output, settings: Settings) -> bool:
     """Whether a sample may have several classes, or none."""
     shape, targets = output.predictions.shape, targets_of(output, settings)
     if targets is not None and output.labels.shape != shape:
@@ -165,8 +171,8 @@ def has_several(output: Output, settings: Settings) -> bool:
     return len(shape) == 2 and kind == "binary" and head.activation != "softmax"
 
 
-def takes_logits(output: Output, settings: Settings) -> bool:
-    """Whether class 1 of one unit begins at 0, and not at 0.5."""
+def has_logits(output: Output, settings: Settings) -> bool:
+    """Whether predictions are logits: class 1 of a single unit begins at 0, not 0.5."""
     if settings.from_logits is not None:
         return settings.from_logits
     head, loss = output.view.head, output.view.loss

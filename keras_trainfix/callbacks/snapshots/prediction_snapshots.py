@@ -1,8 +1,8 @@
 """Draws what a model predicts for the same samples, epoch by epoch."""
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,14 @@ from keras_trainfix.callbacks.collapse.samples import (
 )
 from keras_trainfix.callbacks.guarded import GuardedCallback
 from keras_trainfix.callbacks.snapshots.outputs import Settings, find_output
-from keras_trainfix.callbacks.snapshots.pictures import Column, pixels_of, png_of
+from keras_trainfix.callbacks.snapshots.pictures import Column
+from keras_trainfix.callbacks.snapshots.publish import (
+    is_notebook,
+    pixels_of,
+    png_of,
+    show_inline,
+    write_image,
+)
 from keras_trainfix.callbacks.snapshots.readers import NumberReader, reader_of
 from keras_trainfix.data import inputs, is_arrays
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
@@ -31,64 +38,74 @@ from keras_trainfix.diagnosis.snapshot import (
     call_named,
 )
 from keras_trainfix.labels import ignored_ids
+from keras_trainfix.labels.types import IgnoreClass
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TASKS = ("segmentation", "classification", "regression")
 MOST_IMAGES = 8
 MOST_EPOCHS = 12  # in a picture
-MOST_OF_BATCHES = 64  # samples: how large they are is not known before
-# Where a call fails by these its arguments are to blame.
-ERRORS_OF_VALUES = (ValueError, TypeError)
+MOST_OF_BATCHES = 64  # samples of batches, whose size in memory is not known yet
+ERRORS_OF_VALUES = (ValueError, TypeError)  # of calls whose arguments are to blame
 
 
 class SnapshotWarning(UserWarning):
-    """Predictions can no longer be drawn; training goes on."""
+    """Predictions can no longer be drawn; training continues."""
 
 
 class PredictionSnapshots(GuardedCallback):
     """Draws the predictions for the same samples after each epoch, as one picture.
 
-    - Segmentation: a row an image, with input, label, and the classes that are
-      predicted after each epoch. Void is striped.
-    - Classification: the same, with the names of the classes, green where right.
-    - Regression: predicted over true values, a panel an epoch. Points on a horizontal
-      line are a constant answer. Predictions that are images are shown as such.
+    - Segmentation: one row per image, with input, label, and the classes predicted
+      after each epoch. Void is striped.
+    - Classification: the same, with class names; correct ones are green.
+    - Regression: predicted against true values, one panel per epoch. Points on a
+      horizontal line mean a constant prediction. Predictions that are images are shown
+      as images.
 
-    The picture holds up to 8 images (of regression 256 samples), spread over those that
-    are given, and up to 12 epochs: of more every second, fourth ... and the last. It
-    begins anew with each `fit`. Images may be in [0, 1], [-1, 1] or 0 ... 255.
+    The picture has up to 8 images (256 samples for regression), spread over those you
+    pass, and up to 12 epochs; of more epochs every second, every fourth, ... and the
+    last are kept. Each `fit` starts a new picture. Images may be in [0, 1], [-1, 1] or
+    0 ... 255.
 
-    Training is not changed by it, to the bit. An error in here, or samples that do not
+    Training stays the same to the bit. A bug in the callback, or samples that do not
     fit the model, end the pictures with one warning and never the training.
 
     Args:
         images: Inputs of the model: an array, or a list or dict of arrays; or batches
             `(x, y)` as `fit` takes them.
         labels: Labels as `fit` takes them: sparse, `(N, H, W)` or `(N, H, W, 1)`,
-            one-hot, binary, or real numbers. None to show predictions alone. Of a model
-            of several outputs those of `output`, or a dict or list of all.
-        every: Integer: draw after every so many epochs. Defaults to `1`.
+            one-hot, binary, or real numbers; None to show predictions alone. With
+            several outputs, those of `output`, or a dict or list of all. Defaults to
+            `None`.
+        every: Integer, the number of epochs from one drawing to the next. Defaults to
+            `1`.
         folder: String or `pathlib.Path`: where to write `snapshots.png` after each
-            epoch drawn, and `snapshots-OUTPUT.png` if `output` is given. What an
-            earlier run wrote there is replaced. Defaults to `None`.
-        writer: What `tf.summary.create_file_writer` makes, a `SummaryWriter` of torch
-            or tensorboardX, or a function of `(tag, image, step)`, which gets the
-            picture as an array `(H, W, 3)` of uint8. Defaults to `None`.
-        output: String, the name of the output to draw; None for the first.
-        task: `"segmentation"`, `"classification"` or `"regression"`; None to tell from
-            predictions, labels and loss.
-        class_names: List of strings, or None for numbers.
+            epoch drawn, or `snapshots-OUTPUT.png` if `output` is given. The files of an
+            earlier run are replaced. Defaults to `None`.
+        writer: A writer of `tf.summary.create_file_writer`, a `SummaryWriter` of torch
+            or tensorboardX, or a function of `(tag, image, step)` that gets the picture
+            as an array `(height, width, 3)` of uint8. Defaults to `None`.
+        output: String, the name of the output to draw; None for the first. Defaults to
+            `None`.
+        task: `"segmentation"`, `"classification"` or `"regression"`; None to infer it
+            from predictions, labels and loss. Defaults to `None`.
+        class_names: List of strings; None for numbers. Defaults to `None`.
         ignore_class: Integer, tuple of integers, or None: ids of void. Defaults to
             `255`.
         axis: Integer, the class axis of the predictions. Defaults to `-1`.
-        from_logits: Boolean, whether one unit gives a logit, of which class 1 begins at
-            0 and not at 0.5; None to tell from head and loss.
+        from_logits: Boolean, whether a single unit is a logit, so that class 1 begins
+            at 0 instead of 0.5; None to infer it from head and loss. Defaults to
+            `None`.
 
     Raises:
-        ImportError: If there is no matplotlib.
-        ValueError: If an argument is unknown, if there is no sample, or, when training
-            begins, if `output`, `task` or `class_names` do not fit the model.
+        ImportError: If matplotlib is not installed.
+        ValueError: If an argument is invalid, if there are no samples, or, when
+            training begins, if `output`, `task` or `class_names` does not fit the
+            model.
         TypeError: If an argument has the wrong type.
-        OSError: If `folder` cannot be made.
+        OSError: If `folder` cannot be created.
 
     Examples:
         >>> x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
@@ -102,25 +119,25 @@ class PredictionSnapshots(GuardedCallback):
         ['epoch 1', 'epoch 2', 'epoch 3']
     """
 
-    _what_ends = "PredictionSnapshots draws no more, and training goes on."
+    _what_ends = "PredictionSnapshots draws no more; training continues."
     _category = SnapshotWarning
     _meant = (ArgumentError,)
 
     def __init__(
         self,
-        images,
-        labels=None,
-        every=1,
-        folder=None,
+        images: Any,
+        labels: Any = None,
+        every: int = 1,
+        folder: str | Path | None = None,
         *,
-        writer=None,
-        output=None,
-        task=None,
-        class_names=None,
-        ignore_class=255,
-        axis=-1,
-        from_logits=None,
-    ):
+        writer: Any = None,
+        output: str | None = None,
+        task: str | None = None,
+        class_names: Sequence[str] | None = None,
+        ignore_class: IgnoreClass = 255,
+        axis: int = -1,
+        from_logits: bool | None = None,
+    ) -> None:
         super().__init__()
         _require_matplotlib()
         if not isinstance(every, int) or isinstance(every, bool) or every < 1:
@@ -143,9 +160,9 @@ class PredictionSnapshots(GuardedCallback):
             or callable(writer)
         ):
             raise TypeError(
-                "`writer` must be one of `tf.summary`, have a method `add_image`, or "
-                "be a function of (tag, image, step). Received: writer of type "
-                f"{type(writer).__name__}."
+                "`writer` must be a writer of `tf.summary`, an object with the method "
+                "`add_image`, or a function of (tag, image, step). Received: writer of "
+                f"type {type(writer).__name__}."
             )
         ignored_ids(ignore_class)
         self.every = every
@@ -153,35 +170,36 @@ class PredictionSnapshots(GuardedCallback):
         self.writer = writer
         names = None if class_names is None else list(class_names)
         self.settings = Settings(output, task, names, ignore_class, axis, from_logits)
-        self._sample = _taken(images, labels)
+        self._sample = _read_sample(images, labels)
         self._reset()
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def _reset(self):
         self._is_off = False
-        self._reader: Any = None
-        self._drawn: Any = None
-        self._output: str = ""
-        self._columns, self._stride, self._count = [], 1, 0
-        self._display = None
+        self._reader: Any = None  # set when training begins
+        self._inputs: Any = None
+        self._output = ""
+        self._columns: list[Column] = []
+        self._stride, self._count = 1, 0
+        self._display: Any = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self._reset()
         self._safely(self._begin)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if (epoch + 1) % self.every == 0:
-            self._safely(lambda: self._take(epoch + 1))
+            self._safely(lambda: self._draw(epoch + 1))
 
-    def plot(self, path=None):
-        """Draws what was seen so far.
+    def plot(self, path: Any = None) -> "Figure":
+        """Draws the predictions of the epochs so far.
 
         Args:
             path: File to save the picture to, or None.
 
         Returns:
-            `matplotlib.figure.Figure`, which pyplot does not know of.
+            `matplotlib.figure.Figure`, which pyplot neither keeps nor shows.
 
         Raises:
             ValueError: If no training has begun.
@@ -206,7 +224,7 @@ class PredictionSnapshots(GuardedCallback):
         output = find_output(self.settings, snapshot, sample)
         try:
             reader = reader_of(output, self.settings)
-            if isinstance(reader, NumberReader):  # a plot has room for all
+            if isinstance(reader, NumberReader):  # a plot has room for all samples
                 sample = self._sample
                 reader = NumberReader(find_output(self.settings, snapshot, sample))
         except ArgumentError:
@@ -215,75 +233,39 @@ class PredictionSnapshots(GuardedCallback):
             raise MisfitError(
                 f"The predictions of '{output.name}' cannot be drawn. {error}"
             ) from error
-        self._reader, self._output, self._drawn = reader, output.name, sample
+        self._reader, self._output, self._inputs = reader, output.name, sample.x
 
-    def _take(self, epoch):
+    def _draw(self, epoch):
         with unchanged(self.model), backend.no_gradient():
-            named = call_named(self.model, self._drawn.x)
-        content = self._reader.content(named[self._output])
+            predictions = call_named(self.model, self._inputs)[self._output]
+        content = self._reader.content(predictions)
         self._keep(Column(self._count, epoch, content))
         self._count += 1
         self._publish(epoch)
 
     def _keep(self, column):
-        """Adds the last column, and leaves out every second once they are too many."""
-        kept = [one for one in self._columns if one.number % self._stride == 0]
+        """Adds a column; once there are too many, every second one is dropped."""
+        kept = [old for old in self._columns if old.number % self._stride == 0]
         while len(kept) >= MOST_EPOCHS:
             self._stride *= 2
-            kept = [one for one in kept if one.number % self._stride == 0]
+            kept = [old for old in kept if old.number % self._stride == 0]
         self._columns = [*kept, column]
 
     def _publish(self, epoch):
-        is_notebook = _is_notebook()
-        if self.folder is None and self.writer is None and not is_notebook:
+        is_inline = is_notebook()
+        if self.folder is None and self.writer is None and not is_inline:
             return
         figure = self.plot()
-        if self.folder is not None or is_notebook:
+        if self.folder is not None or is_inline:
             png = png_of(figure)
         if self.folder is not None:
             output = self.settings.output
             name = "snapshots.png" if output is None else f"snapshots-{output}.png"
             (self.folder / name).write_bytes(png)
-        if is_notebook:
-            self._display = shown_inline(png, self._display)
+        if is_inline:
+            self._display = show_inline(png, self._display)
         if self.writer is not None:
             write_image(self.writer, "predictions", pixels_of(figure), epoch)
-
-
-def write_image(writer, tag, image, step):
-    """Gives a picture to a writer for TensorBoard, or to a function."""
-    if hasattr(writer, "add_image"):
-        writer.add_image(tag, np.moveaxis(image, -1, 0), step)  # channels first
-    elif hasattr(writer, "as_default"):
-        backend.write_summary(writer, tag, image, step)
-    else:
-        writer(tag, image, step)
-
-
-def shown_inline(png, handle):
-    """Shows a picture in a notebook, in place of the last one.
-
-    Args:
-        png: Bytes of a PNG file.
-        handle: What this returned for the last one, or None.
-
-    Returns:
-        A handle of IPython.
-    """
-    from IPython.display import Image, display
-
-    picture = Image(data=png, format="png")
-    if handle is None:
-        return display(picture, display_id=True)
-    handle.update(picture)
-    return handle
-
-
-def _is_notebook():
-    """Whether this runs in a notebook, and not in a terminal."""
-    module = sys.modules.get("IPython")
-    shell = module.get_ipython() if module is not None else None
-    return shell is not None and getattr(shell, "kernel", None) is not None
 
 
 def _require_matplotlib():
@@ -291,13 +273,13 @@ def _require_matplotlib():
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            "`PredictionSnapshots` needs matplotlib, and it could not be imported "
+            "`PredictionSnapshots` needs matplotlib, which could not be imported "
             f"({error}). Run `pip install matplotlib`."
         ) from error
 
 
-def _taken(images, labels):
-    """Samples to draw from, or the error about them."""
+def _read_sample(images, labels):
+    """The samples to draw."""
     most = MOST_OF_BATCHES
     if is_arrays(images, inputs):
         numbers = numbers_of(inputs(images))

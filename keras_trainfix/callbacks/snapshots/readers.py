@@ -1,16 +1,21 @@
 """Readers: what a picture keeps of labels and predictions."""
 
+from typing import Any, Protocol
+
 import keras
 import numpy as np
 
 from keras_trainfix import backend
 from keras_trainfix.callbacks.collapse.samples import ArgumentError
+from keras_trainfix.callbacks.snapshots.grid import Cell
 from keras_trainfix.callbacks.snapshots.outputs import (
+    Output,
+    Settings,
     check_task,
     class_axis_of,
     has_classes,
-    has_several,
-    takes_logits,
+    has_logits,
+    is_multi_label,
     targets_of,
 )
 from keras_trainfix.callbacks.snapshots.pictures import (
@@ -18,6 +23,7 @@ from keras_trainfix.callbacks.snapshots.pictures import (
     ClassGrid,
     ImageGrid,
     MaskGrid,
+    Picture,
     Scatter,
 )
 from keras_trainfix.callbacks.snapshots.tiles import image_tiles
@@ -29,39 +35,54 @@ from keras_trainfix.metrics.setting import checked_setting
 THRESHOLD = 0.5
 
 
-def reader_of(output, settings):
-    """The reader of an output.
+class Reader(Protocol):
+    """What reads the predictions of one output for a picture."""
+
+    @property
+    def picture(self) -> Picture:
+        """The picture to draw."""
+
+    def content(self, predictions: np.ndarray) -> Any:
+        """What the picture keeps of predictions `(N, ...)` after an epoch."""
+
+
+def reader_of(output: Output, settings: Settings) -> Reader:
+    """The reader that suits an output.
 
     Args:
         output: `Output`.
         settings: `Settings`.
 
     Returns:
-        An object with the attributes `picture`, what to draw, and `content`, function
-        of the predictions after an epoch that returns what the picture keeps of them.
+        `Reader`.
 
     Raises:
-        ValueError: If labels and predictions do not fit.
+        ArgumentError: If `task` or `class_names` does not fit the predictions.
+        ValueError: If labels do not fit the predictions.
     """
     is_map = output.is_map
     if settings.task in ("classification", "segmentation"):
         check_task(settings.task, output)
     if not has_classes(output, settings):
         return (ImageReader if is_map else NumberReader)(output)
-    if has_several(output, settings):
-        return (ImageReader if is_map else SeveralReader)(output, settings)
+    if is_multi_label(output, settings):
+        return ImageReader(output) if is_map else MultiLabelReader(output, settings)
     if not is_map and output.predictions.ndim > 2:
         raise ValueError(
-            "Classes are drawn of images and of their pixels only. Received: "
+            "Classes can only be drawn one per image or one per pixel. Received: "
             f"predictions of shape {output.predictions.shape}."
         )
     return (MaskReader if is_map else ClassReader)(output, settings)
 
 
 class NumberReader:
-    """Reads numbers, to be drawn over their targets."""
+    """Reads numbers, to draw against their targets.
 
-    def __init__(self, output):
+    Args:
+        output: `Output`.
+    """
+
+    def __init__(self, output: Output) -> None:
         units = int(np.prod(output.predictions.shape[1:]))
         targets = output.labels
         if targets is not None:
@@ -69,26 +90,30 @@ class NumberReader:
             targets = _columns(targets)
         self.picture = Scatter(targets)
 
-    def content(self, predictions):
-        """What the picture keeps."""
+    def content(self, predictions: np.ndarray) -> np.ndarray:
+        """What the picture keeps of predictions `(N, ...)`."""
         return self.picture.content(_columns(predictions))
 
 
 class ImageReader:
-    """Reads predictions that are images themselves, of numbers."""
+    """Reads predictions that are images of numbers.
 
-    def __init__(self, output, settings=None):
+    Args:
+        output: `Output`.
+    """
+
+    def __init__(self, output: Output) -> None:
         if output.labels is not None:
             _check_size(output, output.predictions.size)
         self.picture = ImageGrid(image_tiles(output.images), output.labels)
 
-    def content(self, predictions):
-        """What the picture keeps."""
+    def content(self, predictions: np.ndarray) -> list[Cell]:
+        """What the picture keeps of predictions `(N, H, W)` or `(N, H, W, C)`."""
         return self.picture.content(predictions)
 
 
 class _ClassIds:
-    """The class of each pixel or sample, of labels and of predictions."""
+    """The class of each pixel or sample, in labels and in predictions."""
 
     def __init__(self, output, settings):
         predictions, axis = output.predictions, class_axis_of(output, settings)
@@ -102,7 +127,7 @@ class _ClassIds:
             settings.ignore_class,
             axis,
             THRESHOLD,
-            takes_logits(output, settings),
+            has_logits(output, settings),
         )
         labels = output.labels
         if labels is None:
@@ -111,7 +136,7 @@ class _ClassIds:
         self.form = prediction_form(labels, predictions, self.num_classes, axis)
 
     def of_labels(self, output):
-        """`(ids, valid)`, or None twice."""
+        """`(ids, valid)`; `(None, None)` without labels."""
         if output.labels is None:
             return None, None
         read = labels_of(
@@ -121,35 +146,45 @@ class _ClassIds:
         return backend.to_numpy(ids), backend.to_numpy(read.valid)
 
     def of_predictions(self, predictions):
-        """Integer array; `num_classes` where a prediction is no number."""
+        """Integer array; `num_classes` where a prediction is not a number."""
         if self.form.kind == "binary" and not self.setting.from_logits:
-            predictions = np.clip(predictions, 0, 1)  # a linear unit gives any number
+            predictions = np.clip(predictions, 0, 1)  # a linear unit is unbounded
         tensor = keras.ops.convert_to_tensor(predictions)
         return backend.to_numpy(predicted_classes(tensor, self.form, self.setting))
 
     def name(self, index):
-        """What to write for a class."""
+        """The name of a class."""
         return self.names[index] if index < self.num_classes else "not a number"
 
 
 class MaskReader:
-    """Reads the class of each pixel."""
+    """Reads the class of each pixel.
 
-    def __init__(self, output, settings):
+    Args:
+        output: `Output`.
+        settings: `Settings`.
+    """
+
+    def __init__(self, output: Output, settings: Settings) -> None:
         self.ids = _ClassIds(output, settings)
         labels, valid = self.ids.of_labels(output)
         tiles = image_tiles(output.images)
         self.picture = MaskGrid(tiles, labels, valid, self.ids.names)
 
-    def content(self, predictions):
-        """What the picture keeps."""
+    def content(self, predictions: np.ndarray) -> list[Cell]:
+        """What the picture keeps of predictions `(N, H, W)` or `(N, H, W, C)`."""
         return self.picture.content(self.ids.of_predictions(predictions))
 
 
 class ClassReader:
-    """Reads the class of each sample."""
+    """Reads the class of each sample.
 
-    def __init__(self, output, settings):
+    Args:
+        output: `Output`.
+        settings: `Settings`.
+    """
+
+    def __init__(self, output: Output, settings: Settings) -> None:
         self.ids = _ClassIds(output, settings)
         labels, valid = self.ids.of_labels(output)
         texts = None
@@ -158,34 +193,38 @@ class ClassReader:
             texts = [self.ids.name(i) if is_valid else "void" for i, is_valid in pairs]
         self.picture = ClassGrid(_tiles(output), texts, valid)
 
-    def content(self, predictions):
-        """What the picture keeps."""
+    def content(self, predictions: np.ndarray) -> list[Cell]:
+        """What the picture keeps of predictions `(N, C)` or `(N,)`."""
         ids = self.ids.of_predictions(predictions)
         classes = [self.ids.name(index) for index in ids.tolist()]
         return self.picture.content(self._texts(classes, ids, predictions), classes)
 
     def _texts(self, classes, ids, predictions):
-        """The classes with their probabilities, where predictions are these."""
+        """The classes, with their probabilities if the predictions are such."""
         in_range = (predictions >= 0) & (predictions <= 1)  # NaN is not
         if self.ids.setting.from_logits or not in_range.all():
             return classes
         if self.ids.form.kind == "scores":
-            shares = predictions[np.arange(len(ids)), ids]
+            chosen = predictions[np.arange(len(ids)), ids]
         else:
-            on = predictions.reshape(len(ids))
-            shares = np.where(ids == 1, on, 1 - on)
-        pairs = zip(classes, shares.tolist(), strict=True)
-        return [f"{name}  {share:.2f}" for name, share in pairs]
+            of_class_1 = predictions.reshape(len(ids))
+            chosen = np.where(ids == 1, of_class_1, 1 - of_class_1)
+        pairs = zip(classes, chosen.tolist(), strict=True)
+        return [f"{name}  {probability:.2f}" for name, probability in pairs]
 
 
-class SeveralReader:
-    """Reads which of several classes that do not exclude each other a sample has."""
+class MultiLabelReader:
+    """Reads which classes a sample has, if it may have several or none.
 
-    def __init__(self, output, settings):
+    Args:
+        output: `Output`.
+        settings: `Settings`.
+    """
+
+    def __init__(self, output: Output, settings: Settings) -> None:
         axis = class_axis_of(output, settings)
         self.names = _names(settings, output.predictions.shape[axis])
-        is_logit = takes_logits(output, settings)
-        self.threshold = 0.0 if is_logit else THRESHOLD
+        self.threshold = 0.0 if has_logits(output, settings) else THRESHOLD
         texts = valid = None
         targets = targets_of(output, settings)
         if targets is not None:
@@ -194,24 +233,24 @@ class SeveralReader:
             texts = self._texts(output.labels > THRESHOLD)
         self.picture = ClassGrid(_tiles(output), texts, valid)
 
-    def content(self, predictions):
-        """What the picture keeps."""
+    def content(self, predictions: np.ndarray) -> list[Cell]:
+        """What the picture keeps of predictions `(N, C)`."""
         texts = self._texts(predictions > self.threshold)
         return self.picture.content(texts, texts)
 
     def _texts(self, rows):
         chosen = [np.flatnonzero(row) for row in rows]
-        return [", ".join(self.names[i] for i in some) or "none" for some in chosen]
+        return [", ".join(self.names[i] for i in ids) or "none" for ids in chosen]
 
 
 def _names(settings, number):
-    """A string for each class."""
+    """The name of each class."""
     names = settings.class_names
     if names is None:
         return list(map(str, range(number)))
     if len(names) != number:
         raise ArgumentError(
-            f"`class_names` must have {number} names. Received: {len(names)}."
+            f"`class_names` must have {number} names. Received: {len(names)} names."
         )
     return list(map(str, names))
 
@@ -221,7 +260,7 @@ def _tiles(output):
 
 
 def _columns(values):
-    """Numbers as `(N, K)`."""
+    """Numbers as rows `(N, K)`; columns beyond `MOST_COLUMNS` are not drawn."""
     rows = np.asarray(values, "float64").reshape(len(values), -1)
     return rows[:, :MOST_COLUMNS]
 
@@ -229,7 +268,7 @@ def _columns(values):
 def _check_size(output, size):
     if output.labels.size != size:
         raise ValueError(
-            "Numbers need a target each. Received: labels of shape "
+            "`labels` must have one target per prediction. Received: labels of shape "
             f"{output.labels.shape} for predictions of shape "
             f"{output.predictions.shape}."
         )

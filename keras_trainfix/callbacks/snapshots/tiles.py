@@ -1,35 +1,55 @@
-"""Arrays as small images of three bytes a pixel."""
+"""Arrays as small RGB images."""
 
 import colorsys
+from typing import Any
 
 import numpy as np
 
 TILE = 128  # pixels of the longer side of an image in a picture
 STRIPE = 4  # pixels
-# Values that an image may have by a rounding more, such as 1.0000001.
-SLACK = 1e-3
-FEW_BITS = 16  # floats up to here are not bytes
+ROUNDING = 1e-3  # by which an image may exceed its range, as in 1.0000001
+DIM = 16  # floats with a lower maximum are not bytes
 
 
-def class_colors(number):
-    """Colours `(number, 3)` of uint8: dark for class 0, then hues far from the last."""
+def class_colors(number: int) -> np.ndarray:
+    """A color for each class: dark for class 0, then hues far from the previous one.
+
+    Args:
+        number: Integer, the number of classes.
+
+    Returns:
+        Array `(number, 3)` of uint8.
+
+    Examples:
+        >>> class_colors(2).tolist()
+        [[33, 36, 46], [242, 61, 189]]
+    """
     colors = [(0.13, 0.14, 0.18)]
     for index in range(1, number):
         hue = (0.5 + 0.618034 * index) % 1
-        light = 0.95 - 0.25 * (index // 3 % 2)
-        colors.append(colorsys.hsv_to_rgb(hue, 0.75, light))
+        brightness = 0.95 - 0.25 * (index // 3 % 2)
+        colors.append(colorsys.hsv_to_rgb(hue, 0.75, brightness))
     return np.round(255 * np.array(colors[:number])).astype("uint8")
 
 
-def image_tiles(images, limits=None):
+def image_tiles(
+    images: np.ndarray, limits: tuple[float, float] | None = None
+) -> list[np.ndarray]:
     """Images of any range as tiles.
 
     Args:
-        images: Array `(N, H, W, C)` or `(N, H, W)`.
-        limits: The values that are black and white, or None to tell from the images.
+        images: Array `(N, H, W, C)` or `(N, H, W)`. With three or more channels, the
+            first three are red, green and blue; otherwise the first one is gray.
+        limits: The values drawn in black and white; None to infer them from the images.
 
     Returns:
-        List of arrays as `Cell.tile`.
+        List of arrays `(height, width, 3)` of uint8, whose longer side has `TILE`
+        pixels.
+
+    Examples:
+        >>> tile = image_tiles(np.ones((1, 16, 32)))[0]
+        >>> tile.shape, int(tile.min())
+        ((64, 128, 3), 255)
     """
     low, high = value_limits(images) if limits is None else limits
     if images.ndim == 3:
@@ -37,30 +57,39 @@ def image_tiles(images, limits=None):
     channels = images[..., :3] if images.shape[-1] >= 3 else images[..., :1]
     scaled = (np.nan_to_num(channels.astype("float32")) - low) / (high - low)
     bytes_ = np.round(255 * np.clip(scaled, 0, 1)).astype("uint8")
-    return [shrunk(np.broadcast_to(one, (*one.shape[:2], 3))) for one in bytes_]
+    return [scaled_to_tile(np.broadcast_to(b, (*b.shape[:2], 3))) for b in bytes_]
 
 
-def value_limits(images):
-    """The values that stand for black and white: [0, 1], [-1, 1] or [0, 255].
+def value_limits(images: np.ndarray) -> tuple[float, float]:
+    """The values drawn in black and white: 0 and 1, -1 and 1, or 0 and 255.
 
-    Of images that have none of these ranges their own lowest and highest value.
+    If images have none of these ranges, their own lowest and highest values.
+
+    Examples:
+        >>> value_limits(np.array([0.1, 0.7])), value_limits(np.array([-0.5, 0.5]))
+        ((0.0, 1.0), (-1.0, 1.0))
     """
     finite = images[np.isfinite(images)]
     if not finite.size:
         return 0.0, 1.0
     low, high = float(finite.min()), float(finite.max())
-    if low >= -SLACK and high <= 1 + SLACK:
+    if low >= -ROUNDING and high <= 1 + ROUNDING:
         return 0.0, 1.0
-    if low >= -1 - SLACK and high <= 1 + SLACK:
+    if low >= -1 - ROUNDING and high <= 1 + ROUNDING:
         return -1.0, 1.0
-    is_bytes = images.dtype.kind in "iu" or high > FEW_BITS
-    if low >= 0 and high <= 255 + SLACK and is_bytes:
+    is_bytes = images.dtype.kind in "iu" or high > DIM
+    if low >= 0 and high <= 255 + ROUNDING and is_bytes:
         return 0.0, 255.0
     return finite_limits(finite)
 
 
-def finite_limits(*arrays):
-    """The lowest and highest finite number of arrays, a little apart at least."""
+def finite_limits(*arrays: Any) -> tuple[float, float]:
+    """The lowest and highest finite values of arrays, widened if they are equal.
+
+    Examples:
+        >>> finite_limits(np.array([3.0, np.nan]))
+        (2.5, 3.5)
+    """
     flat = np.concatenate([np.empty(0), *map(np.ravel, arrays)])
     flat = flat[np.isfinite(flat)]
     if not flat.size:
@@ -69,29 +98,45 @@ def finite_limits(*arrays):
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def shrunk(tile):
-    """A tile whose longer side has `TILE` pixels; large ones are averaged first."""
-    height, width = tile.shape[:2]
+def scaled_to_tile(image: np.ndarray) -> np.ndarray:
+    """An image whose longer side has `TILE` pixels; large ones are averaged first.
+
+    Args:
+        image: Array `(H, W, C)` of uint8.
+    """
+    height, width = image.shape[:2]
     step = max(1, max(height, width) // TILE)
     if step > 1 and min(height, width) >= step:
-        part = tile[: height - height % step, : width - width % step]
+        part = image[: height - height % step, : width - width % step]
         blocks = part.reshape(height // step, step, width // step, step, -1)
-        tile = np.round(blocks.mean((1, 3))).astype("uint8")
+        image = np.round(blocks.mean((1, 3))).astype("uint8")
     scale = TILE / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
-    return resized(tile, size)
+    return resized(image, size)
 
 
-def resized(array, size):
-    """An image with another height and width, by its nearest pixels."""
+def resized(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An image with another height and width, by nearest neighbors.
+
+    Examples:
+        >>> resized(np.array([[1, 2]]), (1, 4)).tolist()
+        [[1, 1, 2, 2]]
+    """
     rows = np.arange(size[0]) * array.shape[0] // size[0]
     columns = np.arange(size[1]) * array.shape[1] // size[1]
     return array[rows][:, columns]
 
 
-def striped(tile, where, colors):
-    """A tile with diagonal stripes of two colours at some pixels."""
+def striped(tile: np.ndarray, where: np.ndarray, colors: Any) -> np.ndarray:
+    """A tile with diagonal stripes of two colors at some pixels.
+
+    Args:
+        tile: Array `(height, width, 3)` of uint8.
+        where: Boolean array `(height, width)`.
+        colors: Two tuples of three integers.
+    """
     i, j = np.indices(where.shape)
     is_line = (i + j) // STRIPE % 2 == 1
-    pattern = np.where(is_line[..., None], *(np.uint8(c) for c in reversed(colors)))
+    background, line = (np.uint8(color) for color in colors)
+    pattern = np.where(is_line[..., None], line, background)
     return np.where(where[..., None], pattern, tile)

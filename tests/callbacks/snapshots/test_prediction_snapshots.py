@@ -51,7 +51,7 @@ def linear(outputs=1, activation=None, loss="mse", rate=0.0):
 def columns_of(snapshots):
     """Dict of each heading to its cells."""
     picture = snapshots._reader.picture
-    return dict(picture.first + pictures.headed(snapshots._columns))
+    return dict(picture.first + pictures.with_headings(snapshots._columns))
 
 
 def colors_of(cell):
@@ -264,7 +264,7 @@ def test_classes_with_their_names_and_probabilities():
     )
     assert all(1 / 3 < float(share) <= 1 for _, share in said)
     colors = [tuple(cell.tile[0, 0].tolist()) for cell in columns["epoch 1"]]
-    assert colors == [pictures.RIGHT] * 4 + [pictures.WRONG] * 4
+    assert colors == [pictures.CORRECT] * 4 + [pictures.INCORRECT] * 4
     snapshots.plot()
 
 
@@ -276,7 +276,7 @@ def test_a_void_label_is_neither_right_nor_wrong():
     is_void = [text == "void" for text in texts_of(snapshots, "label")]
     assert is_void == (y == 255).tolist()
     colors = [tuple(cell.tile[0, 0].tolist()) for cell in columns["epoch 1"]]
-    assert [color == pictures.NEITHER for color in colors] == is_void
+    assert [color == pictures.UNJUDGED for color in colors] == is_void
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", None])
@@ -308,7 +308,7 @@ def test_classes_without_labels():
     snapshots = fitted(model, X, np.arange(40) % 3, kt.PredictionSnapshots(X))
     assert len(texts_of(snapshots, "epoch 1")) == 8
     tile = columns_of(snapshots)["epoch 1"][0].tile
-    assert tuple(tile[0, 0].tolist()) == pictures.NEITHER
+    assert tuple(tile[0, 0].tolist()) == pictures.UNJUDGED
 
 
 # --- regression ---
