@@ -22,7 +22,7 @@ def class_colors(number: int) -> np.ndarray:
 
     Examples:
         >>> class_colors(2).tolist()
-        [[33, 36, 46], [242, 61, 189]]
+        [[33, 36, 46], [242, 189, 61]]
     """
     colors = [(0.13, 0.14, 0.18)]
     for index in range(1, number):
