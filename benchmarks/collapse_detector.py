@@ -22,7 +22,6 @@ import keras
 import numpy as np
 from keras import layers
 
-import keras_trainfix.diagnosis.diagnose  # noqa: F401 - fills `CHECKS`
 from benchmarks.diagnosis import cases, runs, zoo
 from benchmarks.measure import asked_for, in_turns, print_table
 from keras_trainfix import CollapseDetector

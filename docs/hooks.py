@@ -5,7 +5,7 @@ import inspect
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
-import keras_trainfix.diagnosis.diagnose  # fills `CHECKS`
+import keras_trainfix
 from keras_trainfix.diagnosis.registry import CHECKS, FAMILIES
 
 INTRODUCTION = """# Codes

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import keras_trainfix
-import keras_trainfix.diagnosis.diagnose  # fills `CHECKS`
 from keras_trainfix.diagnosis.findings import DOCUMENTATION
 from keras_trainfix.diagnosis.registry import CHECKS
 

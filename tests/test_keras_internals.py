@@ -271,5 +271,6 @@ def test_each_function_says_why_no_public_name_serves():
     assert len(functions) > 10
     for function in functions:
         summary, _, reason = ast.get_docstring(function).partition("\n\n")
-        assert summary and reason, function.name
+        assert summary, function.name
+        assert reason, function.name
         assert function.returns is not None, function.name

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_trainfix.keras_internals import is_symbolic_scope
 
-# Of the backend: there is no common type.
+# Whatever the backend converts to a tensor: its own tensors, arrays, nested lists.
 Tensor: TypeAlias = Any
 
 

@@ -1,1 +1,14 @@
-"""What is wrong with a model that does not learn, found and named."""
+"""Finds what keeps a model from learning.
+
+Importing the package registers every check, and what shows and repairs a diagnosis.
+"""
+
+import importlib
+import pkgutil
+
+from keras_trainfix.diagnosis import checks, report
+
+for _package in (checks, report):
+    for _module in pkgutil.walk_packages(_package.__path__, f"{_package.__name__}."):
+        importlib.import_module(_module.name)
+importlib.import_module("keras_trainfix.diagnosis.repair")

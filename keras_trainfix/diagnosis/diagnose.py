@@ -1,10 +1,6 @@
 """Looks at a model and its data, before training or after, and names what is wrong."""
 
-import importlib
-import pkgutil
-
 from keras_trainfix.data import is_text
-from keras_trainfix.diagnosis import checks
 from keras_trainfix.diagnosis.findings import Diagnosis
 from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS
@@ -13,9 +9,6 @@ from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
 from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended, new_weights
 from keras_trainfix.diagnosis.trial.result import NOT_COMPILED
 from keras_trainfix.messages import in_one_line
-
-for _module in pkgutil.walk_packages(checks.__path__, f"{checks.__name__}."):
-    importlib.import_module(_module.name)
 
 NO_TARGETS = "No targets: only inputs and layers were checked."
 

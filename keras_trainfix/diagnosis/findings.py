@@ -1,7 +1,7 @@
 """What a diagnosis says: single findings, and all of them in order."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -9,6 +9,15 @@ import numpy as np
 
 SEVERITIES = ("error", "warning", "note")  # from the worst
 DOCUMENTATION = "https://keras-trainfix.readthedocs.io/codes/"
+
+# What shows and repairs a diagnosis stands above it, and adds itself.
+_PROVIDED: dict[str, Callable] = {}
+
+
+def provides(function: Callable) -> Callable:
+    """Decorates a function that a method of `Finding` or `Diagnosis` calls."""
+    _PROVIDED[function.__name__] = function
+    return function
 
 
 class DiagnosisError(ValueError):
@@ -73,9 +82,7 @@ class Finding:
     output: str | None = None
 
     def __str__(self) -> str:
-        from keras_trainfix.diagnosis.report.text import finding_text
-
-        return finding_text(self)
+        return _PROVIDED["finding_text"](self)
 
     def to_dict(self) -> dict:
         """The finding as a dict that strict JSON can hold: NaN and Inf become None."""
@@ -125,20 +132,14 @@ class Diagnosis:
         return [finding.code for finding in self.findings]
 
     def __str__(self) -> str:
-        from keras_trainfix.diagnosis.report.text import diagnosis_text
-
-        return diagnosis_text(self)
+        return _PROVIDED["diagnosis_text"](self)
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
-        from keras_trainfix.diagnosis.report.rich import rich_parts
-
-        return rich_parts(self)
+        return _PROVIDED["rich_parts"](self)
 
     def _repr_html_(self) -> str:
         """The findings and plots for notebooks, without a request to any site."""
-        from keras_trainfix.diagnosis.report.html import diagnosis_html
-
-        return diagnosis_html(self)
+        return _PROVIDED["diagnosis_html"](self)
 
     def to_dict(self) -> dict:
         """The diagnosis as a dict that strict JSON can hold."""
@@ -181,9 +182,7 @@ class Diagnosis:
             fixed: softmax of 'dense' -> sigmoid, compiled again.
             'sigmoid'
         """
-        from keras_trainfix.diagnosis.repair import fixed_copy
-
-        return fixed_copy(self, model)
+        return _PROVIDED["fixed_copy"](self, model)
 
     def raise_for_errors(self) -> "Diagnosis":
         """Raises `DiagnosisError` if a finding is an error; returns the diagnosis."""

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from keras_trainfix.diagnosis.change import Change, RepairCase
-from keras_trainfix.diagnosis.findings import Diagnosis, Finding
+from keras_trainfix.diagnosis.findings import Diagnosis, Finding, provides
 from keras_trainfix.diagnosis.observe.head import PASS_ON, activation_of
 from keras_trainfix.diagnosis.observe.loss import class_axis, loss_facts, losses_of
 from keras_trainfix.diagnosis.registry import CHECKS
@@ -16,6 +16,7 @@ from keras_trainfix.models.freeze import freeze_batch_norm
 from keras_trainfix.models.optimizers import copy_of, inner_of, rate_of
 
 
+@provides
 def fixed_copy(diagnosis: Diagnosis, model: keras.Model) -> keras.Model:
     """A copy of a model without the faults that a program can mend.
 

@@ -74,7 +74,7 @@ def count_classes(
     batch_size = max(1, 4 * CHUNK // max(1, size))
     target = number_of_batches(data, batch_size, steps, labels)
     is_shown = bool(verbose) and keras.config.is_interactive_logging_enabled()
-    progress = keras.utils.Progbar(target, verbose=int(is_shown))
+    progress = keras.utils.Progbar(target, verbose=int(is_shown), unit_name="batch")
     shown_from = time.monotonic() + SHOWN_AFTER
     counts, areas = np.zeros((2, num_classes), "int64")
     read, has_images = 0, False

@@ -5,7 +5,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-# Whatever the backend converts to a tensor: its own tensors, arrays, nested lists.
-Tensor: TypeAlias = Any
+from keras_trainfix.backend.tensors import Tensor
+
+__all__ = ["ClassWeight", "IgnoreClass", "Tensor"]
+
 IgnoreClass: TypeAlias = int | tuple[int, ...] | list[int] | None
 ClassWeight: TypeAlias = Sequence[float] | np.ndarray | dict[int, Any] | None

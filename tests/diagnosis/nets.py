@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 
-from keras_trainfix.diagnosis import diagnose as _registers  # noqa: F401
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.snapshot import Snapshot
 

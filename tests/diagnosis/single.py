@@ -5,7 +5,6 @@ import re
 
 import keras
 
-from keras_trainfix.diagnosis import diagnose as _registers  # noqa: F401
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.trial.attempt import attempt
 from tests.diagnosis.nets import judge, view

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainfix.diagnosis import diagnose as _registers  # noqa: F401
 from keras_trainfix.diagnosis.findings import Diagnosis, Finding
 from keras_trainfix.diagnosis.observe.layer_outputs import LayerOutput
 from keras_trainfix.diagnosis.registry import CHECKS

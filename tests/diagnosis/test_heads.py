@@ -6,7 +6,6 @@ import pytest
 from keras import layers
 
 import keras_trainfix as kt
-from keras_trainfix.diagnosis import diagnose as _registers  # noqa: F401
 from keras_trainfix.diagnosis.registry import CHECKS
 from tests.diagnosis.nets import inputs, net, view
 from tests.diagnosis.snippets import faulty_and_fixed

@@ -7,10 +7,8 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from keras_trainfix.callbacks.collapse.detector import CollapseDetector
 
-
-def collapse_figure(detector: "CollapseDetector", path: Any = None) -> "Figure":
+def collapse_figure(detector: Any, path: Any = None) -> "Figure":
     """Draws skill and spread of the predictions by step, with collapses and rescues.
 
     Args:

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from keras_trainfix.diagnosis.findings import SEVERITIES, Diagnosis, Finding
+from keras_trainfix.diagnosis.findings import SEVERITIES, Diagnosis, Finding, provides
 from keras_trainfix.diagnosis.report.plots import draw
 from keras_trainfix.diagnosis.report.text import (
     explanations,
@@ -16,6 +16,7 @@ COLORS = {"error": "#d1242f", "warning": "#b08000", "note": "#2f81f7"}
 FINE = "#2da44e"
 
 
+@provides
 def diagnosis_html(diagnosis: Diagnosis) -> str:
     """A diagnosis as HTML, which requests nothing from any site."""
     severities = {finding.severity for finding in diagnosis.findings}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from keras_trainfix.diagnosis.findings import Diagnosis
+from keras_trainfix.diagnosis.findings import Diagnosis, provides
 from keras_trainfix.diagnosis.report.text import (
     explanations,
     failed_checks,
@@ -15,6 +15,7 @@ from keras_trainfix.diagnosis.report.text import (
 STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold blue"}
 
 
+@provides
 def rich_parts(diagnosis: Diagnosis) -> Iterator[Any]:
     """Yields what rich prints: the opening, and a table of the findings."""
     from rich import box

@@ -4,7 +4,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
-from keras_trainfix.diagnosis.findings import SEVERITIES, Diagnosis, Finding
+from keras_trainfix.diagnosis.findings import SEVERITIES, Diagnosis, Finding, provides
 from keras_trainfix.diagnosis.registry import symptoms_of
 from keras_trainfix.messages import count
 
@@ -14,6 +14,7 @@ INDENT = " " * 3
 PARTS = ("targets", "trial")
 
 
+@provides
 def finding_text(finding: Finding) -> str:
     """A finding as lines for a terminal."""
     first = f"{finding.code} {finding.name}: {finding.severity}{where(finding)}"
@@ -22,6 +23,7 @@ def finding_text(finding: Finding) -> str:
     return "\n".join([*lines, f"    {finding.url}"])
 
 
+@provides
 def diagnosis_text(diagnosis: Diagnosis) -> str:
     """A diagnosis as numbered paragraphs for a terminal."""
     sentences = [

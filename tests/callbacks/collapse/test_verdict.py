@@ -4,7 +4,6 @@ import pytest
 
 from keras_trainfix import Diagnosis, Finding
 from keras_trainfix.callbacks.collapse import verdict
-from keras_trainfix.diagnosis import diagnose as _registers  # noqa: F401
 from keras_trainfix.diagnosis.registry import CHECKS
 
 SYMPTOM, DEAD, NAN = "KTF501", "KTF403", "KTF409"
