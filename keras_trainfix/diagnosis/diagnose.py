@@ -1,9 +1,14 @@
-"""Looks at a model and its data, before training or after, and names what is wrong."""
+"""Checks a model and its data, before or after training, and names what is wrong."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
 
 from keras_trainfix.data import is_text
 from keras_trainfix.diagnosis.findings import Diagnosis
 from keras_trainfix.diagnosis.ranking import ranked
-from keras_trainfix.diagnosis.registry import CHECKS
+from keras_trainfix.diagnosis.registry import CHECKS, Check
 from keras_trainfix.diagnosis.report.plots import dead_shares, output_summary
 from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
 from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended, new_weights
@@ -13,24 +18,33 @@ from keras_trainfix.messages import in_one_line
 NO_TARGETS = "No targets: only inputs and layers were checked."
 
 
-def diagnose(model, x, y=None, *, sample_weight=None, fit=True):
+def diagnose(
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    fit: bool = True,
+) -> Diagnosis:
     """Looks at a model and a few samples, and names what keeps it from learning.
 
-    Up to 256 samples go through the model once, in inference mode; what comes out is
-    compared with the best constant answer. With `fit=True` a trial follows: a few
-    steps at the learning rate that is compiled and at others, and one small batch
-    learned by heart. Weights, statistics, optimizer, metrics, random state and
-    compiled functions of the model are then what they were.
+    Up to 256 samples go through the model once, in inference mode, and its predictions
+    are compared with the best constant answer. Loss and metrics are called once. With
+    `fit=True` a trial follows: a few steps at the compiled learning rate and at others,
+    and one small batch that the model should memorize. Afterwards weights, statistics,
+    optimizer, metrics, random state and compiled functions are what they were.
 
-    It can be called before training and after; after some training it knows more. See
+    It can be called before and after training; after some training it finds more. See
     `CollapseDetector` for the same during `fit`.
 
     Args:
         model: A built `keras.Model`, compiled if loss and learning rate are to be
             judged.
-        x: Inputs: arrays, a dict or list of them; `(x, y)` or `(x, y, sample_weight)`;
-            or batches as `fit` takes them. Samples that the model is trained on.
-        y: Targets, if `x` are arrays.
+        x: Inputs that the model is trained on: arrays, tensors, frames of pandas, or a
+            dict or list of these; `(x, y)` or `(x, y, sample_weight)`; or batches as
+            `fit` takes them.
+        y: Targets, if `x` are arrays. Without targets only inputs and layers are
+            checked, and the diagnosis says so first.
         sample_weight: Weights, if `x` are arrays.
         fit: Boolean, whether to make the trial, which takes some seconds.
 
@@ -38,8 +52,8 @@ def diagnose(model, x, y=None, *, sample_weight=None, fit=True):
         `Diagnosis`: `.findings`, causes before symptoms; `.ok`; printing it shows them.
 
     Raises:
-        ValueError: If there is no sample, or if they do not fit the model.
-        TypeError: If `x` is nothing to read samples from.
+        ValueError: If there is no sample, or if the samples do not fit the model.
+        TypeError: If no samples can be read from `x`.
 
     Examples:
         >>> model = keras.Sequential(
@@ -78,7 +92,9 @@ def diagnose(model, x, y=None, *, sample_weight=None, fit=True):
     return diagnosis
 
 
-def examine(snapshot, condition=None):
+def examine(
+    snapshot: Snapshot, condition: Callable[[Check], bool] | None = None
+) -> Diagnosis:
     """Runs the checks.
 
     Args:

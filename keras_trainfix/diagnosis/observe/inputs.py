@@ -1,9 +1,11 @@
 """Inputs that are numbers, and their scale: shared by the checks of inputs."""
 
+from typing import Any
+
 import numpy as np
 
 
-def numeric_inputs(snapshot):
+def numeric_inputs(snapshot: Any) -> dict[str, np.ndarray]:
     """The inputs that are numbers, not strings."""
     return {
         name: array
@@ -12,14 +14,15 @@ def numeric_inputs(snapshot):
     }
 
 
-def feature_sizes(array):
+def feature_sizes(array: np.ndarray) -> np.ndarray:
     """Root mean squares along the last axis, of finite numbers."""
     rows = array.reshape(-1, array.shape[-1] if array.ndim > 1 else 1)
     rows = np.where(np.isfinite(rows), rows, 0).astype("float64")
     return np.sqrt((rows**2).mean(0))
 
 
-def may_be_unscaled(array):
+def may_be_unscaled(array: np.ndarray) -> bool:
     """A cheap look, before layers are called: whether the scale is not of order 1."""
     sizes = feature_sizes(array)
-    return sizes.max() >= 10 or 0 < np.abs(np.nan_to_num(array)).max() < 0.01
+    largest = np.abs(np.nan_to_num(array)).max()
+    return bool(sizes.max() >= 10 or 0 < largest < 0.01)

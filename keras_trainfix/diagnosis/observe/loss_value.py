@@ -1,6 +1,7 @@
 """The value of a compiled loss on the samples, as `fit` would compute it."""
 
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ from keras_trainfix import backend
 from keras_trainfix.diagnosis.observe.loss import losses_of
 
 
-def loss_value(view):
+def loss_value(view: Any) -> Any:
     """The value of the compiled loss of an output on all samples at once.
 
     Sample weights, loss weights, masks of layers and penalties are left out.
@@ -24,7 +25,7 @@ def loss_value(view):
     return value_of(loss, view.targets, view.predictions)
 
 
-def value_of(loss, targets, predictions):
+def value_of(loss: Any, targets: np.ndarray | None, predictions: np.ndarray) -> Any:
     """The value of a loss for targets and predictions of the shapes as they are.
 
     Args:
@@ -46,7 +47,7 @@ def value_of(loss, targets, predictions):
     return value if np.isfinite(value) else None
 
 
-def value_of_answers(view, wrongness=0.0):
+def value_of_answers(view: Any, wrongness: float = 0.0) -> Any:
     """The value of the compiled loss of an output for its targets as predictions.
 
     Args:

@@ -1,11 +1,15 @@
 """What varies between samples, and which values are answers: shared by the checks."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import keras
 import numpy as np
 
 ROUNDING = 1e-5  # of the largest value
 
 
-def varies(values):
+def varies(values: np.ndarray) -> bool:
     """Whether values differ between samples by more than rounding.
 
     Args:
@@ -25,22 +29,24 @@ def varies(values):
     return bool(spread > ROUNDING * np.abs(values).max(initial=0))
 
 
-def inputs_vary(snapshot):
+def inputs_vary(snapshot: Any) -> bool:
     """Whether any input of a `Snapshot` differs between samples."""
     return any(map(varies, snapshot.inputs.values()))
 
 
-def is_finite(values):
+def is_finite(values: np.ndarray) -> bool:
     """Whether an array holds neither NaN nor Inf."""
     return values.dtype.kind != "f" or bool(np.isfinite(values).all())
 
 
-def root_mean_square(values):
+def root_mean_square(values: np.ndarray) -> float:
     """The size of an array; 0 of an empty one."""
     return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
 
 
-def calls_by_layer(outputs):
+def calls_by_layer(
+    outputs: Sequence[tuple[keras.Layer, np.ndarray]],
+) -> list[tuple[keras.Layer, list[np.ndarray]]]:
     """Pairs of each layer and the list of what its calls gave, in order."""
     calls: dict[int, tuple] = {}
     for layer, values in outputs:
@@ -48,19 +54,19 @@ def calls_by_layer(outputs):
     return list(calls.values())
 
 
-def answer_layers(snapshot):
+def answer_layers(snapshot: Any) -> set[str]:
     """Names of the layers that give the answers: the last with weights among them."""
     names = {view.head.layer for view in snapshot.views()}
     weighted = [output.layer.name for output in snapshot.layers if output.layer.weights]
     return names | set(weighted[-1:])
 
 
-def is_output(snapshot, values):
+def is_output(snapshot: Any, values: np.ndarray) -> bool:
     """Whether the values of a layer are those of an output of the model."""
     return any(same_values(values, prediction) for prediction in snapshot.predictions)
 
 
-def same_values(values, prediction):
+def same_values(values: np.ndarray, prediction: np.ndarray) -> bool:
     """Whether values, of the first samples perhaps, are those of a prediction."""
     part = prediction.ravel()[: values.size]
     return values.size > 0 and np.array_equal(values.ravel(), part, equal_nan=True)

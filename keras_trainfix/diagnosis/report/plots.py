@@ -1,12 +1,15 @@
-"""Small pictures of a diagnosis, as SVG that takes its text colour from the page."""
+"""Small pictures of a diagnosis, as SVG that takes its text color from the page."""
 
 import html
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from keras_trainfix.diagnosis.findings import OutputSummary
 from keras_trainfix.diagnosis.measure.eval_pairs import read
 from keras_trainfix.diagnosis.measure.skill import best_constant
+from keras_trainfix.diagnosis.observe.layer_outputs import LayerOutput
 from keras_trainfix.diagnosis.observe.layers import dead_share, is_relu
 
 MOST_POINTS = 256
@@ -17,7 +20,7 @@ LEFT, RIGHT, TOP, BOTTOM = 50, 12, 44, 36  # margins
 TARGET, PREDICTION, BEST = "#8b949e", "#2f81f7", "#e3781b"
 
 
-def output_summary(view):
+def output_summary(view: Any) -> OutputSummary | None:
     """The `OutputSummary` of a `OutputView`, or None where nothing can be compared."""
     try:
         answers = read(view)
@@ -40,11 +43,11 @@ def output_summary(view):
             classes[a.argmax(1)].mean(0) for a in (predictions, targets)
         )
     else:
-        predicted, target = ((a > 0.5).mean(0) for a in (predictions, targets))
+        predicted, target = (predictions > 0.5).mean(0), (targets > 0.5).mean(0)
     return OutputSummary(view.name, "classes", predicted, target, int(target.argmax()))
 
 
-def dead_shares(layers):
+def dead_shares(layers: Sequence[LayerOutput]) -> dict[str, float]:
     """The share of dead units of each ReLU layer.
 
     Args:
@@ -52,7 +55,7 @@ def dead_shares(layers):
 
     Returns:
         Dict of the name of each layer to the share of its units that are 0 for every
-        sample; of the last call, where a layer is shared.
+        sample; if a layer is shared, in its last call.
     """
     return {
         output.layer.name: dead_share(output)
@@ -61,7 +64,7 @@ def dead_shares(layers):
     }
 
 
-def draw(outputs, shares):
+def draw(outputs: Iterable[OutputSummary], shares: dict[str, float]) -> list[str]:
     """The pictures of a diagnosis.
 
     Args:
@@ -84,7 +87,7 @@ def draw(outputs, shares):
 
 
 def _scatter(output, of):
-    """Predictions over targets, with what is right and the best constant."""
+    """Predictions over targets, with the diagonal and the best constant."""
     y, t = output.predictions, output.targets
     both = np.isfinite(y) & np.isfinite(t)
     y, t = y[both], t[both]
@@ -158,7 +161,7 @@ def _class_bars(output, of):
 
 
 def _dead_units(shares):
-    """A bar a layer."""
+    """One bar for each layer."""
     names = list(shares)
     if len(names) > MOST_LAYERS:
         worst = sorted(names, key=lambda name: -shares[name])[:MOST_LAYERS]

@@ -1,4 +1,4 @@
-"""What a trial tells: the gradients of its first step, and the losses of its arms."""
+"""What a trial measures: gradients of the first step, and losses at several rates."""
 
 from typing import Any, NamedTuple
 
@@ -41,8 +41,8 @@ class TrialRun(NamedTuple):
 
     Attributes:
         factor: Float, of the learning rate that is compiled.
-        losses: Array, the loss of each step in training mode, penalties included.
-        steps: Integer, how many steps it was to have.
+        losses: Array: the loss of each step in training mode, penalties included.
+        steps: Integer, the number of steps that were planned.
         predictions: List of arrays, one an output: in training mode, afterwards.
         dead: Share of the ReLU units that are 0 for all samples, in the worst layer.
     """
@@ -54,7 +54,7 @@ class TrialRun(NamedTuple):
     dead: float
 
     @property
-    def end(self):
+    def end(self) -> float:
         """The mean loss of the last steps; infinite where one is not finite."""
         if not np.isfinite(self.losses).all():
             return float("inf")
@@ -62,8 +62,8 @@ class TrialRun(NamedTuple):
         return float(np.mean(self.losses[first:]))
 
     @property
-    def is_cut(self):
-        """Whether time was up before it could tell where it ends."""
+    def is_cut(self) -> bool:
+        """Whether time ran out before its end could be judged."""
         too_short = len(self.losses) <= first_of_last(self.steps)
         return too_short and bool(np.isfinite(self.losses).all())
 
@@ -75,8 +75,8 @@ class Trial(NamedTuple):
         is_fresh: Whether it began from weights that no step has changed.
         rate: The learning rate that is compiled.
         batch: Samples in a step.
-        steps: Steps of an arm.
-        start: The loss without a step, on the batches of the last steps of an arm, in
+        steps: Steps of a run.
+        start: The loss without a step, on the batches of the last steps of a run, in
             training mode, penalties included.
         penalty: What regularizers add to it.
         spread: What differs between samples in the last hidden layer, of what does in
@@ -97,14 +97,14 @@ class Trial(NamedTuple):
     runs: dict
     overfit: Any
 
-    def gain(self, factor):
-        """The share of the loss that an arm takes away; NaN if it was not tried."""
+    def gain(self, factor: float) -> float:
+        """The share of the loss that a run takes away; NaN if it was not tried."""
         trial_run = self.runs.get(factor)
         if trial_run is None or trial_run.is_cut:
             return float("nan")
         return (self.start - trial_run.end) / (abs(self.start) or 1.0)
 
-    def best_lower(self, nearly=NEARLY):
+    def best_lower(self, nearly: float = NEARLY) -> float | None:
         """The highest factor below 1 that does about as well as the best; or None."""
         gains = {factor: self.gain(factor) for factor in self.runs if factor < 1}
         best = max((gain for gain in gains.values() if gain > 0), default=None)
@@ -113,6 +113,6 @@ class Trial(NamedTuple):
         return max(factor for factor, gain in gains.items() if gain > best - nearly)
 
 
-def first_of_last(steps):
-    """From this step on the losses of an arm tell where it ends."""
+def first_of_last(steps: int) -> int:
+    """The step from which on the losses of a run count as its end."""
     return steps * 2 // 3

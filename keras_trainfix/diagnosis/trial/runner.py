@@ -1,6 +1,7 @@
-"""The steps of a trial: arms at several rates, each from the same weights."""
+"""The steps of a trial: runs at several rates, each from the same weights."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -23,7 +24,7 @@ from keras_trainfix.messages import Progress
 from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.optimizers import copy_of, rate_to_come
 
-STEPS = 32  # of each arm
+STEPS = 32  # of each run
 OVERFIT_STEPS = 96
 OVERFIT_SAMPLES = 8
 FIRST_STEP = 4  # times as long to compile as the first call of a large model
@@ -36,13 +37,15 @@ FACTORS = (1.0, 0.1, 100.0, 0.01, 10.0)  # of the learning rate, the most tellin
 MUCH_LARGER = 1e4  # tried where none of these changes anything
 CHANGES = 0.1  # of the loss
 FEWEST_RUNS = 3  # there has to be time for: the first of the factors
-FEWEST_STEPS = 6  # of an arm of a slow model
+FEWEST_STEPS = 6  # of a run of a slow model
 
 
 class Runner:
     """Makes the steps of a `Trial`; whoever calls it puts the model back."""
 
-    def __init__(self, snapshot, is_fresh, seconds, show_progress):
+    def __init__(
+        self, snapshot: Any, is_fresh: bool, seconds: float, show_progress: bool
+    ) -> None:
         self.snapshot, self.model, self.is_fresh = snapshot, snapshot.model, is_fresh
         self.deadline = time.monotonic() + seconds
         self.sample = snapshot.sample
@@ -69,7 +72,7 @@ class Runner:
             )
         self.step = backend.training_step(self.model, self.optimizer, has_few)
         self.rate = rate_to_come(self.model.optimizer)
-        # What an arm starts from: optimizers keep averages and numbers of steps.
+        # What a run starts from: optimizers keep averages and numbers of steps.
         self.variables = [*self.model.variables, *self.optimizer.variables]
         self.before = [backend.to_numpy(variable) for variable in self.variables]
         self.loss_scale = getattr(self.optimizer, "dynamic_scale", 1.0)
@@ -79,7 +82,7 @@ class Runner:
         )
         self.done = 0
 
-    def run(self, factors):
+    def run(self, factors: Sequence[float]) -> Trial:
         """The `Trial` of some factors of the learning rate."""
         with self.progress:
             return self._run(factors)
@@ -118,7 +121,7 @@ class Runner:
         )
 
     def _steps_in_time(self):
-        """How many steps of an arm there is time for: fewer of a slow model."""
+        """How many steps of a run there is time for: fewer of a slow model."""
         self._reset(0.0)
         start = time.monotonic()
         self._step(0)  # compiles
@@ -136,7 +139,7 @@ class Runner:
         return min(STEPS, most)
 
     def _start(self, steps):
-        """The mean loss of the last steps of an arm if no step changed anything."""
+        """The mean loss of the last steps of a run if no step changed anything."""
         self._reset(0.0)
         batches = [self._number(n) for n in range(first_of_last(steps), steps)]
         losses = {n: self._step(n)[0] for n in dict.fromkeys(batches)}
@@ -220,7 +223,7 @@ class Runner:
 
 
 def _is_still(runs, start):
-    """Whether no arm has changed the loss."""
+    """Whether no run has changed the loss."""
     return all(
         abs(trial_run.end - start) < CHANGES * abs(start) for trial_run in runs.values()
     )

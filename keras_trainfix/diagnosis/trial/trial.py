@@ -1,22 +1,28 @@
 """A short trial: what a few steps do to a model, which is put back afterwards."""
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from keras_trainfix import backend
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
-from keras_trainfix.diagnosis.trial.result import NOT_COMPILED, NoTrial
+from keras_trainfix.diagnosis.trial.result import NOT_COMPILED, NoTrial, Trial, TrialRun
 from keras_trainfix.diagnosis.trial.runner import FACTORS, Runner
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
 
-SECONDS = 12.0  # for all arms
+SECONDS = 12.0  # for all runs
 BLIND = 0.02  # standard deviation of predictions, of that of the targets
 
 
 def try_steps(
-    snapshot, weights=None, factors=FACTORS, seconds=SECONDS, show_progress=True
-):
+    snapshot: Any,
+    weights: list | None = None,
+    factors: Sequence[float] = FACTORS,
+    seconds: float = SECONDS,
+    show_progress: bool = True,
+) -> Trial:
     """Makes a few steps at several learning rates, and puts everything back.
 
     Args:
@@ -48,11 +54,11 @@ def try_steps(
         return Runner(snapshot, is_fresh, seconds, show_progress).run(factors)
 
 
-def is_constant_after(snapshot, trial_run):
-    """Whether the predictions after an `TrialRun` are the same for all samples."""
+def is_constant_after(snapshot: Any, trial_run: TrialRun) -> bool:
+    """Whether the predictions after a `TrialRun` are the same for all samples."""
     pairs = zip(snapshot.views(), trial_run.predictions, strict=False)
-    seen = [other.skill_of(predictions) for other, predictions in pairs]
-    ratios = [one.std_ratio for one in seen if one is not None]
+    scores = [other.skill_of(predictions) for other, predictions in pairs]
+    ratios = [one.std_ratio for one in scores if one is not None]
     return bool(ratios) and max(ratios) < BLIND
 
 
