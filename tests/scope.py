@@ -27,7 +27,7 @@ AREAS = {
         "backend",
         "callbacks",
         "diagnosis/observe/test_layer_outputs.py",
-        "diagnosis/test_trial.py",
+        "diagnosis/trial",
         "labels",
         "layers",
         "losses",

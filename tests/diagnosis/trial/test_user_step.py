@@ -12,7 +12,6 @@ from keras_trainfix.diagnosis.trial import runner
 from tests.diagnosis.nets import inputs, net
 from tests.diagnosis.single import assert_page
 
-pytestmark = pytest.mark.every_backend  # each compiles a step in its own way
 X = inputs(64, 6)
 Y = X[:, :1] + 1
 
