@@ -6,10 +6,10 @@ import keras
 
 from keras_trainfix.diagnosis.change import Change, RepairCase
 from keras_trainfix.diagnosis.findings import Diagnosis, Finding, provides
-from keras_trainfix.diagnosis.observe.head import PASS_ON, activation_of
+from keras_trainfix.diagnosis.observe.head import activation_of, last_layer
 from keras_trainfix.diagnosis.observe.loss import class_axis, loss_facts, losses_of
 from keras_trainfix.diagnosis.registry import CHECKS
-from keras_trainfix.keras_internals import compile_arguments, producer
+from keras_trainfix.keras_internals import compile_arguments
 from keras_trainfix.messages import in_one_line, tell
 from keras_trainfix.models.clone import cloned
 from keras_trainfix.models.freeze import freeze_batch_norm
@@ -93,7 +93,7 @@ class _Plan:
         index = self.names.index(finding.output) if finding.output in self.names else 0
         if index in self._mended:
             return f"diagnose the copy again, mended for {self._mended[index]}"
-        layer = _last_layer(self.model, index)
+        layer = last_layer(self.model, index)
         if layer is None:
             return "the layer with the last activation is not in the graph of a model"
         loss, activation = loss_facts(self.losses[index]), activation_of(layer)
@@ -126,19 +126,6 @@ def _described(loss: Any) -> str:
         return loss
     facts = loss_facts(loss)
     return f"{facts.name}(from_logits={facts.from_logits})"
-
-
-def _last_layer(model: keras.Model, index: int) -> Any:
-    """The layer with the activation of an output, or None if unknown."""
-    if not getattr(model, "outputs", None):
-        return None
-    layer = producer(model.outputs[index])
-    while isinstance(layer, PASS_ON):
-        layer = producer(layer.input)
-    if isinstance(layer, keras.Model) or not isinstance(layer, keras.Layer):
-        return None
-    is_activation = isinstance(layer, keras.layers.Softmax | keras.layers.ReLU)
-    return layer if is_activation or hasattr(layer, "activation") else None
 
 
 def _cloned(model: keras.Model, replaced: dict[str, keras.Layer]) -> keras.Model:

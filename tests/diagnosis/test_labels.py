@@ -164,4 +164,7 @@ def test_pixels_that_are_bytes_are_to_be_divided():
 
 def test_the_fix_of_ids_in_a_region_loss_reads_ids():
     model = conv(3, "softmax", keras.losses.Dice())
-    assert "kt.MaskedSoftDice()" in findings(model, IMAGES, CLASSES)["KTF206"].fix
+    assert (
+        "keras_trainfix.MaskedSoftDice()"
+        in findings(model, IMAGES, CLASSES)["KTF206"].fix
+    )

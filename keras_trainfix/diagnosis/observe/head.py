@@ -1,6 +1,6 @@
 """The head of an output: its activation and its units."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -111,6 +111,19 @@ def activation_of(layer):
     if activation is None:
         return "linear"
     return getattr(activation, "__name__", type(activation).__name__.lower())
+
+
+def last_layer(model: keras.Model, index: int) -> Any:
+    """The layer with the activation of an output, or None if unknown."""
+    if not getattr(model, "outputs", None):
+        return None
+    layer = producer(model.outputs[index])
+    while isinstance(layer, PASS_ON):
+        layer = producer(layer.input)
+    if isinstance(layer, keras.Model) or not isinstance(layer, keras.Layer):
+        return None
+    is_activation = isinstance(layer, keras.layers.Softmax | keras.layers.ReLU)
+    return layer if is_activation or hasattr(layer, "activation") else None
 
 
 def _head(outputs, index, units):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_trainfix.diagnosis.fix_code import recompiled
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.keras_internals import compile_arguments
 
@@ -84,11 +85,14 @@ def accuracy_on_regression(view):
     if not names:
         return None
     targets = np.asarray(view.targets)
+    metrics = '["mae", keras.metrics.R2Score()]' if targets.ndim == 2 else '["mae"]'
+    if len(view.names) > 1:
+        metrics = f'{{"{view.name}": {metrics}}}'
     return found(
         f"The metric {names[0]!r} counts exact hits, and the targets are "
         f"{len(np.unique(targets))} distinct numbers from {targets.min():.4g} to "
         f"{targets.max():.4g}.",
-        'model.compile(optimizer, loss, metrics=["mae", keras.metrics.R2Score()])',
+        f"{recompiled(view.model, '')[:-1]}, metrics={metrics})",
         metrics=names,
         distinct_targets=len(np.unique(targets)),
     )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_trainfix.diagnosis.checks.head_and_loss.head_code import with_head
 from keras_trainfix.diagnosis.observe.loss import is_own, losses_of
 from keras_trainfix.diagnosis.observe.loss_value import loss_value, value_of
 from keras_trainfix.diagnosis.registry import check, found
@@ -102,7 +103,7 @@ def broadcasting_loss(view):
         f"{view.loss.name} compares each target with each prediction, of shapes "
         f"{view.targets.shape} and {view.predictions.shape}: of {n} samples it is "
         f"{value:.4g}, and {each:.4g} where each meets its own.",
-        "y_true = keras.ops.reshape(y_true, keras.ops.shape(y_pred))  # in the loss",
+        _reshaped(view),
         value=value,
         value_of_own_pairs=each,
         samples=n,
@@ -122,13 +123,26 @@ def _stretched(view):
         f"{view.loss.name} compares each of {columns} columns of targets with each of "
         f"{units} units, and gives {value:.4g}: "
         + ("the one unit" if units == 1 else "every unit")
-        + " can learn no more than one number a sample.",
-        f"outputs = keras.layers.Dense({columns})(features)  # a unit a column",
+        + " can learn only one number for each sample.",
+        with_head(view, int(columns), "linear"),
         severity="warning",
         value=value,
         columns=int(columns),
         units=int(units),
     )
+
+
+def _reshaped(view):
+    """Code that gives the targets the shape of the predictions."""
+    y, p = view.targets, view.predictions
+    in_the_loss = (
+        "# in the loss, so that it does not depend on the shape of the targets:\n"
+        "# y_true = keras.ops.reshape(y_true, keras.ops.shape(y_pred))"
+    )
+    if y.size != p.size or len(view.names) > 1:
+        return in_the_loss
+    shape = ", ".join(map(str, (-1, *p.shape[1:])))
+    return f"y = np.reshape(y, ({shape},))\n{in_the_loss}"
 
 
 def _compares_all_pairs(loss, y, place):

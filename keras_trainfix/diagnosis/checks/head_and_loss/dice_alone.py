@@ -1,11 +1,16 @@
 """KTF210: an overlap as the only loss of a segmentation."""
 
+from keras_trainfix.diagnosis.checks.head_and_loss.head_code import (
+    dice_and_cross_entropy,
+    with_loss,
+)
 from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import SURE
 from keras_trainfix.diagnosis.measure.eval_pairs import read
 from keras_trainfix.diagnosis.observe.loss import is_overlap
 from keras_trainfix.diagnosis.observe.loss_value import value_of_answers
 from keras_trainfix.diagnosis.observe.variation import varies
 from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.models.optimizers import rate_of
 
 TRAINED, SOME, LONG = 20, 100, 200  # steps
 NEARLY_ALL = 0.98  # of the pixels
@@ -16,12 +21,6 @@ OFTEN_EMPTY = 0.25  # share of the masks
 TELLS_APART = 0.75  # area under the curve
 SURER, SAME = 1e-6, 0.1  # probability of the right class, and change of the loss
 FLAT = 0.9  # probability beyond which a sigmoid has little slope
-DICE_AND_CROSS_ENTROPY = (
-    "import keras_trainfix as kt\n"
-    "loss = kt.WeightedSum([kt.MaskedSoftDice(from_logits=True),\n"
-    "                       kt.MaskedCrossentropy(from_logits=True)])\n"
-    "model.compile(keras.optimizers.Adam(1e-4), loss)  # a head without activation"
-)
 
 
 @check(
@@ -121,7 +120,7 @@ def dice_alone(view):
             f"{view.loss.name} is the only loss, {100 * share:.2g} % of the pixels "
             f"are foreground, and {empty:.0%} of the masks have none: it may end in "
             "masks that are the same everywhere.",
-            DICE_AND_CROSS_ENTROPY,
+            with_loss(view, dice_and_cross_entropy(view)),
             severity="note",
             empty_share=empty,
             **evidence,
@@ -138,12 +137,13 @@ def dice_alone(view):
     if not (is_full or is_empty) or not _features_vary(view):
         return None
     mask = "empty" if is_empty else "full"
+    slower = rate_of(view.model.optimizer) / 10
     return found(
         f"After {steps} steps with {view.loss.name} alone {predicted:.1%} of the "
         f"pixels are predicted as foreground, and {share:.1%} are: masks are {mask}, "
         f"with a mean probability of {sure:.2f} where that is wrong (area under the "
         f"curve {area:.2f}).",
-        DICE_AND_CROSS_ENTROPY,
+        with_loss(view, dice_and_cross_entropy(view), rate=slower),
         severity=_severity_of_mask(steps, sure, area),
         predicted_share=predicted,
         wrong_probability=sure,

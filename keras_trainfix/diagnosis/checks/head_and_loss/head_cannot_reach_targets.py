@@ -3,10 +3,12 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.change import Change
+from keras_trainfix.diagnosis.checks.head_and_loss.head_code import with_activation
 from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
     STRAY,
     is_constant_softmax,
 )
+from keras_trainfix.diagnosis.fix_code import STANDARDIZED
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.messages import percent
 
@@ -96,13 +98,14 @@ def head_cannot_reach_targets(view):
         return None
     if kind in ("custom", "none") and len(np.unique(numbers[outside])) == 1:
         return None  # a mark for targets that are missing
+    is_scaled = len(view.names) == 1 and numbers.std() > 0
+    scaling = f"\n{STANDARDIZED}" if is_scaled else ""
     is_sure = share >= STRAY and kind in ("regression", "count")
     return found(
         f"A {head.activation} head gives numbers {reach}, and {percent(share)} of "
         f"the targets are beyond: they go from {numbers.min():.4g} to "
         f"{numbers.max():.4g}.",
-        f"outputs = keras.layers.Dense({targets.units})(features)  # linear\n"
-        "y = (y - y.mean()) / y.std()  # and scale predictions back",
+        with_activation(view, "linear") + scaling,
         severity="error" if is_sure else "warning",
         share=share,
         lowest=float(numbers.min()),

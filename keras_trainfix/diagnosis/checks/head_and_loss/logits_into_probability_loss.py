@@ -1,9 +1,13 @@
 """KTF203: logits in a loss that takes probabilities."""
 
-import keras
 import numpy as np
 
 from keras_trainfix.diagnosis.change import Change, with_logits
+from keras_trainfix.diagnosis.checks.head_and_loss.head_code import (
+    present_loss,
+    with_activation,
+    with_loss,
+)
 from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import ROUNDING, STRAY
 from keras_trainfix.diagnosis.observe.loss import is_keras_region, is_own_overlap
 from keras_trainfix.diagnosis.observe.loss_value import value_of_answers
@@ -95,15 +99,12 @@ def logits_into_probability_loss(view):
     described = "no activation" if head.activation == "linear" else head.activation
     if head.activation == "unknown":
         described = "an unknown last step"
-    if is_keras_region(loss) or not is_known:
-        fix = f'outputs = keras.layers.Activation("{activation}")(logits)'
+    takes_logits = is_known and not is_keras_region(loss) and loss.kind != "sum"
+    on_logits = present_loss(view, from_logits=True) if takes_logits else None
+    if on_logits and head.activation in ("linear", "unknown"):
+        fix = with_loss(view, on_logits)
     else:
-        name = type(loss.loss).__name__
-        name = name if isinstance(loss.loss, keras.Loss) else _camel(loss.name)
-        fix = (
-            f'outputs = keras.layers.Activation("{activation}")(logits)\n'
-            f"# or keep the head, without activation, and {name}(from_logits=True)"
-        )
+        fix = with_activation(view, activation)
     return found(
         f"{loss.name} takes probabilities, and a head with {described} gives numbers "
         f"from {p.min():.3g} to {p.max():.3g}: "
@@ -122,7 +123,3 @@ def _is_overlap_of_probabilities(view):
         return False
     best, worst = (value_of_answers(view, wrongness) for wrongness in (0, 1))
     return None not in (best, worst) and best < worst and abs(best - round(best)) < NEAR
-
-
-def _camel(name):
-    return "".join(part.capitalize() for part in name.split("_"))

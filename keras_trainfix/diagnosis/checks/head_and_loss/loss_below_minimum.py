@@ -3,6 +3,12 @@
 import keras
 import numpy as np
 
+from keras_trainfix.diagnosis.checks.head_and_loss.head_code import (
+    loss_expression,
+    with_activation,
+    with_loss,
+    with_suited_head,
+)
 from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import SURE
 from keras_trainfix.diagnosis.observe.loss import OVERLAPS, is_own_overlap, losses_of
 from keras_trainfix.diagnosis.observe.loss_value import loss_value, value_of
@@ -92,8 +98,7 @@ def loss_below_minimum(view):
         f"{view.loss.name} is {lowest:.4g}{sure}, {where}, which is no value of such "
         f"a loss: targets go from {y.min():.4g} to {y.max():.4g}, predictions from "
         f"{p.min():.4g} to {p.max():.4g}.",
-        f'y = (y > {_middle(y):.4g}).astype("float32")  # 0 and 1\n'
-        'outputs = keras.layers.Dense(1, activation="sigmoid")(features)  # or Conv2D',
+        _repair(view),
         severity="warning" if _is_named(view) else None,
         value=value,
         value_of_sure_answers=reached,
@@ -102,6 +107,20 @@ def loss_below_minimum(view):
         lowest_prediction=float(p.min()),
         highest_prediction=float(p.max()),
     )
+
+
+def _repair(view):
+    """Code for labels of 0 and 1, and for the head and the loss that suit them."""
+    y, lines = view.targets, []
+    is_beyond = y.min() < 0 or y.max() > 1
+    if is_beyond and (view.head.units == 1 or len(np.unique(y)) == 2):
+        lines.append(f'y = (y > {_middle(y):.4g}).astype("float32")  # 0 and 1')
+    if view.head.units > 1 and is_beyond and not lines:
+        lines.append(with_suited_head(view))
+    elif not view.head.is_probability and not view.loss.from_logits:
+        is_one = view.head.units == 1 or view.loss.kind == "binary"
+        lines.append(with_activation(view, "sigmoid" if is_one else "softmax"))
+    return "\n".join(lines)
 
 
 def _turned(view):
@@ -123,11 +142,11 @@ def _turned(view):
     is_score = any(word in name.lower() for word in SCORES)
     if worst >= -TOLERANCE and not is_score:
         return None
+    loss = f"lambda y_true, y_pred: {'1 ' * is_score}- {name}(y_true, y_pred)"
     return found(
         f"{name} is {best:.4g} for right answers and {worst:.4g} for wrong ones: "
         "training looks for the wrong ones.",
-        f"loss = lambda y_true, y_pred: {'1' if is_score else ''} - {name}(y_true, "
-        "y_pred)",
+        f"{name} = {loss_expression(view)}\n" + with_loss(view, loss),
         value_of_right_answers=best,
         value_of_wrong_answers=worst,
     )

@@ -1,5 +1,6 @@
 """KTF205: units or an activation that do not fit the loss."""
 
+import keras
 import numpy as np
 
 from keras_trainfix.diagnosis.change import (
@@ -9,11 +10,21 @@ from keras_trainfix.diagnosis.change import (
     one_unit,
     other_units,
 )
+from keras_trainfix.diagnosis.checks.head_and_loss.head_code import (
+    suited_head,
+    with_activation,
+    with_head,
+    with_loss,
+    with_suited_head,
+)
 from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
     is_constant_softmax,
     sums_to_one_elsewhere,
 )
+from keras_trainfix.diagnosis.fix_code import layer_of, recompiled
+from keras_trainfix.diagnosis.observe.head import last_layer
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.messages import count
 
 WRONG_SUM = 0.05  # of probabilities, beyond or below 1
 
@@ -96,12 +107,10 @@ def loss_does_not_fit_head(view):
     loss, head = view.loss, view.head
     off = _wrong_axis(view)
     if off:
-        is_last = view.class_axis == view.predictions.ndim - 1
-        axis = -1 if is_last else view.class_axis
         return found(
             "The softmax runs along another axis than that of the classes in the loss: "
             f"the probabilities of a place sum to {1 + off:.3g}, and not to 1.",
-            f"outputs = keras.layers.Softmax(axis={axis})(logits)  # the class axis",
+            _softmax_of_classes(view),
             units=head.units,
             sum=1 + off,
         )
@@ -111,78 +120,78 @@ def loss_does_not_fit_head(view):
     form = view.labels.form if view.labels else None
     if head.units == 1 and loss.kind == "similarity":
         return found(
-            f"The head has 1 unit, of which {loss.name} sees but the sign.",
-            'model.compile(optimizer, loss="mse")',
+            f"{loss.name} of a single unit depends only on its sign.",
+            with_loss(view, "mse"),
             units=1,
         )
     if head.units == 1 and loss.kind in ("categorical", "sparse"):
-        return _one_unit(loss, len(view.labels.classes) if view.labels else 0)
-    if "KTF205" in faults:
-        classes, units = faults["KTF205"]["classes"], faults["KTF205"]["units"]
-        return found(
-            f"The labels have {classes} classes, and the head has {units} "
-            f"unit{'s' if units > 1 else ''}.",
-            f'outputs = keras.layers.Dense({classes}, activation="softmax")(features)'
-            + (
-                '\nmodel.compile(optimizer, loss="sparse_categorical_crossentropy")'
-                if units == 1
-                else ""
-            ),
-            **faults["KTF205"],
+        number = len(view.labels.classes) if view.labels else 0
+        what = (
+            f"{loss.name} of a single unit is 0, without a gradient"
+            if loss.kind == "categorical"
+            else f"{loss.name} takes one unit for each class, and the head has 1 unit"
         )
+        return found(
+            f"{what}: the model cannot learn.",
+            with_suited_head(view),
+            units=1,
+            classes=number,
+        )
+    if "KTF205" in faults:
+        return _other_number(view, **faults["KTF205"])
     if head.units < 2 or loss.from_logits:
         return None
     if loss.kind in ("categorical", "sparse") and "sigmoid" in head.activation:
-        if form == "multi-hot":
-            fix = 'model.compile(optimizer, loss="binary_crossentropy")'
-        else:
-            fix = (
-                f"outputs = keras.layers.Dense({head.units}, "
-                'activation="softmax")(features)'
-            )
         return found(
-            f"{loss.name} is for classes that exclude each other, and the head has "
-            f"{head.units} sigmoids that do not. It often learns all the same.",
-            fix,
+            f"{loss.name} is for mutually exclusive classes, and the {head.units} "
+            "sigmoids of the head are independent. It often learns nevertheless.",
+            with_loss(view, BINARY)
+            if form == "multi-hot"
+            else with_activation(view, "softmax"),
             severity="warning",
             units=head.units,
         )
     is_softmax = loss.kind == "binary" and head.activation == "softmax"
     if is_softmax and (head.units > 2 or form == "multi-hot"):
-        if form == "multi-hot":
-            fix = (
-                f"outputs = keras.layers.Dense({head.units}, "
-                'activation="sigmoid")(features)'
-            )
-        else:
-            fix = 'model.compile(optimizer, loss="categorical_crossentropy")'
         return found(
             f"{loss.name} judges each unit by itself, and the {head.units} units are "
             "those of a softmax, which sum to 1.",
-            fix,
+            with_activation(view, "sigmoid")
+            if form == "multi-hot"
+            else with_loss(view, CATEGORICAL),
             severity="warning",
             units=head.units,
         )
     return None
 
 
-def _one_unit(loss, number):
-    if loss.kind == "categorical":
-        what = f"The head has 1 unit, of which {loss.name} is 0, without a gradient"
-    else:
-        what = f"The head has 1 unit, and {loss.name} takes a unit for each class"
-    if number > 2:
-        head = f'Dense({number}, activation="softmax")(features)'
-        right = "sparse_categorical_crossentropy"
-    else:
-        head = 'Dense(1, activation="sigmoid")(features)'
-        right = "binary_crossentropy"
+def _other_number(view, classes, units):
+    """What is found where labels and head have different numbers of classes."""
+    suited = suited_head(view)
+    is_kept = view.loss.kind in ("masked", "region", "sum", suited.loss.split("_")[0])
+    activation = suited.activation
+    if is_kept and view.loss.from_logits:
+        activation = "linear"
     return found(
-        f"{what}: it cannot learn.",
-        f'outputs = keras.layers.{head}\nmodel.compile(optimizer, loss="{right}")',
-        units=1,
-        classes=number,
+        f"The labels have {classes} classes, and the head has {count(units, 'unit')}.",
+        with_head(view, classes, activation, "" if is_kept else suited.loss),
+        classes=classes,
+        units=units,
     )
+
+
+def _softmax_of_classes(view):
+    """Code that runs the softmax along the class axis."""
+    is_last = view.class_axis == view.predictions.ndim - 1
+    axis = -1 if is_last else view.class_axis
+    layer = last_layer(view.model, view.index)
+    name = None if layer is None else layer_of(view.model, layer.name)
+    if name is None or not isinstance(layer, keras.layers.Softmax):
+        return (
+            "# in the definition of the model, instead of the present softmax:\n"
+            f"# outputs = keras.layers.Softmax(axis={axis})(logits)"
+        )
+    return recompiled(view.model, f"{name}.axis = {axis}  # the class axis")
 
 
 def _wrong_axis(view):

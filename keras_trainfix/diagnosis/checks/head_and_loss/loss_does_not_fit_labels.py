@@ -1,6 +1,12 @@
 """KTF206: labels of another form than the loss takes."""
 
 from keras_trainfix.diagnosis.change import CATEGORICAL, SPARSE, Change, same_scale
+from keras_trainfix.diagnosis.checks.head_and_loss.head_code import (
+    with_activation,
+    with_loss,
+    with_suited_head,
+)
+from keras_trainfix.diagnosis.fix_code import STANDARDIZED
 from keras_trainfix.diagnosis.observe.loss import is_keras_region
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.messages import count, percent
@@ -93,20 +99,16 @@ def loss_does_not_fit_labels(view):
         )
     if case in ("one-hot", "rows"):
         return found(
-            f"{name} takes one class id a place, and the targets have "
+            f"{name} takes one class id for each place, and the targets have "
             f"{fault['columns']} columns.",
-            'model.compile(optimizer, loss="categorical_crossentropy")',
+            with_loss(view, _same_scale(view, CATEGORICAL)),
             **fault,
         )
     if case == "ids":
-        if is_keras_region(view.loss):
-            fix = "import keras_trainfix as kt\nloss = kt.MaskedSoftDice()"
-        else:
-            fix = 'model.compile(optimizer, loss="sparse_categorical_crossentropy")'
         return found(
-            f"{name} compares each of the {fault['units']} units with a column of its "
-            "own, and the targets hold one class id a place.",
-            fix,
+            f"{name} compares each of the {fault['units']} units with its own column, "
+            "and the targets have one class id for each place.",
+            _take_ids(view),
             **fault,
         )
     if case in ("percent", "logarithm"):
@@ -119,7 +121,7 @@ def loss_does_not_fit_labels(view):
         return found(
             f"{name} {what}, and {percent(fault['share'])} of the targets are "
             f"{which}: these outweigh, or hide, all others.",
-            'model.compile(optimizer, loss="mse")  # or "mae", with y standardised',
+            with_loss(view, "mse") + '  # or "mae"',
             severity="warning",
             **fault,
         )
@@ -128,7 +130,7 @@ def loss_does_not_fit_labels(view):
             f"The targets are one-hot rows of {fault['classes']} classes for a "
             f"softmax, and the loss is {name}: it learns slowly, and hardly at all "
             "where the softmax is sure and wrong.",
-            'model.compile(optimizer, loss="categorical_crossentropy")',
+            with_loss(view, CATEGORICAL),
             severity="warning",
             **fault,
         )
@@ -137,8 +139,7 @@ def loss_does_not_fit_labels(view):
             f"{name} takes rows that sum to 1, and {percent(fault['share'])} of the "
             "rows do not.",
             "y = y / y.sum(axis=-1, keepdims=True)\n"
-            "# or, if classes do not exclude each other: sigmoid and\n"
-            'model.compile(optimizer, loss="binary_crossentropy")',
+            "# or, if the classes are independent: sigmoids and binary_crossentropy",
             severity="warning",
             **fault,
         )
@@ -146,14 +147,30 @@ def loss_does_not_fit_labels(view):
     if is_bytes and view.predictions.ndim > 3:
         fix = 'y = y.astype("float32") / 255  # pixels as numbers from 0 to 1'
     else:
-        fix = (
-            f"outputs = keras.layers.Dense({view.head.units})(features)  # linear\n"
-            'model.compile(optimizer, loss="mse")  # with y standardised'
-        )
+        fix = with_suited_head(view)
+        if len(view.names) == 1 and fault["distinct"] > 1:
+            fix = f"{fix}\n{STANDARDIZED}"
     return found(
         f"{name} is for classes, and {percent(fault['share'])} of the targets are "
-        f"none: they go from {fault['lowest']:.4g} to {fault['highest']:.4g} with "
-        f"{fault['distinct']} distinct values.",
+        f"not classes: they go from {fault['lowest']:.4g} to {fault['highest']:.4g} "
+        f"with {fault['distinct']} distinct values.",
         fix,
         **fault,
     )
+
+
+def _take_ids(view):
+    """Code with a loss that takes class ids."""
+    if is_keras_region(view.loss):
+        return with_loss(view, "keras_trainfix.MaskedSoftDice()")
+    if "sigmoid" in view.head.activation:
+        return with_activation(view, "softmax", SPARSE)
+    return with_loss(view, _same_scale(view, SPARSE))
+
+
+def _same_scale(view, name):
+    """The expression of a loss, on logits where the present one is."""
+    if not view.loss.from_logits:
+        return name
+    words = "".join(word.capitalize() for word in name.split("_"))
+    return f"keras.losses.{words}(from_logits=True)"

@@ -1,6 +1,11 @@
 """KTF204: probabilities in a loss that takes logits."""
 
 from keras_trainfix.diagnosis.change import Change, with_logits
+from keras_trainfix.diagnosis.checks.head_and_loss.head_code import (
+    present_loss,
+    with_activation,
+    with_loss,
+)
 from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
     is_constant_softmax,
     sums_to_one,
@@ -75,11 +80,11 @@ def probabilities_into_logits_loss(view):
     is_probability = head.is_probability or activation == "softmax"
     if not loss.from_logits or not is_probability or is_constant_softmax(view):
         return None
+    plain = None if loss.kind == "sum" else present_loss(view, from_logits=False)
     return found(
         f"{loss.name} has from_logits=True, and a {activation} gives it "
         f"probabilities, from {p.min():.3g} to {p.max():.3g}: they are squashed twice.",
-        f"outputs = keras.layers.Dense({head.units})(features)  # logits\n"
-        "# or keep the activation, and from_logits=False",
+        with_loss(view, plain) if plain else with_activation(view, "linear"),
         lowest=float(p.min()),
         highest=float(p.max()),
         units=head.units,

@@ -1,6 +1,7 @@
 """KTF201: a softmax over a single unit."""
 
 from keras_trainfix.diagnosis.change import one_unit
+from keras_trainfix.diagnosis.checks.head_and_loss.head_code import with_suited_head
 from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
     is_constant_softmax,
 )
@@ -68,20 +69,10 @@ def softmax_on_one_unit(view):
     """
     if not is_constant_softmax(view):
         return None
-    if view.task == "regression":
-        head, loss = "Dense(1)(features)  # linear", "mse"
-    elif view.labels and len(view.labels.classes) > 2:
-        units = view.labels.classes[-1] + 1
-        head = f'Dense({units}, activation="softmax")(features)'
-        loss = "sparse_categorical_crossentropy"
-    else:
-        head, loss = 'Dense(1, activation="sigmoid")(features)', "binary_crossentropy"
-    if view.predictions.ndim > 3 and "linear" not in head:
-        head = head.replace("Dense(1,", "Conv2D(1, 1,")
     return found(
         f"The head is a softmax over 1 unit: all {view.predictions.size} predictions "
         "are 1.0, whatever the input.",
-        f'outputs = keras.layers.{head}\nmodel.compile(optimizer, loss="{loss}")',
+        with_suited_head(view),
         units=1,
         lowest=float(view.predictions.min()),
         highest=float(view.predictions.max()),

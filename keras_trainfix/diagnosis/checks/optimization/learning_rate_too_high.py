@@ -7,6 +7,7 @@ from keras_trainfix.diagnosis.checks.optimization.preconditions import (
     HARDLY,
     may_blame_rate,
 )
+from keras_trainfix.diagnosis.checks.optimization.rate_code import at_rate
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 from keras_trainfix.diagnosis.trial.trial import is_constant_after
 
@@ -110,8 +111,7 @@ def learning_rate_too_high(snapshot):
         f"In {len(trial.runs[1.0].losses)} steps at the learning rate "
         f"{trial.rate:.3g} {what}; at {trial.rate * factor:.3g} it ends at "
         f"{better.end:.4g}.",
-        f"model.optimizer.learning_rate = {trial.rate * factor:.3g}  # was "
-        f"{trial.rate:.3g}; from new weights",
+        at_rate(snapshot, trial.rate * factor, trial.rate, with_new=True),
         severity="error" if diverges or ends else "warning",
         learning_rate=trial.rate,
         better_rate=trial.rate * factor,

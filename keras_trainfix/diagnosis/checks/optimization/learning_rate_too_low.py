@@ -8,6 +8,8 @@ from keras_trainfix.diagnosis.checks.optimization.preconditions import (
     has_no_signal,
     may_blame_rate,
 )
+from keras_trainfix.diagnosis.checks.optimization.rate_code import at_rate
+from keras_trainfix.diagnosis.fix_code import recompiled
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.models.optimizers import FEW, rate_of, steps_of_schedule
 
@@ -85,11 +87,12 @@ def learning_rate_too_low(snapshot):
     )
     if steps < FEW:
         return found(
-            f"The schedule lowers the learning rate so soon that all steps together "
-            f"are worth {steps:.2g} at its beginning. Schedules count steps, and not "
-            "epochs.",
-            "schedule = keras.optimizers.schedules.ExponentialDecay(\n"
-            "    1e-3, decay_steps=10 * len(x) // batch_size, decay_rate=0.5\n)",
+            "The schedule lowers the learning rate so soon that all steps together are "
+            f"worth {steps:.2g} at its start. Schedules count steps, not epochs.",
+            recompiled(
+                snapshot.model,
+                "# or a schedule with decay_steps in steps: epochs * steps per epoch",
+            ),
             severity="error",
             steps_worth=steps,
             better_rate=rate_of(optimizer),  # kept
@@ -101,9 +104,9 @@ def learning_rate_too_low(snapshot):
         return None  # longer steps of the others are no way out
     if trial.rate < NO_RATE:
         return found(
-            f"The learning rate is {trial.rate:.1e}: a step changes nothing any more. "
-            "Has a schedule ended, or a callback lowered it?",
-            "model.optimizer.learning_rate = 1e-3  # or a schedule that takes longer",
+            f"The learning rate is {trial.rate:.1e}: steps no longer change anything. "
+            "Has a schedule ended, or has a callback lowered it?",
+            at_rate(snapshot, 1e-3, trial.rate),
             learning_rate=trial.rate,
             iterations=snapshot.iterations,
         )
@@ -120,12 +123,12 @@ def learning_rate_too_low(snapshot):
         return None
     factor = max(faster, key=trial.gain)
     change = np.median([g.update / g.weight for g in trial.gradients if g.weight])
+    lower = f"lower the loss by {gain:.2%}," if gain > 0 else "do not lower the loss,"
     return found(
-        f"{trial.steps} steps at the learning rate {trial.rate:.3g} take {gain:.2%} of "
-        f"the loss away, and at {trial.rate * factor:.3g} {trial.gain(factor):.0%}. A "
-        f"step changes weights by {change:.1e} of their size.",
-        f"model.optimizer.learning_rate = {trial.rate * factor:.3g}  # was "
-        f"{trial.rate:.3g}",
+        f"{trial.steps} steps at the learning rate {trial.rate:.3g} {lower} and at "
+        f"{trial.rate * factor:.3g} by {min(trial.gain(factor), 1):.0%}. A step "
+        f"changes weights by {change:.1e} of their size.",
+        at_rate(snapshot, trial.rate * factor, trial.rate),
         learning_rate=trial.rate,
         better_rate=trial.rate * factor,
         gain=gain,

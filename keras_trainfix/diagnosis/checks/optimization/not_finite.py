@@ -4,11 +4,13 @@ import keras
 import numpy as np
 
 from keras_trainfix.backend import to_numpy
+from keras_trainfix.diagnosis.fix_code import recompiled, with_new_weights
 from keras_trainfix.diagnosis.observe.dropout import late_dropout
 from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.registry import check, found
 from keras_trainfix.keras_internals import child_layers
 from keras_trainfix.models.batch_norm_layers import all_layers
+from keras_trainfix.models.optimizers import rate_of
 
 
 @check(
@@ -102,9 +104,7 @@ def not_finite(snapshot):
         f"The {kind} of {where} are the first that hold NaN or Inf ({len(weights)} "
         f"layers have such weights; {share:.0%} of the predictions are not finite), "
         "although the inputs are finite.",
-        "# make the model anew: weights that are NaN stay so\n"
-        'model.compile(keras.optimizers.Adam(1e-4, clipnorm=1.0), "...")\n'
-        "model.fit(..., callbacks=[keras.callbacks.TerminateOnNaN()])",
+        _made_again(snapshot.model),
         layers_with_bad_weights=len(weights),
         layers_with_bad_activations=len(set(activations)),
         bad_prediction_share=float(share),
@@ -124,9 +124,19 @@ def _loss_not_finite(snapshot):
     return found(
         f"The loss is {trial.start}, of inputs, targets and predictions that are all "
         "finite: it divides by 0, or takes a logarithm or root of 0 or less.",
-        "keras.ops.log(keras.ops.maximum(p, keras.config.epsilon()))  # in the loss",
+        "# in the loss:\n# keras.ops.log(keras.ops.maximum(p, keras.config.epsilon()))",
         loss=trial.start,
     )
+
+
+def _made_again(model):
+    """Code for new weights, since NaN stays NaN, and for shorter steps."""
+    optimizer = getattr(model, "optimizer", None)
+    rate = rate_of(optimizer) if optimizer is not None else np.nan
+    lower = min(1e-3, rate / 10) if np.isfinite(rate) else 1e-4
+    again = with_new_weights(model)
+    compiled = recompiled(model, again, rate=lower, settings="clipnorm=1.0")
+    return f"{compiled}\ncallbacks = [keras.callbacks.TerminateOnNaN()]  # for `fit`"
 
 
 def _of_numbers(weight):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_trainfix.diagnosis.fix_code import layer_of, recompiled, with_new_weights
 from keras_trainfix.diagnosis.observe.dropout import strongest_dropout
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
 
@@ -12,7 +13,6 @@ TRAINED, NO_SKILL = 100, 0.05  # steps, and skill of a model that has collapsed
 NO_WEIGHT = 0.01  # size of weights: a tenth of what layers of 100 inputs begin with
 SHRUNK = 0.3  # standard deviation of predictions, of that of the targets
 INFORMED = 0.5  # rank correlation
-SMALL = "kernel_regularizer=keras.regularizers.L2(1e-4)  # or none, until it learns"
 
 
 @check(
@@ -93,10 +93,10 @@ def over_regularized(snapshot):
     if worst is not None:
         return found(
             f"The dropout layer '{worst.name}' sets {worst.rate:.0%} of its inputs to "
-            f"0 in each step, and multiplies the others by {1 / (1 - worst.rate):.3g}."
+            f"0 in each step and multiplies the others by {1 / (1 - worst.rate):.3g}."
             if worst.rate < 1
-            else f"The dropout layer '{worst.name}' of rate 1 lets nothing through.",
-            f"keras.layers.Dropout(0.3)  # in place of {worst.rate:g}",
+            else f"The dropout layer '{worst.name}' with rate 1 lets nothing through.",
+            _with_less_dropout(snapshot.model, worst),
             rate=float(worst.rate),
         )
     trial = snapshot.trial
@@ -136,13 +136,13 @@ def over_regularized(snapshot):
         else f"The penalties are {trial.penalty:.4g}"
     )
     is_of_outputs = not decayed
-    slope = f" The slope of the penalties is {share:.0%} of that of the whole loss."
+    slope = f" Their gradient is {share:.2g} times that of the whole loss."
     return found(
         f"{state}, and the loss of the best constant answer is "
-        f"{constant_loss:.4g}: not to learn is cheaper."
+        f"{constant_loss:.4g}: it is cheaper not to learn."
         + ("" if is_of_outputs else slope),
-        "activity_regularizer=None" if is_of_outputs else SMALL,
-        # No rate helps, and the steps that kill units do what was asked for.
+        _without_penalties(snapshot, is_of_outputs),
+        # No learning rate helps: the penalty itself rewards dead units.
         severity="error" if is_of_outputs else None,
         penalty=trial.penalty,
         constant_loss=constant_loss,
@@ -150,3 +150,29 @@ def over_regularized(snapshot):
         gradient_share=float(share),
         std_ratio=min(score.std_ratio for score in scores),
     )
+
+
+def _with_less_dropout(model, layer):
+    """Code that lowers the rate of a dropout layer."""
+    name = layer_of(model, layer.name)
+    if name is None:
+        return f"# keras.layers.Dropout(0.3) instead of {layer.rate:g}"
+    return recompiled(model, f"{name}.rate = 0.3  # was {layer.rate:g}")
+
+
+def _without_penalties(snapshot, is_of_outputs):
+    """Code that takes the penalties away, with new weights if these have shrunk."""
+    if is_of_outputs:
+        lines = [
+            "for layer in model.layers:  # the outputs need no penalty",
+            "    layer.activity_regularizer = None",
+        ]
+    else:
+        lines = [
+            "for weight in model.trainable_variables:",
+            "    if weight.regularizer is not None:",
+            "        weight.regularizer = keras.regularizers.L2(1e-4)  # or None",
+        ]
+    if snapshot.iterations:
+        lines.insert(0, with_new_weights(snapshot.model))
+    return recompiled(snapshot.model, "\n".join(lines))

@@ -76,12 +76,27 @@ def too_few_steps(snapshot):
         return None
     steps = int(np.ceil(trial.steps / gain))
     return found(
-        f"After {snapshot.iterations} steps the model is {skill:.0%} of the way from "
-        f"the best constant to a perfect answer, and {trial.steps} more steps take "
-        f"{gain:.1%} of the loss away: expect to need some {steps} more.",
-        "model.fit(..., epochs=10 * epochs)  # or smaller batches: more steps an epoch",
+        f"After {snapshot.iterations} steps {described_skill(skill)}. {trial.steps} "
+        f"more steps lower the loss by {min(gain, 1):.1%}: expect to need about "
+        f"{steps} more.",
+        "model.fit(x, y, epochs=10)  # repeat until the validation loss stops falling",
         iterations=snapshot.iterations,
         gain=gain,
         skill=skill,
         steps_needed=steps,
+    )
+
+
+def described_skill(skill):
+    """A skill in words: below 0 it is not a share of anything.
+
+    Examples:
+        >>> described_skill(-1.63)
+        'the model is worse than the best constant (skill -1.6)'
+    """
+    if skill < 0:
+        return f"the model is worse than the best constant (skill {skill:.2g})"
+    return (
+        f"the model is {skill:.0%} of the way from the best constant to a perfect "
+        "answer"
     )

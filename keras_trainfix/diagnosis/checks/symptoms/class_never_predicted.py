@@ -1,5 +1,6 @@
 """KTF504: a class that a trained model never predicts."""
 
+from keras_trainfix.diagnosis.checks.head_and_loss.head_code import with_loss
 from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     LONG,
     is_one_class,
@@ -84,14 +85,24 @@ def class_never_predicted(view):
     return found(
         f"After {steps} steps class {worst}, {seen.present[worst]:.0%} of the "
         f"{seen.samples} labels, is never predicted ({area}).",
-        "# its score tells it apart: lower its threshold, or weigh it\n"
-        "weights = keras_trainfix.class_weights_from_labels(y, num_classes)"
-        if only_late
-        else f"print(x[y == {worst}][:10])  # do inputs tell class {worst} apart?\n"
-        "weights = keras_trainfix.class_weights_from_labels(y, num_classes)",
+        _weighted(view, worst, only_late),
         severity="note" if only_late else "warning",
         classes=missing[:20],
         label_shares=[seen.present[i] for i in missing[:20]],
         areas=[seen.auc[i] for i in missing[:20]],
         iterations=steps,
     )
+
+
+def _weighted(view, missing, has_scores):
+    """Code that weighs the classes, for a loss that takes weights."""
+    first = f"# its score separates class {missing}: lower its threshold, or weigh it"
+    if not has_scores:
+        first = f"# look at samples of class {missing}: do their inputs differ?"
+    if len(view.names) > 1:
+        return first
+    scale = "" if view.head.is_probability else ", from_logits=True"
+    number = max(2, view.head.units)
+    weights = f"weights = keras_trainfix.class_weights_from_labels(y, {number})"
+    loss = f"keras_trainfix.MaskedCrossentropy(class_weight=weights{scale})"
+    return with_loss(view, loss, first=f"{first}\n{weights}")

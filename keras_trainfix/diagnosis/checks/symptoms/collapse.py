@@ -5,16 +5,20 @@ The causes are found by other checks.
 
 import numpy as np
 
+from keras_trainfix.diagnosis.checks.head_and_loss.head_code import with_loss
+from keras_trainfix.diagnosis.fix_code import (
+    has_one_input,
+    recompiled,
+    with_new_weights,
+)
+from keras_trainfix.models.optimizers import rate_of
+
 TRAINED = 20  # steps after which one answer for all is a symptom
 LONG = 200  # steps after which a lack of skill is
 CONSTANT = 0.01  # of the standard deviation of the targets
 CONFIDENTLY_WRONG = -0.5  # skill
 FEW = 8  # samples
 BLANK, BLANK_STEPS = 1e-4, 100  # of the standard deviation of the targets
-LOOK_UP = (
-    "from keras_trainfix import diagnose\n"
-    "print(diagnose(model, x, y))  # the cause stands before this one; if none does:\n"
-)
 
 
 def steps_and_skill(view, least):
@@ -65,3 +69,32 @@ def class_evidence(seen, steps):
         "skill": float(seen.value),
         "iterations": steps,
     }
+
+
+def from_the_start(view, loss="", scale=True):
+    """Code that trains a model again, from new weights and with shorter steps.
+
+    Args:
+        view: `OutputView`.
+        loss: String, the expression of another loss; the present one by default.
+        scale: Whether inputs on another scale than layers expect are standardized.
+    """
+    model = view.model
+    lines = ["# first repair the causes in this diagnosis; if it names none:"]
+    if scale and _is_off_scale(view):
+        lines.append("x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-7)")
+    lines.append(with_new_weights(model))
+    change, rate = "\n".join(lines), rate_of(model.optimizer) / 10
+    if loss:
+        return with_loss(view, loss, first=change, rate=rate)
+    return recompiled(model, change, rate=rate)
+
+
+def _is_off_scale(view):
+    """Whether the only input is numbers far from mean 0 and variance 1."""
+    x = next(iter(view.inputs.values()))
+    if not has_one_input(view.snapshot) or x.dtype.kind not in "fiu":
+        return False
+    spread = float(x.std(dtype="float64"))
+    mean = abs(float(x.mean(dtype="float64")))
+    return not 0.1 < spread < 10 or mean > 3 * spread

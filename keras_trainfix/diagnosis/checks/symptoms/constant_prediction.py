@@ -4,11 +4,12 @@ import numpy as np
 
 from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     CONSTANT,
-    LOOK_UP,
     TRAINED,
+    from_the_start,
     is_blank,
     steps_and_skill,
 )
+from keras_trainfix.diagnosis.fix_code import STANDARDIZED
 from keras_trainfix.diagnosis.registry import check, found
 
 VERY_LONG = 500  # steps
@@ -93,14 +94,14 @@ def constant_prediction(view):
     if seen.is_informative:
         return found(
             f"{what}. They are in the order of the targets, and shrunk to a constant.",
-            "# less regularisation (l2, dropout), scaled targets, or a higher rate:\n"
-            "y = (y - y.mean(axis=0)) / y.std(axis=0)",
+            f"# less regularization, a higher rate, or scaled targets:\n{STANDARDIZED}"
+            if len(view.names) == 1
+            else "# less regularization, a higher rate, or scaled targets",
             severity="warning",
             **evidence,
         )
     return found(
         f"{what}: one answer for every sample.",
-        LOOK_UP + "x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-7)\n"
-        'model.compile(keras.optimizers.Adam(1e-4), "mse")  # from new weights',
+        from_the_start(view),
         **evidence,
     )

@@ -7,9 +7,13 @@ from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     CONSTANT,
     FEW,
     LONG,
-    LOOK_UP,
     is_one_class,
     steps_and_skill,
+)
+from keras_trainfix.diagnosis.fix_code import (
+    has_one_input,
+    recompiled,
+    with_new_weights,
 )
 from keras_trainfix.diagnosis.observe.loss_value import loss_value, value_of_answers
 from keras_trainfix.diagnosis.registry import check, found
@@ -109,9 +113,7 @@ def no_better_than_constant(view):
         f"After {steps} steps the {measure} is {seen.loss:.4g}, and that of the best "
         f"constant {seen.constant_loss:.4g} (skill {seen.value:.2g}), though "
         f"predictions vary {seen.std_ratio:.2g} times as much as targets.",
-        LOOK_UP + "model.fit(x[:8], y[:8], epochs=300)  # can it learn 8 samples? "
-        "then look at\nprint(x[:5], y[:5])             # whether x and y belong "
-        "together",
+        _look_at_the_data(view),
         loss=seen.loss,
         constant_loss=seen.constant_loss,
         skill=float(seen.value),
@@ -147,3 +149,12 @@ def _is_lost(view, seen):
     by_batch = any(isinstance(output.layer, kind) for output in view.layers)
     is_sure = seen.kind == "classes" and len(seen.classes_predicted) > 1
     return is_sure and seen.is_lost and not by_batch
+
+
+def _look_at_the_data(view):
+    """Code that shows whether inputs and targets belong together."""
+    if not has_one_input(view.snapshot) or len(view.names) > 1:
+        return "# do inputs and targets belong together? look at the first few of both"
+    lines = "print(x[:5], y[:5])  # do x and y belong together? if so:\n"
+    again = recompiled(view.model, lines + with_new_weights(view.model))
+    return f"{again}\nmodel.fit(x[:8], y[:8], epochs=300)  # must learn 8 samples"

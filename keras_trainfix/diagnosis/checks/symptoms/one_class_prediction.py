@@ -1,10 +1,10 @@
 """KTF502: a trained classifier that predicts one class."""
 
 from keras_trainfix.diagnosis.checks.symptoms.collapse import (
-    LOOK_UP,
     TRAINED,
     class_evidence,
     described_areas,
+    from_the_start,
     is_one_class,
     steps_and_skill,
 )
@@ -86,8 +86,7 @@ def one_class_prediction(view):
         f"After {steps} steps all {seen.samples} answers are class {only}, which is "
         f"{seen.present[only]:.0%} of the labels, and the scores do not tell the "
         f"classes apart ({described_areas(seen)}).",
-        LOOK_UP + "x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-7)\n"
-        'model.compile(keras.optimizers.Adam(1e-4), "...")  # from new weights',
+        from_the_start(view),
         predicted_class=only,
         label_share=seen.present[only],
         **class_evidence(seen, steps),

@@ -1,10 +1,13 @@
 """KTF503: a trained segmentation net that predicts one class everywhere."""
 
+from keras_trainfix.diagnosis.checks.head_and_loss.head_code import (
+    dice_and_cross_entropy,
+)
 from keras_trainfix.diagnosis.checks.symptoms.collapse import (
-    LOOK_UP,
     TRAINED,
     class_evidence,
     described_areas,
+    from_the_start,
     is_one_class,
     steps_and_skill,
 )
@@ -102,11 +105,7 @@ def trivial_mask(view):
     return found(
         f"After {steps} steps every mask is {name}: accuracy {mask.accuracy:.3f}, IoU "
         f"{which} {iou:.3f}, which a constant gets ({described_areas(seen)}).",
-        LOOK_UP + "loss = keras_trainfix.WeightedSum([\n"
-        "    keras_trainfix.MaskedSoftDice(from_logits=True),\n"
-        "    keras_trainfix.MaskedCrossentropy(from_logits=True),\n"
-        "])  # with a linear head\n"
-        "model.compile(keras.optimizers.Adam(1e-4), loss)  # from new weights",
+        from_the_start(view, dice_and_cross_entropy(view), scale=False),
         predicted_class=only,
         label_share=seen.present[only],
         **evidence,
