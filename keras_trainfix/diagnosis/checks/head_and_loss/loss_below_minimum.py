@@ -111,6 +111,9 @@ def loss_below_minimum(view):
 
 def _repair(view):
     """Code for labels of 0 and 1, and for the head and the loss that suit them."""
+    if view.label_faults:
+        codes = " and ".join(view.label_faults)
+        return f"# repair {codes} first: this follows from it"
     y, lines = view.targets, []
     is_beyond = y.min() < 0 or y.max() > 1
     if is_beyond and (view.head.units == 1 or len(np.unique(y)) == 2):

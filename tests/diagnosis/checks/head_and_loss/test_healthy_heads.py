@@ -1,10 +1,12 @@
+"""Nets whose head, loss and labels fit have no finding, however unusual they are."""
+
 import keras
 import numpy as np
+import pytest
 from keras import layers
 
 import keras_trainfix as kt
-from tests.diagnosis.nets import net
-from tests.diagnosis.test_heads import (
+from tests.diagnosis.checks.head_and_loss.cases import (
     BCE,
     BINARY,
     CCE,
@@ -16,49 +18,103 @@ from tests.diagnosis.test_heads import (
     REAL,
     SCCE,
     X,
+    codes,
     conv,
-    findings,
-    functional,
     layered,
+    logits,
     sparse,
+    without_layer,
 )
+from tests.diagnosis.nets import net
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*softmax.*:UserWarning")
 VOID = np.where(np.arange(64) % 5 == 0, 255, IDS)
 VOID_CLASSES = np.where(IMAGES[..., 0] > 1, 255, CLASSES)
 VOID_MASKS = np.where(IMAGES[..., 1:2] > 1, 255, MASKS)
 VOID_ROWS = np.where(VOID[:, None] == 255, 255, ONE_HOT)
 ZERO_ROWS = np.where(VOID[:, None] == 255, 0, ONE_HOT)
-MANY = np.eye(10, dtype="float32")[np.arange(64) % 10]
 
-FAULTY = {
-    "KTF206 error": [
-        lambda: (net(3, "softmax", SCCE), X, ONE_HOT),
-        lambda: (functional(3, "softmax", sparse()), X, ONE_HOT),
-        lambda: (net(3, None, sparse(from_logits=True)), X, ONE_HOT),
-        lambda: (conv(3, "softmax", SCCE), IMAGES, np.eye(3)[CLASSES]),
-        lambda: (net(3, "softmax", CCE), X, IDS),
-        lambda: (net(3, "softmax", CCE), X, IDS[:, None]),
-        lambda: (conv(3, "softmax", CCE), IMAGES, CLASSES),
-        lambda: (conv(3, "softmax", keras.losses.Dice()), IMAGES, CLASSES[..., None]),
-        lambda: (net(3, "softmax", BCE), X, IDS),
-        lambda: (net(3, "softmax", "mse"), X, IDS[:, None]),
-        lambda: (net(1, "sigmoid", BCE), X, REAL),
-        lambda: (net(1, "sigmoid", BCE), X, REAL[:, 0]),
-        lambda: (net(1, None, BCE), X, REAL),
-        lambda: (net(3, "softmax", SCCE), X, REAL),
-        lambda: (net(3, "sigmoid", BCE), X, X[:, :3]),
-        lambda: (net(1, "sigmoid", BCE), X, 20 + np.arange(64)),
-        lambda: (net(1, "sigmoid", CCE), X, REAL),
-        lambda: (conv(3, "sigmoid", BCE), IMAGES, IMAGES),
-    ],
-    "KTF206 warning": [
-        lambda: (net(10, "softmax", "mse"), X, MANY),
-        lambda: (net(10, "softmax", keras.losses.MeanAbsoluteError()), X, MANY),
-        lambda: (net(3, "softmax", CCE), X, np.cos(X[:, :3]) ** 2),
-    ],
+
+def accuracy(y_true, y_pred):
+    return keras.ops.mean(keras.ops.abs(y_true - y_pred) < 0.1)
+
+
+HEADS = {
+    "sigmoid of one unit": lambda: (net(1, "sigmoid", BCE), X, BINARY),
+    "linear regression": lambda: (net(1, None, "mse"), X, REAL),
+    "softmax and ids": lambda: (net(3, "softmax", SCCE), X, IDS),
+    "softmax and rows": lambda: (net(3, "softmax", CCE), X, ONE_HOT),
+    "logits": lambda: (net(1, None, logits("BinaryCrossentropy")), X, BINARY),
+    "logits of classes": lambda: (net(3, None, sparse(from_logits=True)), X, IDS),
+    "masks": lambda: (conv(1, "sigmoid", BCE), IMAGES, MASKS),
+    "segmentation": lambda: (conv(3, "softmax", SCCE), IMAGES, CLASSES),
+    "tanh and its range": lambda: (net(1, "tanh", "mse"), X, np.tanh(REAL)),
+    "sigmoid and its range": lambda: (net(1, "sigmoid", "mse"), X, np.cos(REAL) ** 2),
+    "relu and counts": lambda: (net(1, "relu", "poisson"), X, np.abs(REAL).round()),
+    "leaky relu": lambda: (
+        layered(layers.Dense(1), layers.ReLU(negative_slope=0.3), loss="mse"),
+        X,
+        REAL,
+    ),
+    "several labels": lambda: (
+        net(3, "sigmoid", BCE),
+        X,
+        (X[:, :3] > 0.5).astype("float32"),
+    ),
+    "softmax and 2 columns, binary loss": lambda: (
+        net(2, "softmax", BCE),
+        X,
+        np.eye(2)[IDS % 2],
+    ),
+    "accuracy of classes": lambda: (
+        net(3, "softmax", SCCE, metrics=["accuracy"]),
+        X,
+        IDS,
+    ),
+    "errors of a regression": lambda: (
+        net(1, None, "mse", metrics=["mae", keras.metrics.R2Score()]),
+        X,
+        REAL,
+    ),
+    "squared error of 0 and 1, with accuracy": lambda: (
+        net(1, "sigmoid", "mse", metrics=["accuracy"]),
+        X,
+        BINARY,
+    ),
+    "a metric of one's own": lambda: (
+        net(1, None, "mse", metrics=[accuracy]),
+        X,
+        REAL,
+    ),
+    "a softmax that is no layer": lambda: (
+        without_layer(keras.ops.softmax, SCCE),
+        X,
+        IDS,
+    ),
+    "no loss": lambda: (net(1, "sigmoid"), X, BINARY),
+    "no targets": lambda: (net(1, "sigmoid", BCE), X, None),
+    "attention over places": lambda: (
+        layered(layers.Dense(1), layers.Softmax(axis=1), loss="mse", shape=(5, 6)),
+        np.repeat(X[:, None], 5, 1) * np.arange(5)[:, None],
+        np.full((64, 5, 1), 0.2),
+    ),
+    "a mean of sigmoids": lambda: (
+        layered(
+            layers.Conv2D(1, 3, activation="sigmoid"),
+            layers.GlobalAveragePooling2D(),
+            loss=BCE,
+            shape=(8, 8, 3),
+        ),
+        IMAGES,
+        MASKS[:, 0, 0],
+    ),
+    "missing targets in a loss of one's own": lambda: (
+        net(1, "sigmoid", lambda a, b: keras.ops.where(a < 0, 0.0, abs(a - b))),
+        X,
+        np.where(REAL > 5, -1, np.cos(REAL) ** 2),
+    ),
 }
-
-HEALTHY = {
+LABELS = {
     "void ignored by Keras": lambda: (
         conv(3, "softmax", sparse(ignore_class=255)),
         IMAGES,
@@ -154,17 +210,9 @@ HEALTHY = {
         np.repeat(IDS[:, None], 5, 1),
     ),
 }
+HEALTHY = HEADS | LABELS
 
 
-def test_pixels_that_are_bytes_are_to_be_divided():
-    y = np.random.default_rng(1).integers(0, 256, (16, 8, 8, 3))
-    finding = findings(conv(3, "sigmoid", BCE), IMAGES, y)["KTF206"]
-    assert "/ 255" in finding.fix
-
-
-def test_the_fix_of_ids_in_a_region_loss_reads_ids():
-    model = conv(3, "softmax", keras.losses.Dice())
-    assert (
-        "keras_trainfix.MaskedSoftDice()"
-        in findings(model, IMAGES, CLASSES)["KTF206"].fix
-    )
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_net_that_fits_is_silent(name):
+    assert codes(*HEALTHY[name]()) == []

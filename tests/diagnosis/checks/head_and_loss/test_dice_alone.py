@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 import keras_trainfix as kt
-from tests.diagnosis.single import assert_page, run, sequential
+from tests.diagnosis.single import run, sequential
 
 
 def minus_dice(y_true, y_pred):
@@ -55,10 +55,6 @@ DICES = [
     minus_dice,
     jaccard_distance,
 ]
-
-
-def test_the_page_of_dice_alone():
-    assert_page("KTF210", severity="error")
 
 
 @pytest.mark.parametrize("loss", DICES)
