@@ -1,9 +1,8 @@
 """The code of fixes, written for the model at hand: its layers, optimizer and loss."""
 
-from typing import Any
-
 import keras
 
+from keras_trainfix.diagnosis.snapshot import OutputView, Snapshot
 from keras_trainfix.models.optimizers import inner_of, rate_of
 
 NEW_WEIGHTS = "model = keras.models.clone_model(model)  # new initial weights"
@@ -68,7 +67,7 @@ def with_new_weights(model: keras.Model) -> str:
     return NEW_WEIGHTS if is_copied else "# build the model again, for new weights"
 
 
-def with_first_layer(snapshot: Any, layer: str, *before: str) -> str:
+def with_first_layer(snapshot: Snapshot, layer: str, *before: str) -> str:
     """Code that puts a layer before a model with one input.
 
     Args:
@@ -86,7 +85,7 @@ def with_first_layer(snapshot: Any, layer: str, *before: str) -> str:
     return recompiled(snapshot.model, change)
 
 
-def has_one_input(snapshot: Any) -> bool:
+def has_one_input(snapshot: Snapshot) -> bool:
     """Whether `x` is a single array."""
     return len(snapshot.inputs) == 1 and not isinstance(snapshot.sample.x, dict)
 
@@ -111,7 +110,7 @@ def _is_functional(model):
     return type(model).__name__ == "Functional"
 
 
-def our_loss(view: Any, name: str, settings: str) -> str:
+def our_loss(view: OutputView, name: str, settings: str) -> str:
     """Code that compiles a model of one output with a loss of keras_trainfix.
 
     Args:
@@ -127,7 +126,7 @@ def our_loss(view: Any, name: str, settings: str) -> str:
     return "\n".join([*lines, f"loss = {loss}", compiled_with(view.model, "loss")])
 
 
-def loss_that_ignores(view: Any, void: list[int], more: str = "") -> str:
+def loss_that_ignores(view: OutputView, void: list[int], more: str = "") -> str:
     """Code that compiles a loss of keras_trainfix that ignores void.
 
     Args:

@@ -6,7 +6,8 @@ from keras_trainfix.diagnosis.fix_code import our_loss
 from keras_trainfix.diagnosis.measure.learned import has_learned_classes
 from keras_trainfix.diagnosis.observe.sample_weights import weights_of
 from keras_trainfix.diagnosis.observe.targets import FEWEST
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 
 @check(
@@ -16,7 +17,7 @@ from keras_trainfix.diagnosis.registry import check, found
     scope="output",
     explains=("KTF502", "KTF503", "KTF504"),
 )
-def class_imbalance(view):
+def class_imbalance(view: OutputView) -> Found | None:
     """Nearly all labels belong to one class, and the loss does not compensate for it.
 
     ## What you see

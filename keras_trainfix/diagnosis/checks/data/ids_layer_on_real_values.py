@@ -7,7 +7,8 @@ import numpy as np
 
 from keras_trainfix import backend
 from keras_trainfix.diagnosis.observe.inputs import numeric_inputs
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.models.batch_norm_layers import all_layers
 
 
@@ -19,7 +20,7 @@ from keras_trainfix.models.batch_norm_layers import all_layers
     explains=ONE_ANSWER,
     inputs_only=True,
 )
-def ids_layer_on_real_values(snapshot):
+def ids_layer_on_real_values(snapshot: Snapshot) -> Found | None:
     """An `Embedding` receives values that are not ids from 0 to `input_dim - 1`.
 
     ## What you see

@@ -3,7 +3,8 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.measure.learned import has_learned
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 
 FEW = 4  # samples: fewer may be equal by chance
 
@@ -16,7 +17,7 @@ FEW = 4  # samples: fewer may be equal by chance
     explains=ONE_ANSWER,
     inputs_only=True,
 )
-def inputs_constant(snapshot):
+def inputs_constant(snapshot: Snapshot) -> Found | None:
     """The inputs are the same for all samples, or most features are.
 
     ## What you see

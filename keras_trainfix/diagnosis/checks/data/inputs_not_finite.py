@@ -3,7 +3,8 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.observe.inputs import numeric_inputs
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 
 
 @check(
@@ -13,7 +14,7 @@ from keras_trainfix.diagnosis.registry import check, found
     scope="model",
     inputs_only=True,
 )
-def inputs_not_finite(snapshot):
+def inputs_not_finite(snapshot: Snapshot) -> Found | None:
     """Some inputs are NaN or infinite, and so is everything computed from them.
 
     ## What you see

@@ -13,7 +13,8 @@ from keras_trainfix.diagnosis.observe.inputs import (
     may_be_unscaled,
     numeric_inputs,
 )
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 
 HIDDEN = 1e-3  # standard deviation of a hidden feature, of that of the widest
 # Ranges of the minimum and maximum of photographs less their mean color: VGG, ResNet.
@@ -28,7 +29,7 @@ CENTERED = ((-135, -50), (50, 160))
     explains=ONE_ANSWER,
     sets_rate=True,
 )
-def inputs_unscaled(snapshot):
+def inputs_unscaled(snapshot: Snapshot) -> Found | None:
     """The inputs are far from unit scale, and the first layer does not rescale them.
 
     ## What you see

@@ -1,6 +1,7 @@
 """KTF121 label-out-of-range: labels that are not a class of the model."""
 
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.messages import percent
 
 
@@ -11,7 +12,7 @@ from keras_trainfix.messages import percent
     scope="output",
     explains=("KTF504",),
 )
-def label_out_of_range(view):
+def label_out_of_range(view: OutputView) -> Found | None:
     """Some labels are not among the classes that the model has units for.
 
     ## What you see

@@ -9,7 +9,8 @@ from keras_trainfix.diagnosis.checks.data.simple_learners import (
     evidence_of,
 )
 from keras_trainfix.diagnosis.fix_code import recompiled
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 SOLVED = 0.9  # coefficient of determination
 ALMOST_PERFECT = 0.98  # accuracy
@@ -23,7 +24,7 @@ WORTHWHILE = 0.3  # skill of a linear model that a trained net does not exceed
     scope="output",
     before_training=False,
 )
-def linear_is_enough(view):
+def linear_is_enough(view: OutputView) -> Found | None:
     """A linear model solves the task just as well.
 
     ## What you see

@@ -1,6 +1,7 @@
 """KTF123 mask-values-0-255: binary masks of 0 and 255, or of 0 alone."""
 
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.messages import percent
 
 FEW_MASKS = 16  # fewer may have no foreground by chance
@@ -13,7 +14,7 @@ FEW_MASKS = 16  # fewer may have no foreground by chance
     scope="output",
     explains=("KTF503",),
 )
-def mask_values_0_255(view):
+def mask_values_0_255(view: OutputView) -> Found | None:
     """Binary masks contain 0 and 255, or were rounded to 0, instead of 0 and 1.
 
     ## What you see

@@ -7,7 +7,8 @@ from keras_trainfix.diagnosis.checks.data.simple_learners import (
     described,
     evidence_of,
 )
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 NO_SKILL = 0.05
 MEMORIZED = 0.9  # skill
@@ -22,7 +23,7 @@ MEMORIZED = 0.9  # skill
     before_training=False,
     counts_as_note=True,
 )
-def no_signal(view):
+def no_signal(view: OutputView) -> Found | None:
     """The inputs seem to carry no information about the targets.
 
     ## What you see

@@ -4,7 +4,8 @@ import numpy as np
 
 from keras_trainfix.diagnosis.measure.learned import has_learned_classes
 from keras_trainfix.diagnosis.observe.targets import FEWEST
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 PART = 0.2  # the usual `validation_split`
 
@@ -17,7 +18,7 @@ PART = 0.2  # the usual `validation_split`
     explains=("KTF502", "KTF504", "KTF505"),
     mild=True,
 )
-def one_class_split(view):
+def one_class_split(view: OutputView) -> Found | None:
     """The samples are sorted by class, so a validation split lacks some classes.
 
     ## What you see

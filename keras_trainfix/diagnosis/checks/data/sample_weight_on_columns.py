@@ -3,7 +3,8 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.observe.sample_weights import weights_of
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.losses.masked_loss import MaskedLoss
 
 
@@ -14,7 +15,7 @@ from keras_trainfix.losses.masked_loss import MaskedLoss
     scope="output",
     explains=("KTF501", "KTF503", "KTF504", "KTF505"),
 )
-def sample_weight_on_columns(view):
+def sample_weight_on_columns(view: OutputView) -> Found | None:
     """The weights of samples are applied to columns or steps instead.
 
     ## What you see

@@ -5,7 +5,8 @@ import numpy as np
 from keras_trainfix.diagnosis.fix_code import STANDARDIZED
 from keras_trainfix.diagnosis.measure.learned import has_learned
 from keras_trainfix.diagnosis.observe.targets import FEWEST, real_targets
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 NEAR = 3  # standard deviations of the targets, from their mean to the predictions
 
@@ -17,7 +18,7 @@ NEAR = 3  # standard deviations of the targets, from their mean to the predictio
     scope="output",
     explains=("KTF501",),
 )
-def targets_nearly_constant(view):
+def targets_nearly_constant(view: OutputView) -> Found | None:
     """The targets hardly vary, so a constant answer is almost perfect.
 
     ## What you see

@@ -4,11 +4,12 @@ import keras
 import numpy as np
 
 from keras_trainfix import backend
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 
 @check("KTF113", "targets-not-finite", "error", scope="output")
-def targets_not_finite(view):
+def targets_not_finite(view: OutputView) -> Found | None:
     """Some targets are NaN or infinite.
 
     ## What you see

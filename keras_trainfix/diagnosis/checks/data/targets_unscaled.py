@@ -7,7 +7,8 @@ import numpy as np
 from keras_trainfix import backend
 from keras_trainfix.diagnosis.fix_code import STANDARDIZED
 from keras_trainfix.diagnosis.observe.targets import real_targets
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 # Optimizers whose steps are as long as their learning rate, whatever the gradient.
 SIGN_LIKE = ("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Lion")
@@ -24,7 +25,7 @@ MANY_STEPS = 1000  # a third of them if the mean is far off and the spread small
     explains=("KTF501", "KTF505"),
     sets_rate=True,
 )
-def targets_unscaled(view):
+def targets_unscaled(view: OutputView) -> Found | None:
     """The targets are on a scale that a new head needs very many steps to reach.
 
     ## What you see

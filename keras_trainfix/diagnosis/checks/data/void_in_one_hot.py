@@ -1,7 +1,8 @@
 """KTF124 void-in-one-hot: one-hot targets that hold void."""
 
 from keras_trainfix.diagnosis.fix_code import loss_that_ignores
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.messages import percent
 
 
@@ -12,7 +13,7 @@ from keras_trainfix.messages import percent
     scope="output",
     explains=("KTF502", "KTF503", "KTF504"),
 )
-def void_in_one_hot(view):
+def void_in_one_hot(view: OutputView) -> Found | None:
     """One-hot targets hold void, as 255, -1 or rows of zeros, and the loss counts it.
 
     ## What you see

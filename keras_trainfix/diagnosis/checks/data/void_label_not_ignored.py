@@ -1,7 +1,8 @@
 """KTF122 void-label-not-ignored: ids that mark void count in the loss."""
 
 from keras_trainfix.diagnosis.fix_code import loss_that_ignores
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.messages import percent
 
 
@@ -12,7 +13,7 @@ from keras_trainfix.messages import percent
     scope="output",
     explains=("KTF502", "KTF503", "KTF504", "KTF505"),
 )
-def void_label_not_ignored(view):
+def void_label_not_ignored(view: OutputView) -> Found | None:
     """The loss counts labels that mark void, such as 255 or -1.
 
     ## What you see

@@ -9,7 +9,8 @@ from keras import layers
 from keras_trainfix.diagnosis.change import freeze_statistics
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.observe.variation import is_finite
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.models import gap
 from keras_trainfix.models.batch_norm_layers import all_layers, plain_only
 from keras_trainfix.models.batch_statistics import uses_batch_statistics
@@ -40,7 +41,7 @@ def _is_tiny_steps(finding):
     repair=freeze_statistics,
     rescue="freeze_statistics",
 )
-def batch_norm_gap(snapshot):
+def batch_norm_gap(snapshot: Snapshot) -> Found | None:
     """Batch normalization gives other predictions in inference than in training.
 
     ## What you see

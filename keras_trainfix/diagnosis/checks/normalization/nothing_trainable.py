@@ -6,7 +6,8 @@ from keras_trainfix.diagnosis.change import Change
 from keras_trainfix.diagnosis.fix_code import recompiled
 from keras_trainfix.diagnosis.observe.layers import DENSE_OR_CONV
 from keras_trainfix.diagnosis.observe.variation import inputs_vary, varies
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 
 
 def _make_trainable(case):
@@ -22,7 +23,7 @@ def _make_trainable(case):
     repair=_make_trainable,
     rescue="unfreeze",
 )
-def nothing_trainable(snapshot):
+def nothing_trainable(snapshot: Snapshot) -> Found | None:
     """No weight that could learn is trainable, so no step changes the predictions.
 
     ## What you see

@@ -5,7 +5,8 @@ import keras
 from keras_trainfix.backend import effect_of_trainable, is_traced
 from keras_trainfix.diagnosis.change import Change
 from keras_trainfix.diagnosis.fix_code import recompiled
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.keras_internals import optimized_variables
 from keras_trainfix.models.optimizers import inner_of
 
@@ -29,7 +30,7 @@ def _compile(case):
     explains=ONE_ANSWER,
     repair=_compile,
 )
-def trainable_changed_after_compile(snapshot):
+def trainable_changed_after_compile(snapshot: Snapshot) -> Found | None:
     """`trainable` was changed after training began, without compiling again.
 
     ## What you see

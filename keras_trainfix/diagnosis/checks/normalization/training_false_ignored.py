@@ -9,7 +9,8 @@ from keras import layers
 from keras_trainfix.backend import no_gradient, to_numpy
 from keras_trainfix.diagnosis.change import freeze_statistics
 from keras_trainfix.diagnosis.fix_code import layer_of
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.keras_internals import graph_nodes
 from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.batch_statistics import uses_batch_statistics
@@ -23,7 +24,7 @@ from keras_trainfix.models.batch_statistics import uses_batch_statistics
     explains=ONE_ANSWER,
     repair=freeze_statistics,
 )
-def training_false_ignored(snapshot):
+def training_false_ignored(snapshot: Snapshot) -> Found | None:
     """`training=False` in a functional model does not stop batch statistics in `fit`.
 
     ## What you see

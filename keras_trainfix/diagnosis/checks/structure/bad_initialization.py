@@ -15,7 +15,8 @@ from keras_trainfix.diagnosis.observe.variation import (
     is_output,
     varies,
 )
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 
 
 @check(
@@ -28,7 +29,7 @@ from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
     new_weights=True,
     aliases=("bad-initialisation",),
 )
-def bad_initialization(snapshot):
+def bad_initialization(snapshot: Snapshot) -> Found | None:
     """The units of a hidden layer are copies of each other, or their kernel is zero.
 
     ## What you see

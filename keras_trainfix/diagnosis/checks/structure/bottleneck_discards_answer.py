@@ -18,7 +18,8 @@ from keras_trainfix.diagnosis.observe.variation import (
     is_output,
     varies,
 )
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 
 POOLING = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
@@ -54,7 +55,7 @@ LONG, BLIND = 100, 0.05  # steps, and the skill they should have brought
     order=3,
     explains=ONE_ANSWER,
 )
-def bottleneck_discards_answer(snapshot):
+def bottleneck_discards_answer(snapshot: Snapshot) -> Found | None:
     """One ReLU unit, global pooling or a late dropout discards the answer.
 
     ## What you see

@@ -10,7 +10,8 @@ from keras_trainfix.diagnosis.observe.variation import (
     inputs_vary,
     varies,
 )
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.models.optimizers import rate_of
 
 LAYER_IS_DEAD = 0.999  # share of its units
@@ -30,7 +31,7 @@ FEW_SAMPLES = 8
     new_weights=True,
     rescue="slower",
 )
-def dead_relu(snapshot):
+def dead_relu(snapshot: Snapshot) -> Found | None:
     """ReLU units are 0 for every sample; if a whole layer is, no signal gets past it.
 
     ## What you see

@@ -5,7 +5,8 @@ import numpy as np
 from keras_trainfix.diagnosis.fix_code import recompiled
 from keras_trainfix.diagnosis.measure.learned import has_learned
 from keras_trainfix.diagnosis.observe.variation import root_mean_square
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 
 GROWN = 200  # size of activations, of that of the inputs
 OVERSHOT = 30  # size of predictions, of that of the targets
@@ -29,7 +30,7 @@ AFTER = ", after {} steps; new initial weights do no better."
     explains=ONE_ANSWER,
     rescue="slower",
 )
-def exploding_signal(snapshot):
+def exploding_signal(snapshot: Snapshot) -> Found | None:
     """Values grow from layer to layer, far beyond inputs and targets.
 
     ## What you see

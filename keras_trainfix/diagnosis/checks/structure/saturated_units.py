@@ -11,7 +11,8 @@ from keras_trainfix.diagnosis.observe.variation import (
     inputs_vary,
     is_output,
 )
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 
 SATURATED = 0.9  # share of the outputs
 NEAR_BOUND = 0.01  # distance of an output from a bound
@@ -26,7 +27,7 @@ NEAR_BOUND = 0.01  # distance of an output from a bound
     explains=ONE_ANSWER,
     rescue="slower",
 )
-def saturated_units(snapshot):
+def saturated_units(snapshot: Snapshot) -> Found | None:
     """Nearly all outputs of a sigmoid or tanh layer are at a bound, where it is flat.
 
     ## What you see

@@ -4,7 +4,8 @@ import numpy as np
 
 from keras_trainfix.diagnosis.observe.dropout import strongest_dropout
 from keras_trainfix.diagnosis.observe.variation import inputs_vary
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.trial.trial import is_constant_after
 
 VANISHED = 1e-3  # gradient of the first layer, of that of the last
@@ -23,7 +24,7 @@ UNLEARNED = 0.3  # share of the loss that is left on a batch of 8 samples
     order=6,
     explains=ONE_ANSWER,
 )
-def vanishing_signal(snapshot):
+def vanishing_signal(snapshot: Snapshot) -> Found | None:
     """The gradient has all but vanished before it reaches the first layers.
 
     ## What you see
