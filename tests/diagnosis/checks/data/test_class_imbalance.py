@@ -14,6 +14,9 @@ from tests.diagnosis.checks.data.cases import (
 )
 from tests.diagnosis.nets import inputs, net
 
+BCE = "binary_crossentropy"
+FOUND = ["KTF125"]
+
 
 def rare(count, samples=100):
     """Labels of which `count` are 1, spread evenly."""
@@ -83,31 +86,36 @@ def test_class_imbalance(variant):
 )
 def test_losses_that_make_up_for_the_imbalance(loss):
     assert findings(mask_net(loss=loss), *rare_masks()) == {}
+    assert list(findings(mask_net(loss=MaskedCrossentropy()), *rare_masks())) == FOUND
 
 
 def test_focal_losses_make_up_for_the_imbalance():
-    model = net(1, "sigmoid", "binary_focal_crossentropy")
-    assert findings(model, inputs(100), rare(3)) == {}
+    for loss, expected in (("binary_focal_crossentropy", []), (BCE, FOUND)):
+        model = net(1, "sigmoid", loss)
+        assert list(findings(model, inputs(100), rare(3))) == expected
 
 
 def test_sample_weights_make_up_for_the_imbalance():
-    model = net(1, "sigmoid", "binary_crossentropy")
+    model = net(1, "sigmoid", BCE)
     weights = np.where(rare(3), 30.0, 1.0)
-    assert findings(model, inputs(100), rare(3), weights) == {}
+    for given, expected in ((weights, []), (None, FOUND)):
+        assert list(findings(model, inputs(100), rare(3), given)) == expected
 
 
 def test_void_pixels_do_not_count():
     x, y = rare_masks()
+    model = mask_net(loss=MaskedCrossentropy())
+    assert list(findings(model, x, y)) == FOUND
     y[:, 4:] = 255
     y[:, :4, 4:] = 255
-    model = mask_net(loss=MaskedCrossentropy())
     assert findings(model, x, y) == {}
 
 
 def test_classes_that_are_not_that_rare():
-    model = net(1, "sigmoid", "binary_crossentropy")
-    assert findings(model, inputs(100), rare(6)) == {}
-    assert findings(mask_net(), *rare_masks(side=4)) == {}
+    model = net(1, "sigmoid", BCE)
+    for count, side, expected in ((6, 4, []), (3, 2, FOUND)):
+        assert list(findings(model, inputs(100), rare(count))) == expected
+        assert list(findings(mask_net(), *rare_masks(side=side))) == expected
 
 
 def classifier(learned, units=2):

@@ -49,8 +49,10 @@ def test_ids_beyond_the_table_on_jax(shift):
 
 @pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
 def test_ids_of_any_dtype(dtype):
-    assert findings(word_net(), ids().astype(dtype), binary()) == {}
-    assert findings(word_net(dtype="int32"), ids().astype(dtype), binary()) == {}
+    given = ids().astype(dtype)
+    assert findings(word_net(), given, binary()) == {}
+    assert findings(word_net(dtype="int32"), given, binary()) == {}
+    assert list(findings(word_net(), given - 1, binary())) == ["KTF128"]
 
 
 def test_real_values_beside_ids():
@@ -60,3 +62,5 @@ def test_real_values_beside_ids():
     model = keras.Model([words, numbers], layers.Dense(1, activation="sigmoid")(y))
     model.compile("adam", "binary_crossentropy")
     assert findings(model, [ids(), inputs()], binary()) == {}
+    swapped = [np.abs(inputs(features=10)), inputs()]
+    assert list(findings(model, swapped, binary())) == ["KTF128"]

@@ -37,12 +37,15 @@ def test_features_constant(constant, severity):
 def test_inputs_constant_beside_others():
     x = {"a": inputs(), "b": np.ones((64, 2), "float32")}
     assert findings(wide_and_deep(), x, binary()) == {}
+    x["a"] = np.ones((64, 6), "float32")
+    assert list(findings(wide_and_deep(), x, binary())) == ["KTF103"]
 
 
 def test_black_borders_are_no_constant_inputs():
     x = images()
     x[:, :3] = x[:, -3:] = 0
     assert findings(conv_net(), x, binary()) == {}
+    assert list(findings(conv_net(), x[[0] * 64], binary())) == ["KTF103"]
 
 
 def test_constant_features_of_a_model_that_has_learned_are_a_note():

@@ -139,7 +139,13 @@ SCALED = {
 
 @pytest.mark.parametrize("variant", SCALED)
 def test_inputs_that_the_model_scales(variant):
-    assert findings(SCALED[variant](), images(0, 255), binary()) == {}
+    model = SCALED[variant]()
+    assert findings(model, images(0, 255), binary()) == {}
+
+
+def test_inputs_that_the_model_does_not_scale_enough():
+    weak = layers.Rescaling(0.5)
+    assert list(findings(conv_net(weak), images(0, 255), binary())) == ["KTF101"]
 
 
 def test_inputs_scaled_twice_before_a_frozen_body():
@@ -162,13 +168,10 @@ def test_inputs_of_a_pretrained_net():
 
 def test_recurrent_inputs_that_the_model_scales():
     x = np.random.default_rng(1).normal(500, 100, (64, 10, 3)).astype("float32")
-    model = sequential(
-        keras.Input((10, 3)),
-        layers.Rescaling(0.01, offset=-5),
-        layers.LSTM(4),
-        layers.Dense(1, activation="sigmoid"),
-    )
-    assert findings(model, x, binary()) == {}
+    for scale, expected in ((layers.Rescaling(0.01, -5), []), (None, ["KTF101"])):
+        parts = [layers.LSTM(4), layers.Dense(1, activation="sigmoid")]
+        parts = [keras.Input((10, 3)), *([scale] if scale else []), *parts]
+        assert list(findings(sequential(*parts), x, binary())) == expected
 
 
 def table_net(x, axis):

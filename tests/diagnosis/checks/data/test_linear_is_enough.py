@@ -29,6 +29,7 @@ def test_a_linear_task_is_noted_for_a_net_and_not_for_a_linear_model(rng):
 
 def test_an_autoencoder_is_no_linear_task():
     assert codes(net(6, None, "mse"), X, X) == []
+    assert codes(net(6, None, "mse"), X, 2 * X) == ["KTF132"]
 
 
 def test_classes_on_two_sides_of_a_plane(rng):
@@ -53,6 +54,9 @@ def test_nets_that_a_task_needs(rng):
     for x, y in (xor(rng), circle(rng)):
         model = net(2, "softmax", SPARSE, shape=(2,))
         assert codes(trained(model), x.astype("float32"), y) == []
+    plane = (x[:, 0] > 0).astype(int)
+    far = x + 5 * plane[:, None]
+    assert codes(trained(model), far.astype("float32"), plane) == ["KTF132"]
 
 
 def test_the_fix_of_a_wrong_head_has_the_right_one(rng):

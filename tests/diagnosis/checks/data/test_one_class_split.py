@@ -61,9 +61,10 @@ def test_sorted_labels_that_have_been_learned():
 
 
 def test_runs_of_labels_with_all_classes_in_both_parts():
-    y = np.tile(np.repeat([0.0, 1.0], 5), 10)
+    runs = np.tile(np.repeat([0.0, 1.0], 5), 10)
     model = net(1, "sigmoid", "binary_crossentropy")
-    assert findings(model, inputs(100), y) == {}
+    assert findings(model, inputs(100), runs) == {}
+    assert list(findings(model, inputs(100), np.sort(runs))) == ["KTF127"]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -71,9 +72,11 @@ def test_runs_of_labels_with_all_classes_in_both_parts():
 def test_shuffled_labels_are_no_split(seed, count):
     y = np.random.default_rng(seed).integers(0, count, 100)
     assert findings(class_net(count), inputs(100), y) == {}
+    assert list(findings(class_net(count), inputs(100), np.sort(y))) == ["KTF127"]
 
 
 def test_batches_do_not_tell_the_order():
     x, y = inputs(100), np.repeat(np.arange(5), 20)
     batches = [(x[i : i + 20], y[i : i + 20]) for i in range(0, 100, 20)]
     assert findings(class_net(5), batches) == {}
+    assert list(findings(class_net(5), x, y)) == ["KTF127"]

@@ -74,3 +74,4 @@ def test_weights_of_samples_that_are_right():
     model = net(16, loss="mse")
     y = inputs(16, 16, 3)
     assert findings(model, inputs(16), y, np.ones(16)) == {}
+    assert list(findings(mask_net(), *half_masks(), np.ones(16))) == ["KTF126"]

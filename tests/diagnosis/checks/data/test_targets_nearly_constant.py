@@ -24,6 +24,7 @@ def test_targets_nearly_constant(scale, offset):
 def test_targets_around_the_bias_of_the_head():
     x, y = real(0.1, 50)
     model = net(loss="mse")
+    assert findings(model, x, y)["KTF112"].severity == "warning"
     head = model.layers[-1]
     head.kernel.assign(0.1 * head.kernel)
     head.bias.assign(y.mean(0))
@@ -40,15 +41,19 @@ def test_targets_of_one_value():
     assert "sample_weight" in finding.fix
 
 
-@pytest.mark.parametrize(("scale", "offset"), [(1e-3, 0), (1, 20), (0.1, 1)])
-def test_targets_that_vary(scale, offset):
-    assert findings(net(loss="mse"), *real(scale, offset)) == {}
+@pytest.mark.parametrize(
+    ("scale", "offset", "expected"),
+    [(1e-3, 0, []), (1, 20, []), (0.1, 1, []), (1e-3, 1, ["KTF112"])],
+)
+def test_targets_that_vary(scale, offset, expected):
+    assert list(findings(net(loss="mse"), *real(scale, offset))) == expected
 
 
-def test_one_constant_column_of_three_is_no_fault():
+@pytest.mark.parametrize(("constant", "expected"), [(1, []), (2, ["KTF112"])])
+def test_one_constant_column_of_three_is_no_fault(constant, expected):
     x, y = real(columns=3)
-    y[:, 2] = 1
-    assert findings(net(3, loss="mse"), x, y) == {}
+    y[:, -constant:] = 1
+    assert list(findings(net(3, loss="mse"), x, y)) == expected
 
 
 def test_rare_targets_that_have_been_learned_are_a_note():

@@ -70,3 +70,4 @@ def test_class_ids_are_no_unscaled_targets():
     y = np.random.default_rng(1).integers(0, 900, 64)
     model = net(900, "softmax", "sparse_categorical_crossentropy")
     assert findings(model, inputs(), y) == {}
+    assert list(findings(net(loss="mse"), inputs(), y)) == ["KTF111"]

@@ -47,6 +47,8 @@ def test_faults_of_labels(case):
 def test_all_shades_of_gray_are_no_void():
     y = np.random.default_rng(1).integers(0, 256, (16, 8, 8, 1))
     assert "KTF122" not in codes(conv(3, "softmax", SCCE), IMAGES, y)
+    few = np.where(y < 200, y % 3, 255)
+    assert "KTF122" in codes(conv(3, "softmax", SCCE), IMAGES, few)
 
 
 def test_what_has_no_weight_is_no_void():

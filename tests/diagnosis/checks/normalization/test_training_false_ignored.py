@@ -88,5 +88,8 @@ def test_statistics_that_cannot_move():
     assert not moves(repaired, model)
     assert run("KTF302", on_top(body()), X, Y) is None
     assert run("KTF302", on_top(body(), training=True), X, Y) is None
+    free = body()
+    model = on_top(free, training=False)
+    assert bool(run("KTF302", model, X, Y)) == moves(free, model)
     no_norm = keras.Sequential([keras.Input((6,)), layers.Dense(4)])
     assert run("KTF302", on_top(no_norm, training=False), X, Y) is None

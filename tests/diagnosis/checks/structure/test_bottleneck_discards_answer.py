@@ -131,6 +131,7 @@ def test_global_pooling_that_is_fair():
     classes = pooled(units=3, loss="sparse_categorical_crossentropy")
     assert run("KTF411", classes, x, np.arange(len(x)) % 3) is None
     assert run("KTF411", pooled(), x[:8], y[:8]) is None
+    assert run("KTF411", pooled(), x, y).severity == "warning"
 
 
 def test_a_layer_that_adds_coordinates():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 from tests.diagnosis.nets import inputs
-from tests.diagnosis.single import run_after_trial, sequential
+from tests.diagnosis.single import run, run_after_trial, sequential
 
 X = inputs(128)
 Y = X[:, :1] + X[:, 1:2] * X[:, 2:3]
@@ -69,6 +69,7 @@ def test_a_saturated_head_of_one_unit_is_no_cut(activation, loss):
     for scale in (10.0, 100.0):
         x, y = images(scale)
         model = image_net(activation=activation, loss=loss)
+        assert run("KTF101", model, x, y).severity == "warning"
         assert run_after_trial("KTF405", model, x, y) is None
 
 
