@@ -213,8 +213,6 @@ def test_arrays_datasets_and_sequences_train_alike(contract):
 @pytest.fixture(scope="session")
 def histories_on_two_devices():
     """For each row, the history of two epochs on two virtual devices."""
-    if BACKEND == "torch":
-        pytest.skip("on torch Keras leaves distribution to DistributedDataParallel")
     result = subprocess.run(
         [sys.executable, "-m", "tests.two_devices"],
         cwd=ROOT,
@@ -225,11 +223,16 @@ def histories_on_two_devices():
     return json.loads(result.stdout.splitlines()[-1])
 
 
-@rows
+# Each replica of `tf.distribute` sees its own part of the batch.
+DISTRIBUTED = [
+    row for row in CONTRACTS if BACKEND == "jax" or not row.needs_whole_batch
+]
+
+
+@pytest.mark.backend_only("tensorflow", "jax", reason="torch has its own distribution")
+@pytest.mark.parametrize("contract", DISTRIBUTED, ids=lambda row: row.name)
 def test_trains_on_two_devices_as_on_one(contract, histories_on_two_devices):
     """`keras.distribution` on JAX, `tf.distribute` on TensorFlow."""
-    if contract.needs_whole_batch and BACKEND == "tensorflow":
-        pytest.skip("each replica sees its own part of the batch")
     alone = contract.model().fit(
         contract.x, contract.y, batch_size=8, shuffle=False, epochs=2, verbose=0
     )
