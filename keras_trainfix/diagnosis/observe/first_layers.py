@@ -1,4 +1,6 @@
-"""The layers that an input reaches with the scale that it has."""
+"""The layers that an input reaches on its own scale."""
+
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,8 +11,8 @@ from keras_trainfix.diagnosis.observe.inputs import may_be_unscaled
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 
 FEW = 4  # samples with which a layer is called again
-TINY = 0.01  # that no net was trained with, of what is scaled before
-# Layers that change the scale of their inputs to one of order 1.
+TINY = 0.01  # largest input after a rescaling layer that no pretrained net expects
+# Layers that bring their inputs to a scale of order 1.
 NORMALIZING = tuple(
     getattr(keras.layers, name)
     for name in (
@@ -24,9 +26,9 @@ NORMALIZING = tuple(
     )
     if hasattr(keras.layers, name)
 )
-# Of these the ones that do so by a constant, which may be wrong.
+# Normalizing layers with a fixed scale, which can be wrong.
 SCALING = (keras.layers.Normalization, keras.layers.Rescaling)
-# Layers without weights that leave the scale of their inputs as it is.
+# Layers without weights that keep the scale of their inputs.
 KEEP_SCALE = PASS_ON + tuple(
     getattr(keras.layers, f"{kind}{dimensions}D")
     for kind in ("ZeroPadding", "Cropping", "UpSampling", "MaxPooling")
@@ -34,8 +36,8 @@ KEEP_SCALE = PASS_ON + tuple(
 )
 
 
-def first_kernels(snapshot, array):
-    """The layers with a kernel that get an input, scaled by no more than a constant.
+def first_kernels(snapshot: Any, array: np.ndarray) -> list[tuple]:
+    """The layers with a kernel that an input reaches, scaled by a constant at most.
 
     A list of `(kernel, layer, numbers that it gets)`.
     """
@@ -57,7 +59,7 @@ def first_kernels(snapshot, array):
                 if any(_gives(layer, part, values) for part in carried):
                     given, carried = values, [values]
             elif isinstance(layer, NORMALIZING):
-                # Fresh batch normalization leaves numbers as they are until trained.
+                # Fresh batch normalization changes nothing until it is trained.
                 carried = [part for part in carried if not _gives(layer, part, values)]
             elif isinstance(layer, keras.layers.Concatenate):
                 if any(_holds(values, part) for part in carried):
@@ -86,7 +88,7 @@ def _kernel(layer):
 
 
 def _recurrent(snapshot, array):
-    """Recurrent layers that are fed the input of a model: not seen by their outputs."""
+    """Recurrent layers fed with the model input, which their outputs do not show."""
     tensors = getattr(snapshot.model, "inputs", None) or []
     if array.ndim != 3 or len(tensors) != len(snapshot.inputs):
         return
@@ -108,7 +110,7 @@ def _recurrent(snapshot, array):
 
 
 def _gives(layer, part, values):
-    """Whether `layer` makes `values` of `part`, tried with a few samples."""
+    """Whether `layer` turns `part` into `values`, tried on a few samples."""
     part, values = part[:FEW], values[:FEW]
     try:
         again = backend.to_numpy(layer(part))
@@ -132,7 +134,7 @@ def _holds(values, part):
 
 
 def _is_normalized(later):
-    """Whether the next layer, but for activations and the like, normalizes."""
+    """Whether the next layer with weights normalizes."""
     for output in later:
         layer = output.layer
         is_frozen = isinstance(layer, keras.layers.BatchNormalization) and not (

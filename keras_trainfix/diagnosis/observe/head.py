@@ -8,7 +8,7 @@ import numpy as np
 from keras_trainfix.diagnosis.observe.layer_outputs import LayerOutput
 from keras_trainfix.keras_internals import producer
 
-# Layers after which the numbers of a head are the same, in another place.
+# Layers that only move the numbers of a head.
 PASS_ON = (
     keras.layers.Reshape,
     keras.layers.Flatten,
@@ -16,7 +16,7 @@ PASS_ON = (
     keras.layers.Dropout,
     keras.layers.Identity,
 )
-# What an activation can give: (lowest, highest).
+# The lowest and highest value of each activation.
 RANGES = {
     "sigmoid": (0, 1),
     "hard_sigmoid": (0, 1),
@@ -47,20 +47,20 @@ class Head(NamedTuple):
     layer: str | None
 
     @property
-    def range(self):
-        """The lowest and highest number that it can give."""
+    def range(self) -> tuple[float, float]:
+        """The lowest and highest value of the activation."""
         return RANGES.get(self.activation, (-np.inf, np.inf))
 
     @property
-    def is_probability(self):
-        """Whether it gives probabilities."""
+    def is_probability(self) -> bool:
+        """Whether the outputs are probabilities."""
         return self.activation in ("sigmoid", "hard_sigmoid", "softmax")
 
 
 def find_head(
     predictions: np.ndarray, outputs: list[LayerOutput], axis: int = -1
 ) -> Head:
-    """The `Head` of predictions, from what the layers gave.
+    """The `Head` of predictions, from the outputs of the layers.
 
     Args:
         predictions: NumPy array `(N, ...)`.
@@ -94,7 +94,7 @@ def _is_called_for_each_step(predictions, outputs):
     )
 
 
-def activation_of(layer):
+def activation_of(layer: keras.Layer) -> str:
     """The name of the activation that a layer ends with, `"linear"` for none."""
     name = {
         keras.layers.Softmax: "softmax",
@@ -133,7 +133,7 @@ def _head(outputs, index, units):
     index = index if source is None else source
     layer = outputs[index].layer
     activation = activation_of(layer)
-    if not layer.weights:  # an activation of its own
+    if not layer.weights:  # an activation layer
         is_activation = activation != "linear"
         known = is_activation or isinstance(layer, keras.layers.Activation)
         name = _weighted_before(outputs, index)
@@ -142,7 +142,7 @@ def _head(outputs, index, units):
 
 
 def _source(outputs, index):
-    """The last earlier call that gave the same numbers in any order, or None."""
+    """The last earlier call with the same numbers in any order, or None."""
     numbers = np.sort(outputs[index].values[:1], axis=None)
     for earlier in reversed(range(index)):
         values = outputs[earlier].values[:1]

@@ -22,7 +22,7 @@ def feature_sizes(array: np.ndarray) -> np.ndarray:
 
 
 def may_be_unscaled(array: np.ndarray) -> bool:
-    """A cheap look, before layers are called: whether the scale is not of order 1."""
+    """Whether the scale is far from order 1: a cheap test before layers are called."""
     sizes = feature_sizes(array)
     largest = np.abs(np.nan_to_num(array)).max()
     return bool(sizes.max() >= 10 or 0 < largest < 0.01)

@@ -8,12 +8,12 @@ from keras_trainfix.data import is_text
 from keras_trainfix.diagnosis.observe.loss import is_keras_region
 from keras_trainfix.diagnosis.observe.targets import VOID
 
-# The kinds of losses that compare classes, and those of them that want rows.
+# Kinds of losses that compare classes, and those that need rows.
 CLASS_LOSSES = ("binary", "categorical", "sparse", "masked", "region", "sum")
 ROW_LOSSES = ("categorical", "divergence")
 ROUNDING = 0.01
 A_FEW = 0.005  # share of targets
-# Losses of which some targets have no error that makes sense: which ones, and why.
+# Losses whose error makes no sense for some targets: which ones, and why.
 UNDEFINED = {
     "mean_absolute_percentage_error": (
         lambda y: np.abs(y) <= 1e-4 * np.abs(y).max(),
@@ -101,7 +101,7 @@ def _faults_of_ids(targets):
     if number == 2 and _is_scaled(targets):
         return {"KTF123": _scale(targets, 255)}
     void = np.isin(values, VOID) & ~known
-    if 254 in values:  # all shades of grey
+    if 254 in values:  # all shades of gray
         void &= values != 255
     rest = values[~void]
     is_shifted = -1 in values and len(values) == number and not (rest >= number).any()
@@ -119,7 +119,7 @@ def _faults_of_ids(targets):
         return faults
     positive = rest[rest >= 0]
     if len(positive) > number:
-        # A stray id among the classes is another fault than more classes than units.
+        # A stray id among the classes is not the same as more classes than units.
         is_dense = positive[0] <= 1 and positive[-1] < 2 * len(positive)
         if is_dense and (units > 1 or len(positive) <= 1000):
             classes = int(positive[-1]) + 1

@@ -10,7 +10,11 @@ from keras_trainfix.backend import to_numpy
 from keras_trainfix.diagnosis.observe.head import activation_of
 from keras_trainfix.diagnosis.observe.layer_outputs import LayerOutput
 
-CELLS = (layers.SimpleRNNCell, layers.GRUCell, layers.LSTMCell)  # a call a time step
+CELLS = (
+    layers.SimpleRNNCell,
+    layers.GRUCell,
+    layers.LSTMCell,
+)  # one call for each time step
 FEW_ROWS = 32  # samples and places: too few to judge what a unit never does
 TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 DENSE_OR_CONV = (
@@ -23,7 +27,7 @@ DENSE_OR_CONV = (
 
 
 def is_relu(layer: keras.Layer) -> bool:
-    """Whether a layer ends with a ReLU that is 0 below 0."""
+    """Whether a layer ends with a ReLU that is 0 for negative inputs."""
     if isinstance(layer, CELLS) or activation_of(layer) not in ("relu", "relu6"):
         return False
     slope = getattr(layer, "negative_slope", 0)
@@ -31,7 +35,7 @@ def is_relu(layer: keras.Layer) -> bool:
 
 
 def units_of(layer: keras.Layer, values: np.ndarray) -> np.ndarray:
-    """What a layer gave, as `(samples and places, units)`."""
+    """The output of a layer as `(samples and places, units)`."""
     if getattr(layer, "data_format", None) == "channels_first" and values.ndim > 2:
         values = np.moveaxis(values, 1, -1)
     return values.reshape(-1, values.shape[-1])
@@ -43,7 +47,7 @@ def dead_share(output: LayerOutput) -> float:
 
 
 def worst_dead_share(outputs: Sequence[LayerOutput]) -> float:
-    """The share of dead units in the worst of the ReLU layers; 0 without one."""
+    """The share of dead units in the worst ReLU layer; 0 without one."""
     return max((dead_share(one) for one in outputs if is_relu(one.layer)), default=0.0)
 
 

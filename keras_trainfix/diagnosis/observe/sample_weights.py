@@ -1,9 +1,11 @@
 """Sample weights of an output."""
 
+from typing import Any
+
 import numpy as np
 
 
-def weights_of(view):
+def weights_of(view: Any) -> Any:
     """The sample weights of an output, or None."""
     weights = view.snapshot.sample.sample_weight
     if isinstance(weights, dict):
@@ -13,10 +15,10 @@ def weights_of(view):
     return weights
 
 
-def has_weight(view, count):
-    """Which of `count` places, a flat mask, have a weight other than 0.
+def has_weight(view: Any, count: int) -> np.ndarray:
+    """A flat mask of the `count` places whose weight is not 0.
 
-    All where there are no weights, or where they do not fit.
+    All of them if there are no weights, or if these do not fit.
     """
     weights = weights_of(view)
     size = 0 if weights is None else np.size(weights)

@@ -1,4 +1,4 @@
-"""What varies between samples, and which values are answers: shared by the checks."""
+"""What varies between samples, and which values are those of an output."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -40,14 +40,14 @@ def is_finite(values: np.ndarray) -> bool:
 
 
 def root_mean_square(values: np.ndarray) -> float:
-    """The size of an array; 0 of an empty one."""
+    """The root mean square of an array; 0 for an empty one."""
     return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
 
 
 def calls_by_layer(
     outputs: Sequence[tuple[keras.Layer, np.ndarray]],
 ) -> list[tuple[keras.Layer, list[np.ndarray]]]:
-    """Pairs of each layer and the list of what its calls gave, in order."""
+    """Pairs of each layer and the outputs of its calls, in order."""
     calls: dict[int, tuple] = {}
     for layer, values in outputs:
         calls.setdefault(id(layer), (layer, []))[1].append(values)
@@ -55,7 +55,7 @@ def calls_by_layer(
 
 
 def answer_layers(snapshot: Any) -> set[str]:
-    """Names of the layers that give the answers: the last with weights among them."""
+    """Names of the layers whose outputs are the answers, and the last with weights."""
     names = {view.head.layer for view in snapshot.views()}
     weighted = [output.layer.name for output in snapshot.layers if output.layer.weights]
     return names | set(weighted[-1:])
@@ -67,6 +67,6 @@ def is_output(snapshot: Any, values: np.ndarray) -> bool:
 
 
 def same_values(values: np.ndarray, prediction: np.ndarray) -> bool:
-    """Whether values, of the first samples perhaps, are those of a prediction."""
+    """Whether values, perhaps of the first samples only, equal a prediction."""
     part = prediction.ravel()[: values.size]
     return values.size > 0 and np.array_equal(values.ravel(), part, equal_nan=True)
