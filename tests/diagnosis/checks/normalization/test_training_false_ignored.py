@@ -10,6 +10,7 @@ from keras_trainfix.backend import to_numpy
 from tests.diagnosis.nets import inputs
 from tests.diagnosis.single import run
 
+pytestmark = pytest.mark.every_backend
 X = inputs()
 Y = X[:, :1]
 IDS = np.digitize(X[:, 0], [-0.5, 0.5])
