@@ -153,7 +153,7 @@ def test_the_fix_agrees_with_the_finding_before_it(activation):
     model = net(64, activation, keras.losses.Dice())
     findings = diagnose(model, X, np.arange(64) % 3, fit=False).findings
     fixes = {finding.code: finding.fix for finding in findings}
-    assert list(fixes)[0] == "KTF206"
+    assert next(iter(fixes)) == "KTF206"
     assert "MaskedSoftDice" in fixes["KTF206"]
     assert fixes["KTF208"] == "# repair KTF206 first: this follows from it"
 

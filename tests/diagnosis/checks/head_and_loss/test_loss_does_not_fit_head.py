@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from tests.diagnosis.checks.head_and_loss.cases import (
     BCE,
@@ -21,6 +22,8 @@ from tests.diagnosis.checks.head_and_loss.cases import (
     codes,
     conv,
     functional,
+    layered,
+    sparse,
     tagger,
 )
 from tests.diagnosis.nets import net
