@@ -127,6 +127,7 @@ def test_other_losses_and_other_causes():
     both = kt.WeightedSum(
         [kt.MaskedSoftDice(from_logits=True), kt.MaskedCrossentropy(from_logits=True)]
     )
+    assert run("KTF210", segmenter(keras.losses.Dice()), x, y).severity == "note"
     assert run("KTF210", segmenter(both, activation=None), x, y) is None
     for loss in ("binary_crossentropy", dice_and_bce, kt.MaskedLovasz()):
         assert run("KTF210", segmenter(loss), x, y) is None

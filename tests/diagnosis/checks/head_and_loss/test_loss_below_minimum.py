@@ -136,6 +136,7 @@ def test_a_loss_whose_sign_is_turned(make, x, y, loss):
 def test_a_loss_with_an_aim_of_its_own():
     for activation in ("sigmoid", None):
         assert run("KTF208", net(1, activation, distance), X, BINARY) is None
+    assert run("KTF208", net(1, "sigmoid", log_likelihood), X, BINARY) is not None
 
 
 def test_labels_without_weight_are_not_judged():

@@ -1,0 +1,57 @@
+"""Steps that are too short are found, and those that learn are not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from keras import optimizers
+from keras.optimizers import schedules
+
+from keras_trainfix.diagnosis.diagnose import diagnose
+from tests.diagnosis.checks.optimization.cases import (
+    X,
+    Y,
+    assert_first,
+    data,
+    few_examples,
+    mlp,
+    seeds,
+)
+
+
+@few_examples
+@given(
+    width=st.sampled_from([16, 64]),
+    depth=st.integers(1, 3),
+    rate=st.sampled_from([(optimizers.SGD, 1e-6), (optimizers.Adam, 1e-7)]),
+    seed=seeds,
+)
+def test_a_rate_that_is_too_low(width, depth, rate, seed):
+    make, number = rate
+    x, y = data(seed)
+    model = mlp(make(number), (width,) * depth, seed=seed)
+    finding = assert_first("KTF402", model, x, y)
+    assert finding.evidence["better_rate"] >= 100 * number
+    assert finding.evidence["better_gain"] > 0.2 > finding.evidence["gain"]
+    assert finding.evidence["update_ratio"] < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("schedule", "found"),
+    [
+        (schedules.ExponentialDecay(0.01, 1, 0.5), True),
+        (schedules.ExponentialDecay(0.01, 1, 0.9), True),
+        (schedules.ExponentialDecay(0.01, 100, 0.9), False),
+        (schedules.CosineDecay(0.01, 100), False),
+        (schedules.CosineDecay(0.0, 100, warmup_target=0.01, warmup_steps=9), False),
+    ],
+)
+def test_a_schedule_that_counts_epochs(schedule, found):
+    model = mlp(optimizers.Adam(schedule), (32,))
+    diagnosis = diagnose(model, X, Y, fit=False)
+    assert (diagnosis.codes[:1] == ["KTF402"]) == found
+    if found:
+        assert "Schedules count steps" in diagnosis.findings[0].message
+        assert diagnosis.findings[0].evidence["steps_worth"] < 16
+        repaired = diagnosis.fixed(model)
+        assert diagnose(repaired, X, Y, fit=False).ok
+        assert float(repaired.optimizer.learning_rate) == pytest.approx(0.01)

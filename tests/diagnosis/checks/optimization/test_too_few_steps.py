@@ -1,0 +1,40 @@
+"""Training that was cut short is found, and a finished one is not."""
+
+import pytest
+from keras import optimizers
+
+from keras_trainfix.diagnosis.checks.optimization.too_few_steps import described_skill
+from keras_trainfix.diagnosis.diagnose import diagnose
+from tests.diagnosis.checks.optimization.cases import (
+    X,
+    Y,
+    above_note,
+    mlp,
+    trained,
+)
+
+
+def test_a_training_that_was_cut_short():
+    model = mlp(optimizers.Adam(1e-3), (64, 64))
+    model.fit(X, Y, epochs=3, verbose=0)
+    diagnosis = diagnose(model, X, Y)
+    assert above_note(diagnosis) == []
+    finding = next(f for f in diagnosis.findings if f.code == "KTF410")
+    assert finding.evidence["iterations"] == 12
+    assert finding.evidence["steps_needed"] > 12
+    assert "KTF410" not in diagnose(trained(), X, Y).codes
+
+
+def test_a_skill_below_zero_is_no_share():
+    model = mlp(optimizers.Adam(1e-3), (64, 64))
+    model.fit(X, Y - 1.5, epochs=3, verbose=0)
+    diagnosis = diagnose(model, X, Y - 1.5)
+    finding = next(f for f in diagnosis.findings if f.code == "KTF410")
+    assert finding.evidence["skill"] < 0
+    assert "worse than the best constant (skill -" in finding.message
+    assert "-" not in finding.message.replace("skill -", "")
+
+
+@pytest.mark.parametrize("skill", [0.0, 0.49])
+def test_a_skill_above_zero_is_a_share(skill):
+    assert f"{skill:.0%} of the way" in described_skill(skill)
