@@ -1,30 +1,30 @@
-"""What `CollapseDetector` does to a training with `action="rescue"`."""
+"""What is done to a training with `action="rescue"`."""
 
-import warnings
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
-from keras import callbacks, layers, regularizers
+from keras import callbacks, layers
 from keras.optimizers import schedules
 
 import keras_trainfix as kt
 from keras_trainfix.callbacks.collapse import remedies
 from keras_trainfix.callbacks.collapse.detector import CollapseWarning
-from keras_trainfix.callbacks.collapse.remedies import ScaledSchedule
 from keras_trainfix.callbacks.collapse.rescue import WARM, Rescuer
 from keras_trainfix.callbacks.collapse.warm_up import WarmUp
+from keras_trainfix.callbacks.collapse.watch import Watch
+from keras_trainfix.diagnosis.observe.sample import Sample
 from keras_trainfix.models.optimizers import rate_of
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(256, 4)).astype("float32")
-Y = 2 * X[:, :1] + 1
-
-
-@pytest.fixture(autouse=True)
-def short_trials(monkeypatch):
-    monkeypatch.setattr("keras_trainfix.callbacks.collapse.watch.TRIAL_SECONDS", 5.0)
+from tests.callbacks.collapse.nets import (
+    X,
+    Y,
+    adam,
+    collected,
+    dead_net,
+    diagnosis,
+    skill,
+)
 
 
 def net(optimizer, *hidden, regularizer=None, **settings):
@@ -35,14 +35,9 @@ def net(optimizer, *hidden, regularizer=None, **settings):
     return model
 
 
-def adam(rate):
-    return keras.optimizers.Adam(rate)
-
-
 def rescue(model, epochs=12, others=(), x=X, y=Y, **settings):
     detector = kt.CollapseDetector((x, y), action="rescue", **settings)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CollapseWarning)
+    with collected():
         history = model.fit(
             x, y, epochs=epochs, verbose=0, callbacks=[*others, detector]
         )
@@ -66,18 +61,11 @@ class Bias(callbacks.Callback):
             model.layers[0].bias.assign(np.full(16, self.value))
 
 
-def skill(model):
-    return 1 - np.mean((model.predict(X, verbose=0) - Y) ** 2) / Y.var()
+# --- real trainings ---
 
 
 @pytest.mark.parametrize(
-    "optimizer",
-    [
-        adam(10.0),
-        keras.optimizers.SGD(1e4),
-        keras.optimizers.Adam(schedules.ExponentialDecay(10.0, 100, 0.9)),
-    ],
-    ids=["Adam", "NaN", "schedule"],
+    "optimizer", [adam(10.0), keras.optimizers.SGD(1e4)], ids=["Adam", "NaN"]
 )
 def test_a_rate_that_is_too_high(optimizer):
     model = net(optimizer.from_config(optimizer.get_config()))
@@ -119,36 +107,6 @@ def test_a_rate_that_is_too_low():
     assert skill(model) > 0.6
 
 
-def test_a_schedule_that_ends_at_once():
-    model = net(adam(schedules.ExponentialDecay(0.02, 1, 0.5)))
-    detector, _ = rescue(model, epochs=20)
-    assert "KTF402" in detector.rescues[0]
-    assert "kept at 0.02, without a schedule" in detector.rescues[0]
-    assert rate_of(model.optimizer) == pytest.approx(0.02)
-    assert skill(model) > 0.9
-
-
-def test_nothing_trainable():
-    model = net(adam(0.01))
-    model.trainable = False
-    model.compile(adam(0.01), "mse")
-    detector, _ = rescue(model)
-    assert "before the first step: KTF303" in detector.rescues[0]
-    assert "set to trainable" in detector.rescues[0]
-    assert skill(model) > 0.8
-
-
-def test_penalties():
-    penalty = regularizers.L2(10.0)
-    hidden = layers.Dense(16, "relu", kernel_regularizer=penalty)
-    model = net(adam(0.01), hidden, regularizer=penalty)
-    detector, _ = rescue(model, epochs=40)
-    assert "KTF408" in detector.rescues[0]
-    assert "the penalties of 2 weights times 0.01" in detector.rescues[0]
-    assert float(model.layers[0].kernel.regularizer.l2) <= 0.1
-    assert skill(model) > 0.5
-
-
 def test_statistics_of_batch_normalization():
     """Moving statistics that lag: the training is fine, and `predict` is not."""
     scaled = 1000 * X + 5000
@@ -169,7 +127,7 @@ def test_a_collapse_after_good_epochs_goes_back_to_the_last_healthy_weights():
     assert skill(model) > good - 0.05
 
 
-def test_what_needs_another_model_is_told_and_not_tried():
+def test_what_needs_another_model_is_reported_and_not_tried():
     model = keras.Sequential([keras.Input((4,)), layers.Dense(1, "relu")])
     model.compile(adam(0.01), "mse")
     detector = kt.CollapseDetector((X, Y - 20), action="rescue")
@@ -179,8 +137,150 @@ def test_what_needs_another_model_is_told_and_not_tried():
     assert len(history.history["loss"]) < 20
 
 
+def test_in_the_end_it_stops_with_the_best_weights():
+    """No rate helps: units are killed again and again."""
+    model = net(adam(0.02))
+
+    other = Bias(-50.0, lambda epoch, batch: batch == 6)
+    detector, history = rescue(model, epochs=50, others=[other], max_rescues=2)
+    assert len(detector.rescues) == 2
+    assert len(detector.alarms) == 3
+    assert len(history["loss"]) < 50
+    best = max(value for value in detector.history["skill"])
+    assert skill(model) > best - 0.05
+    assert detector.diagnosis.codes[0] in ("KTF403", "KTF401")
+
+
+def test_weights_that_another_callback_chose_at_the_end_stay():
+    def choose(logs):
+        model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
+
+    model = net(adam(10.0))
+    other = callbacks.LambdaCallback(on_train_end=choose)
+    detector, _ = rescue(model, others=[other])
+    assert detector.rescues
+    assert not any(weight.any() for weight in model.get_weights())
+
+
+def test_a_healthy_training_is_left_alone():
+    weights = []
+    for detector in ([], [kt.CollapseDetector((X, Y), action="rescue")]):
+        keras.utils.set_random_seed(1)
+        model = net(adam(0.01))
+        model.fit(X, Y, epochs=6, verbose=0, callbacks=detector)
+        weights.append(model.get_weights())
+    assert all(map(np.array_equal, *weights))
+    assert not detector[0].rescues
+
+
+@pytest.mark.parametrize(("is_first", "continues"), [(True, True), (False, False)])
+def test_a_scheduler_does_not_undo_it(is_first, continues):
+    def rate(epoch, now):
+        return 1.01 * now if continues else 10.0 * 0.99**epoch
+
+    scheduler = callbacks.LearningRateScheduler(rate)
+    model = net(adam(10.0))
+    detector = kt.CollapseDetector((X, Y), action="rescue")
+    given = [scheduler, detector] if is_first else [detector, scheduler]
+    model.fit(X, Y, epochs=14, verbose=0, callbacks=given)
+    assert 1 <= len(detector.rescues) <= 2
+    assert rate_of(model.optimizer) <= 1
+    assert skill(model) > 0.8
+
+
+def test_with_early_stopping_and_a_rate_that_falls():
+    others = [
+        callbacks.EarlyStopping("loss", patience=10, restore_best_weights=True),
+        callbacks.ReduceLROnPlateau("loss", patience=2),
+    ]
+    model = net(adam(10.0))
+    rescue(model, epochs=15, others=others)
+    assert skill(model) > 0.8
+
+
+def test_mixed_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    model = net(adam(10.0))
+    detector, _ = rescue(model)
+    assert detector.rescues
+    assert skill(model) > 0.8
+    assert detector.history["skill"][-1] > 0.8
+
+
+def test_a_model_that_runs_eagerly():
+    model = net(adam(10.0), run_eagerly=True)
+    detector, _ = rescue(model)
+    assert detector.rescues
+    assert skill(model) > 0.8
+
+
+def test_a_rescued_model_can_be_saved(tmp_path):
+    schedule = schedules.ExponentialDecay(10.0, 100, 0.9)
+    model = net(adam(schedule))
+    detector, _ = rescue(model)
+    assert detector.rescues
+    assert skill(model) > 0.8
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        model.predict(X, verbose=0), loaded.predict(X, verbose=0)
+    )
+    assert rate_of(loaded.optimizer) == pytest.approx(rate_of(model.optimizer))
+    loaded.fit(X, Y, epochs=1, verbose=0)
+
+
+# --- before the first step ---
+
+
+def rescuer_at_the_start(model, is_active=True):
+    watch = Watch(model, Sample(X, Y))
+    watch.examine_beginning()
+    return Rescuer(watch, is_active, [])
+
+
+def test_dead_weights_are_initialized_again():
+    model = dead_net()
+    rescuer = rescuer_at_the_start(model)
+    assert rescuer.repair_beginning(diagnosis(("KTF403", "error")))
+    line = "before the first step: KTF403 dead-relu. new initial weights."
+    assert rescuer.lines == [line]
+    assert np.abs(model.get_weights()[1]).max() < 1
+    assert all(map(np.array_equal, model.get_weights(), rescuer.initial))
+
+
+def test_frozen_layers_are_trainable_from_the_first_step():
+    model = net(adam(0.01))
+    model.trainable = False
+    model.compile(adam(0.01), "mse")
+    rescuer = rescuer_at_the_start(model)
+    assert rescuer.repair_beginning(diagnosis(("KTF303", "error")))
+    assert len(model.trainable_variables) == 4
+    assert "set to trainable" in rescuer.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("build", "is_active", "code"),
+    [
+        (dead_net, False, "KTF403"),  # it only watches
+        (dead_net, True, "KTF201"),  # left to the user
+        (dead_net, True, "KTF501"),  # no cause
+        (lambda: net(adam(0.01)), True, "KTF401"),  # a rate is judged by its steps
+    ],
+)
+def test_what_is_not_repaired_before_the_first_step(build, is_active, code):
+    model = build()
+    before = model.get_weights()
+    rescuer = rescuer_at_the_start(model, is_active)
+    assert not rescuer.repair_beginning(diagnosis((code, "error")))
+    assert rescuer.lines == []
+    assert all(map(np.array_equal, model.get_weights(), before))
+
+
+# --- rates ---
+
+
 def rescuer_of(model, rate):
-    """What has set a rate in `rescue`."""
+    """A `Rescuer` that has set a rate."""
     model.optimizer.build(model.trainable_variables)
     rescuer = Rescuer(SimpleNamespace(model=model), True, ["rescued."])
     remedies.set_rate(model, rate)
@@ -229,123 +329,94 @@ def test_a_rate_that_is_not_raised(other):
     assert rate_of(model.optimizer) == before
 
 
-def test_in_the_end_it_stops_with_the_best_weights():
-    """No rate helps: units are killed again and again."""
-    model = net(adam(0.02))
-
-    other = Bias(-50.0, lambda epoch, batch: batch == 6)
-    detector, history = rescue(model, epochs=50, others=[other], max_rescues=2)
-    assert len(detector.rescues) == 2
-    assert len(detector.alarms) == 3
-    assert len(history["loss"]) < 50
-    best = max(value for value in detector.history["skill"])
-    assert skill(model) > best - 0.05
-    assert detector.diagnosis.codes[0] in ("KTF403", "KTF401")
-
-
-def test_weights_that_another_callback_chose_at_the_end_stay():
-    def choose(logs):
-        model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
-
+@pytest.mark.parametrize(
+    ("scheduled", "held"),
+    [
+        (9.9, 0.0099),  # a scheduler that knows nothing of the rescue
+        (0.0101, 0.0101),  # one that continues from the present rate
+        (0.3, 0.3),
+        (0.004, 0.004),
+    ],
+)
+def test_a_rate_of_a_scheduler_is_held(scheduled, held):
     model = net(adam(10.0))
-    other = callbacks.LambdaCallback(on_train_end=choose)
-    detector, _ = rescue(model, others=[other])
-    assert detector.rescues
-    assert not any(weight.any() for weight in model.get_weights())
+    rescuer = rescuer_of(model, 0.01)
+    rescuer._factor = 0.001
+    model.optimizer.learning_rate = scheduled
+    rescuer.hold_rate()
+    assert rate_of(model.optimizer) == pytest.approx(held)
 
 
-def test_weights_that_are_not_finite_are_never_the_last():
-    model = net(adam(0.02))
-    other = Bias(np.nan, lambda epoch, batch: True)
-    rescue(model, epochs=20, others=[other], max_rescues=1)
-    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+def test_a_schedule_is_scaled_and_not_held():
+    model = net(adam(schedules.ExponentialDecay(10.0, 100, 1.0)))
+    rescuer = rescuer_of(model, 0.01)
+    rescuer._factor = 0.001
+    rescuer.hold_rate()
+    assert rate_of(model.optimizer) == pytest.approx(0.01)
 
 
-def test_a_healthy_training_is_left_alone():
-    weights = []
-    for detector in ([], [kt.CollapseDetector((X, Y), action="rescue")]):
-        keras.utils.set_random_seed(1)
-        model = net(adam(0.01))
-        model.fit(X, Y, epochs=6, verbose=0, callbacks=detector)
-        weights.append(model.get_weights())
-    assert all(map(np.array_equal, *weights))
-    assert not detector[0].rescues
+def test_steps_that_hardly_change_the_weights_are_slow():
+    model = net(adam(0.01))
+    rescuer = Rescuer(SimpleNamespace(model=model), True, [])
+    assert rescuer.is_slow(20)
+    assert not rescuer.is_slow(19)
+    model.set_weights([1.1 * weight for weight in rescuer.initial])
+    assert not rescuer.is_slow(20)
+    rescuer.was_slow = True
+    assert rescuer.is_slow(20)
 
 
-@pytest.mark.parametrize("is_first", [True, False])
-@pytest.mark.parametrize("goes_on", [True, False])
-def test_a_scheduler_does_not_undo_it(is_first, goes_on):
-    def rate(epoch, now):
-        return 1.01 * now if goes_on else 10.0 * 0.99**epoch
-
-    scheduler = callbacks.LearningRateScheduler(rate)
-    model = net(adam(10.0))
-    detector = kt.CollapseDetector((X, Y), action="rescue")
-    given = [scheduler, detector] if is_first else [detector, scheduler]
-    model.fit(X, Y, epochs=14, verbose=0, callbacks=given)
-    assert 1 <= len(detector.rescues) <= 2
-    assert rate_of(model.optimizer) <= 1
-    assert skill(model) > 0.8
+# --- the best weights ---
 
 
-def test_with_early_stopping_and_a_rate_that_falls():
-    others = [
-        callbacks.EarlyStopping("loss", patience=10, restore_best_weights=True),
-        callbacks.ReduceLROnPlateau("loss", patience=2),
-    ]
-    model = net(adam(10.0))
-    rescue(model, epochs=15, others=others)
-    assert skill(model) > 0.8
+@pytest.mark.parametrize(
+    ("best", "last", "now", "lines", "is_restored"),
+    [
+        (0.9, 0.2, 0.2, ["rescued"], True),
+        (0.9, float("nan"), float("nan"), ["rescued"], True),
+        (0.9, 0.2, 0.2, [], False),  # without a rescue `fit` has its own weights
+        (0.9, 0.899, 0.899, ["rescued"], False),  # about as good
+        (0.9, 0.2, 0.5, ["rescued"], False),  # another callback chose others
+        (float("nan"), float("nan"), float("nan"), ["rescued"], False),
+    ],
+)
+def test_when_the_best_weights_are_restored(best, last, now, lines, is_restored):
+    model = net(adam(0.01))
+    check = SimpleNamespace(skill=now)
+    watch = SimpleNamespace(model=model, quick_check=lambda steps: check)
+    rescuer = Rescuer(watch, True, lines)
+    good = [weight + 1 for weight in model.get_weights()]
+    model.set_weights(good)
+    rescuer.keep_best(best)
+    worse = [weight + 1 for weight in good]
+    model.set_weights(worse)
+    rescuer.keep_best(last)
+    rescuer.put_best_back(last, 40)
+    expected = good if is_restored else worse
+    assert all(map(np.array_equal, model.get_weights(), expected))
 
 
-def test_mixed_precision():
-    keras.config.set_dtype_policy("mixed_float16")
-    model = net(adam(10.0))
-    detector, _ = rescue(model)
-    assert detector.rescues
-    assert skill(model) > 0.8
+def test_weights_that_are_not_finite_are_never_kept():
+    model = net(adam(0.01))
+    check = SimpleNamespace(skill=float("nan"))
+    watch = SimpleNamespace(model=model, quick_check=lambda steps: check)
+    rescuer = Rescuer(watch, True, ["rescued"])
+    rescuer.keep_best(-3.0)
+    model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+    rescuer.keep_best(float("nan"))
+    rescuer.put_best_back(float("nan"), 40)
+    assert all(map(np.array_equal, model.get_weights(), rescuer.initial))
 
 
-@pytest.mark.parametrize("settings", [{"run_eagerly": True}, {"jit_compile": False}])
-def test_ways_to_compile(settings):
-    model = net(adam(10.0), **settings)
-    detector, _ = rescue(model)
-    assert detector.rescues
-    assert skill(model) > 0.8
-
-
-def test_a_rescued_model_can_be_saved(tmp_path):
-    schedule = schedules.ExponentialDecay(10.0, 100, 0.9)
-    model = net(adam(schedule))
-    rescue(model)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(
-        model.predict(X, verbose=0), loaded.predict(X, verbose=0)
-    )
-    assert rate_of(loaded.optimizer) == pytest.approx(rate_of(model.optimizer))
-    loaded.fit(X, Y, epochs=1, verbose=0)
-
-
-def test_a_scaled_schedule_is_a_schedule():
-    schedule = ScaledSchedule(schedules.ExponentialDecay(1.0, 10, 0.5), 0.1)
-    assert float(schedule(10)) == pytest.approx(0.05)
-    config = keras.saving.serialize_keras_object(schedule)
-    assert config["registered_name"] == "keras_trainfix>ScaledSchedule"
-    again = keras.saving.deserialize_keras_object(config)
-    assert float(again(10)) == pytest.approx(0.05)
-    assert ScaledSchedule.from_config(schedule.get_config()).factor == 0.1
-
-
-def test_restart_is_before_the_first_step():
-    model = net(keras.optimizers.Adam(0.01, use_ema=True))
-    weights = model.get_weights()
-    model.fit(X, Y, epochs=1, verbose=0)
-    remedies.restart(model, weights)
-    state = [keras.ops.convert_to_numpy(v.value) for v in model.optimizer.variables]
-    fresh = net(keras.optimizers.Adam(0.01, use_ema=True))
-    fresh.set_weights(weights)
-    fresh.optimizer.build(fresh.trainable_variables)
-    expected = [keras.ops.convert_to_numpy(v.value) for v in fresh.optimizer.variables]
-    for a, b in zip(state, expected, strict=True):
-        np.testing.assert_allclose(a, b)
+@pytest.mark.parametrize(("skill_before", "helped"), [(-5.0, True), (1.0, False)])
+def test_statistics_are_recalibrated_if_that_helps(skill_before, helped):
+    scaled = 1000 * X + 5000
+    norm = layers.BatchNormalization(momentum=0.999)
+    model = net(adam(0.01), norm)
+    rescuer = Rescuer(Watch(model, Sample(scaled, Y)), True, [])
+    before = model.get_weights()
+    finding = diagnosis(("KTF301", "warning")).findings[0]
+    assert rescuer.recalibrate(finding, skill_before, 40) == helped
+    is_same = all(map(np.array_equal, model.get_weights(), before))
+    assert is_same == (not helped)
+    assert len(rescuer.lines) == helped
