@@ -43,8 +43,11 @@ AREAS = {
         "test_traps.py",
     ],
     "one_backend": [
+        "callbacks/collapse/test_plot.py",
         "callbacks/collapse/test_policy.py",
         "callbacks/collapse/test_quick_check.py",
+        "callbacks/collapse/test_samples.py",
+        "callbacks/collapse/test_session.py",
         "callbacks/collapse/test_verdict.py",
         "callbacks/collapse/test_warm_up.py",
         "callbacks/snapshots/test_grid.py",

@@ -26,6 +26,7 @@ def fit(action, seed, noise, epochs, images=1536):
 
 
 @pytest.mark.slow
+@pytest.mark.one_backend
 @pytest.mark.parametrize("noise", [False, True])
 def test_the_collapse_is_named_in_the_first_epoch(noise):
     detector, history, _ = fit("stop", 3, noise, epochs=2)
