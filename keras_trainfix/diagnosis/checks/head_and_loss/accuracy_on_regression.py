@@ -34,14 +34,14 @@ ACCURACY_CLASSES = (
     mild=True,
 )
 def accuracy_on_regression(view):
-    """An accuracy is measured of a regression, where it means nothing.
+    """Accuracy is measured on a regression, where it has no meaning.
 
     ## What you see
-    An accuracy at 0, or near it, for all epochs, though the loss falls.
+    The accuracy stays at or near 0 for all epochs, although the loss falls.
 
     ## Why it happens
     Accuracy counts predictions that equal the target, after a threshold or an arg-max.
-    A real number is never equal to a class.
+    A real number never equals a class.
 
     ## How to check
     The targets are real numbers, and `compile` got `metrics=["accuracy"]`.
@@ -60,17 +60,11 @@ def accuracy_on_regression(view):
     Measure an error, or R2.
 
     ```python
-    import keras
-    import numpy as np
-
-    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    y = x.sum(axis=1, keepdims=True)
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     model.compile("adam", "mse", metrics=["mae", keras.metrics.R2Score()])
     ```
 
     ## When this is not the cause
-    The metric changes nothing in training. If the loss does not fall either, there is
+    The metric does not affect training. If the loss does not fall either, there is
     another fault.
 
     ## References

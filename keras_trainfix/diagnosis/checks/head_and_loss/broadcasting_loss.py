@@ -23,18 +23,19 @@ def broadcasting_loss(view):
     """The loss compares every target with every prediction, not with its own.
 
     ## What you see
-    The loss falls to that of one constant answer, and predictions shrink to the mean
-    of the targets, though the model could do better.
+    The loss falls to that of one constant answer, and predictions shrink to the mean of
+    the targets, although the model could do better.
 
     ## Why it happens
-    Targets of shape `(N,)` minus predictions of shape `(N, 1)` are `(N, N)`: each
-    prediction meets the targets of all samples. The losses of Keras, and functions
-    given to `compile`, get both in one rank; a subclass of `keras.Loss`, and a
-    function that flattens one of the two, do not. And where one unit meets several
-    columns of targets, or several units one column, any loss compares each with each.
+    Targets of shape `(N,)` minus predictions of shape `(N, 1)` have shape `(N, N)`:
+    each prediction is compared with the targets of all samples. Keras gives its own
+    losses, and functions passed to `compile`, both arrays in the same rank. A subclass
+    of `keras.Loss`, or a function that flattens one of the two, gets no such help. And
+    if one unit is compared with several columns of targets, or several units with one
+    column, any loss compares each with each.
 
     ## How to check
-    The value stays the same when targets are shuffled against predictions.
+    The value does not change when the targets are shuffled.
 
     ```python
     import keras
@@ -52,28 +53,17 @@ def broadcasting_loss(view):
     ```
 
     ## Fix
-    Give the targets the shape of the predictions.
+    Give the targets the shape of the predictions, in the data or in the loss.
 
     ```python
-    import keras
-    import numpy as np
-
-    class Squares(keras.Loss):
-        def call(self, y_true, y_pred):
-            y_true = keras.ops.reshape(y_true, keras.ops.shape(y_pred))
-            return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
-
-    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    y = x[:, 0]
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    model.compile("adam", Squares())
+    y = y.reshape(-1, 1)
     ```
 
     ## When this is not the cause
-    A loss that compares distributions, not samples, may not care for the order either:
-    only losses that are the mean over all pairs, or that change when the targets get
-    the shape of the predictions, are reported. Several units that shall all give the
-    same number are rare: a warning.
+    A loss that compares distributions, not samples, may ignore the order too. So a loss
+    is reported only if it is the mean over all pairs, or changes when the targets get
+    the shape of the predictions. Several units that are meant to give the same number
+    are rare, so this case is a warning.
 
     ## References
     - [NumPy: broadcasting](https://numpy.org/doc/stable/user/basics.broadcasting.html)

@@ -31,20 +31,20 @@ FLAT = 0.9  # probability beyond which a sigmoid has little slope
     explains=("KTF503",),
 )
 def dice_alone(view):
-    """A Dice or Tversky loss alone ends in a mask that is the same everywhere.
+    """A Dice or Tversky loss alone can end in a mask that is the same everywhere.
 
     ## What you see
-    A loss that falls at first and then stays, and masks that are foreground all over;
-    their IoU is the share of the foreground. Or all masks are empty.
+    The loss falls at first and then stays, and masks are all foreground: their IoU is
+    the share of the foreground. Or all masks are empty.
 
     ## Why it happens
-    Full masks get a Dice of `2 f / (1 + f)` for a share `f` of foreground, 0.58 at
-    41 %: in a net that knows nothing yet all outputs rise together. Once the sigmoid is
-    near 1 its slope is near 0, and nothing leads back. With an empty mask the gradient
-    of Dice is 0 altogether. A cross-entropy has no such places.
+    A full mask gets a Dice of `2 f / (1 + f)` for a share `f` of foreground, which is
+    0.58 at 41 %. In an untrained model all outputs rise together toward it. Once the
+    sigmoid is near 1, its slope is near 0 and nothing leads back. For an empty mask the
+    gradient of Dice is exactly 0. A cross-entropy has no such places.
 
     ## How to check
-    `(model.predict(x) > 0.5).mean()` against `y.mean()`.
+    Compare `(model.predict(x) > 0.5).mean()` with `y.mean()`.
 
     ```python
     import keras
@@ -67,34 +67,22 @@ def dice_alone(view):
     ```
 
     ## Fix
-    Dice and cross-entropy together, on logits, and a smaller learning rate.
+    Use Dice and cross-entropy together, from new weights, with a smaller learning rate.
 
     ```python
-    import keras
-    import numpy as np
-
     import keras_trainfix as kt
 
-    model = keras.Sequential(
-        [
-            keras.Input((16, 16, 1)),
-            keras.layers.Conv2D(8, 3, padding="same", activation="relu"),
-            keras.layers.Conv2D(1, 1),
-        ]
-    )
-    loss = kt.WeightedSum(
-        [kt.MaskedSoftDice(from_logits=True), kt.MaskedCrossentropy(from_logits=True)]
-    )
+    model = keras.models.clone_model(model)
+    loss = kt.WeightedSum([kt.MaskedSoftDice(), kt.MaskedCrossentropy()])
     model.compile("adam", loss)
-    x = np.random.default_rng(0).normal(size=(32, 16, 16, 1)).astype("float32")
     y = (x > 0.5).astype("float32")
     model.fit(x, y, batch_size=4, epochs=4, verbose=0)
     ```
 
     ## When this is not the cause
-    Many nets learn well with Dice alone, and pass through full masks on the way: while
-    probabilities are higher where the foreground is, it is a note. So it is before
-    training, where the foreground is rare or missing in many images.
+    Many models learn well with Dice alone and pass through full masks on the way. While
+    probabilities are higher where the foreground is, the finding is a note. Before
+    training it is also a note, where the foreground is rare or missing in many images.
 
     ## References
     - [Taghanaki et al., 2019](https://arxiv.org/abs/1805.02798)

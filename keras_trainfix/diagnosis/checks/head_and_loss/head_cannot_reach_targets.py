@@ -26,15 +26,15 @@ def _reach(case):
     repair=_reach,
 )
 def head_cannot_reach_targets(view):
-    """The activation of the head cannot give some of the targets.
+    """The last activation cannot produce some of the targets.
 
     ## What you see
-    Predictions that stick to a bound of the activation, and a loss that stops high.
+    Predictions stick to a bound of the activation, and the loss stops at a high value.
 
     ## Why it happens
     A sigmoid ends at 0 and 1, a tanh at -1 and 1, a ReLU at 0, and the units of a
-    softmax sum to 1. What lies beyond cannot be learned, and the gradient fades, or
-    is 0, at the bound.
+    softmax sum to 1. The model cannot learn targets beyond that, and at the bound the
+    gradient fades or is 0.
 
     ## How to check
     Compare `y.min()` and `y.max()` with the range of the activation.
@@ -52,23 +52,19 @@ def head_cannot_reach_targets(view):
     ```
 
     ## Fix
-    A linear head, with targets scaled to unit variance; or targets scaled to the range.
+    Use a linear head with targets scaled to unit variance, or scale the targets to the
+    range of the activation.
 
     ```python
-    import keras
-    import numpy as np
-
-    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    y = 3 * x.sum(axis=1, keepdims=True)
     y = (y - y.mean()) / y.std()
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.layers[-1].activation = keras.activations.linear
     model.compile("adam", "mse")
     ```
 
     ## When this is not the cause
-    If all targets are in the range, look for dead units or a learning rate that is too
-    high. A loss of your own that scales predictions may be right: this is a warning
-    then, as it is where few targets are out of reach.
+    If all targets are within the range, look for dead units or a learning rate that is
+    too high. A custom loss may scale the predictions itself, so the finding is then a
+    warning, as it is if only few targets are out of reach.
 
     ## References
     - [Activations of Keras](https://keras.io/api/layers/activations/)

@@ -36,19 +36,19 @@ def _take_logits(case):
     repair=_take_logits,
 )
 def logits_into_probability_loss(view):
-    """The loss takes probabilities, and the head gives numbers beyond 0 and 1.
+    """The loss takes probabilities, but the head gives values beyond 0 and 1.
 
     ## What you see
-    A loss that starts at several times its usual size and hardly moves, or jumps.
+    The loss starts at several times its usual value and hardly moves, or jumps.
 
     ## Why it happens
-    Such a loss clips what it gets to between 0 and 1 before the logarithm. A clipped
-    number has a gradient of 0, so that those units do not learn. With a ReLU all
+    Such a loss clips its input to between 0 and 1 before it takes the logarithm. The
+    gradient of a clipped value is 0, so those units do not learn. After a ReLU, all
     units at 0 are dead.
 
     ## How to check
-    `model.predict(x)` has numbers below 0 or above 1, while the loss has
-    `from_logits=False`, as is the default.
+    `model.predict(x)` contains values below 0 or above 1, while the loss has
+    `from_logits=False`, the default.
 
     ```python
     import keras
@@ -61,21 +61,15 @@ def logits_into_probability_loss(view):
     ```
 
     ## Fix
-    Tell the loss that it gets logits, or end the model with a sigmoid or softmax.
+    Set `from_logits=True`, or end the model with a sigmoid or softmax.
 
     ```python
-    import keras
-    import numpy as np
-
-    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    y = (x.sum(axis=1) > 0).astype("float32")
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
     ```
 
     ## When this is not the cause
-    A net can have learned in spite of it; where few predictions are clipped it is a
-    warning. If the targets are real numbers, the loss is wrong and not the head:
+    A model may have learned nevertheless: if few predictions are clipped, it is a
+    warning. If the targets are real numbers, the loss is wrong and not the head: see
     KTF206.
 
     ## References

@@ -27,22 +27,22 @@ SCORES = (*OVERLAPS, "coef", "score", "accuracy", "f1", "overlap")
     explains=("KTF503",),
 )
 def loss_below_minimum(view):
-    """The value of the loss is one that a loss of its kind cannot have.
+    """The loss has a value that this kind of loss cannot take.
 
     ## What you see
-    A cross-entropy that is negative and falls without end, or a Dice loss far outside
-    0 and 1, while predictions get no better.
+    A cross-entropy is negative and keeps falling, or a Dice loss is far outside 0 and
+    1, while predictions do not improve.
 
     ## Why it happens
     Such a loss is made for labels and predictions between 0 and 1. With masks of 0 and
-    255, labels of -1 and 1, or a head that gives any number, its formula has no least
-    value where both agree: it rewards numbers that are large, not ones that are right.
-    Or a loss of your own lacks its minus sign, or is a score, such as the Dice
-    coefficient, in place of 1 minus it: then it falls as answers get worse.
-    (With torch, a binary cross-entropy of probabilities raises an error instead.)
+    255, labels of -1 and 1, or an unbounded head, its formula has no minimum where the
+    two agree: it rewards large numbers, not correct ones. Or a custom loss lacks its
+    minus sign, or is a score such as the Dice coefficient instead of 1 minus it: then
+    it falls as answers get worse. (On torch, a binary cross-entropy of probabilities
+    raises an error instead.)
 
     ## How to check
-    `y.min()` and `y.max()`, and the same of `model.predict(x)`.
+    Look at `y.min()` and `y.max()`, and at those of `model.predict(x)`.
 
     ```python
     import keras
@@ -56,23 +56,16 @@ def loss_below_minimum(view):
     ```
 
     ## Fix
-    Labels of 0 and 1, and a head that gives what the loss takes.
+    Use labels of 0 and 1, and a head that gives what the loss takes.
 
     ```python
-    import keras
-    import numpy as np
-
-    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    y = 3 * x[:, :1]
     y = (y > 0).astype("float32")
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
     ```
 
     ## When this is not the cause
-    A loss of your own that is written as `-dice` lies between -1 and 0, and one that
-    adds up classes below that: neither is reported. Where the labels have a finding of
-    their own, that is the cause, and this one a warning that comes after it.
+    A custom loss written as `-dice` lies between -1 and 0, and one that adds up classes
+    lies below that: neither is reported. If the labels have a finding of their own,
+    that is the cause, and this one is a warning that follows it.
 
     ## References
     - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)

@@ -50,18 +50,18 @@ def _fit_loss_to_head(case):
     repair=_fit_loss_to_head,
 )
 def loss_does_not_fit_head(view):
-    """The loss asks for another number of units, or another activation.
+    """The loss needs another number of units, or another activation.
 
     ## What you see
-    A loss of exactly 0 from the first step, an error about labels out of range, or a
-    net that learns less well than it could.
+    The loss is exactly 0 from the first step, or `fit` raises an error about labels out
+    of range, or the model learns less well than it could.
 
     ## Why it happens
-    A categorical cross-entropy normalises the units of a place to the sum 1: of one
-    unit it is always 0, without a gradient. A sparse one takes the label for the number
-    of a unit, so that there must be one for each class. A binary one judges each unit
-    by itself, which a softmax, whose units depend on each other, does not suit. And a
-    softmax along another axis than that of the classes gives no probabilities of them.
+    A categorical cross-entropy normalizes the units to a sum of 1: for a single unit it
+    is always 0, without a gradient. A sparse one reads a label as the number of a unit,
+    so there must be one unit for each class. A binary one judges each unit by itself,
+    which does not suit a softmax, whose units depend on each other. And a softmax along
+    an axis other than the class axis gives no probabilities of the classes.
 
     ## How to check
     Compare the units of the last layer with the number of classes.
@@ -79,25 +79,17 @@ def loss_does_not_fit_head(view):
     ```
 
     ## Fix
-    One unit: sigmoid and binary cross-entropy. C classes that exclude each other: C
-    units, softmax, and the categorical or sparse one. Classes that do not: sigmoids and
-    the binary one.
+    For one unit, use a sigmoid and the binary cross-entropy. For C mutually exclusive
+    classes, use C units, a softmax, and the categorical or sparse cross-entropy. For
+    independent classes, use sigmoids and the binary one.
 
     ```python
-    import keras
-    import numpy as np
-
-    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    y = (x.sum(axis=1, keepdims=True) > 0).astype("float32")
-    model = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")]
-    )
     model.compile("adam", "binary_crossentropy")
     ```
 
     ## When this is not the cause
-    Sigmoids with a categorical cross-entropy, and a softmax with a binary one, are
-    warnings: such nets often learn as well.
+    Sigmoids with a categorical cross-entropy, and a softmax with a binary one, are only
+    warnings: such models often learn equally well.
 
     ## References
     - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)

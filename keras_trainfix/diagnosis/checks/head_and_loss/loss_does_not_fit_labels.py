@@ -30,24 +30,24 @@ def _fit_loss_to_labels(case):
     repair=_fit_loss_to_labels,
 )
 def loss_does_not_fit_labels(view):
-    """The loss expects targets of another form than these.
+    """The loss expects labels of another form.
 
     ## What you see
-    An error about shapes, a loss that is negative or far from its usual size, or
-    predictions that never become better than a constant.
+    `fit` raises an error about shapes, or the loss is negative or far from its usual
+    value, or predictions never become better than a constant.
 
     ## Why it happens
-    Each cross-entropy takes one form of labels: the sparse one takes a class id a
-    place, the categorical one a row with a column a class, the binary one numbers in
-    [0, 1] for each unit. Ids against columns are broadcast or refused, and real
-    numbers outside [0, 1] make a binary cross-entropy that has no lowest value. A
-    squared or absolute error on a softmax of many classes is defined, yet its gradient
-    fades where the answer is surely wrong. An error in percent has no meaning for
-    targets of 0, and a logarithmic one none below -1.
+    Each cross-entropy takes one form of labels. The sparse one takes class ids, the
+    categorical one takes rows with one column per class, and the binary one takes
+    numbers in [0, 1] for each unit. Ids compared with columns are broadcast or refused,
+    and targets outside [0, 1] leave a binary cross-entropy without a minimum. A squared
+    or absolute error is defined on a softmax of many classes, but its gradient fades
+    where the model is confidently wrong. A percentage error is meaningless for targets
+    of 0, and a logarithmic error is undefined below -1.
 
     ## How to check
-    Compare `y.shape`, `y.dtype` and `np.unique(y)` with the loss. One-hot rows in a
-    sparse cross-entropy:
+    Compare `y.shape`, `y.dtype` and `np.unique(y)` with the loss. Here a sparse
+    cross-entropy gets one-hot rows:
 
     ```python
     import keras
@@ -62,25 +62,17 @@ def loss_does_not_fit_labels(view):
     ```
 
     ## Fix
-    Take the loss that fits: here the categorical one. Real numbers are a regression,
-    with a linear head and `"mse"`.
+    Use the loss that fits: here the categorical one. Real numbers call for a
+    regression, with a linear head and `"mse"`.
 
     ```python
-    import keras
-    import numpy as np
-
-    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    y = keras.utils.to_categorical(np.arange(64) % 3, 3)
-    model = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
-    )
     model.compile("adam", "categorical_crossentropy")
     ```
 
     ## When this is not the cause
-    Targets between 0 and 1, such as soft labels or the pixels of an autoencoder, are
-    fine for a binary cross-entropy, though it does not fall to 0. Rows of a class
-    times an advantage, as in policy gradients, are left alone.
+    Targets between 0 and 1, such as soft labels or the pixels of an autoencoder, suit a
+    binary cross-entropy, although it does not fall to 0. One-hot rows multiplied by an
+    advantage, as in policy gradients, are not reported.
 
     ## References
     - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)

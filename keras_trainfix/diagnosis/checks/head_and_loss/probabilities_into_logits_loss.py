@@ -27,16 +27,17 @@ def _take_probabilities(case):
     repair=_take_probabilities,
 )
 def probabilities_into_logits_loss(view):
-    """The loss has `from_logits=True`, and the head gives probabilities.
+    """The loss has `from_logits=True`, but the head gives probabilities.
 
     ## What you see
-    A loss that falls slowly and stops far above 0, and predictions that are all on
-    the side of the frequent class. TensorFlow may print a warning.
+    The loss falls slowly and stops far above 0, and all predictions favor the most
+    frequent class. TensorFlow may print a warning.
 
     ## Why it happens
-    The loss squashes the probabilities once more: of numbers between 0 and 1 a sigmoid
-    makes 0.5 to 0.73, a softmax of 10 classes no more than 0.23. The loss cannot get
-    small, and its gradient is weak. TensorFlow often undoes it, JAX and torch do not.
+    The loss applies a second sigmoid or softmax. A sigmoid maps numbers between 0 and 1
+    to between 0.5 and 0.73, and a softmax of 10 classes to at most 0.23. The loss
+    cannot become small, and its gradient is weak. TensorFlow often undoes it, JAX and
+    torch do not.
 
     ## How to check
     The last activation is `softmax` or `sigmoid`, and the loss has `from_logits=True`.
@@ -55,21 +56,15 @@ def probabilities_into_logits_loss(view):
     ```
 
     ## Fix
-    Only one of the two; logits are the more exact.
+    Keep only one of the two. Logits are numerically more accurate.
 
     ```python
-    import keras
-    import numpy as np
-
-    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    y = np.arange(64) % 3
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.layers[-1].activation = keras.activations.linear
     model.compile("adam", loss)
     ```
 
     ## When this is not the cause
-    Where the model learns well on TensorFlow it costs nothing there.
+    A model that learns well on TensorFlow loses nothing there.
 
     ## References
     - [Probabilistic losses of Keras](https://keras.io/api/losses/probabilistic_losses/)

@@ -17,17 +17,17 @@ from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
     repair=one_unit,
 )
 def softmax_on_one_unit(view):
-    """A softmax over a single unit answers 1.0 whatever the input.
+    """A softmax over a single unit answers 1.0 for every input.
 
     ## What you see
     `predict` gives exactly 1.0 for every input, and the accuracy stays at the share of
-    one class. On TensorFlow the loss may fall all the same.
+    one class. On TensorFlow the loss may fall nevertheless.
 
     ## Why it happens
-    A softmax divides each unit by the sum of all units; of one unit that is 1, with a
-    gradient of 0. TensorFlow computes a binary cross-entropy from what comes before
-    the softmax, as if it were a sigmoid, so that the loss falls while the predictions
-    do not move.
+    A softmax divides each unit by the sum of all units. For a single unit this is
+    always 1, with a gradient of 0. TensorFlow computes a binary cross-entropy from the
+    value before the softmax, as if it were a sigmoid, so the loss falls while the
+    predictions do not move.
 
     ## How to check
     `model.predict(x).std()` is 0.
@@ -45,24 +45,17 @@ def softmax_on_one_unit(view):
     ```
 
     ## Fix
-    A sigmoid for two classes; no activation for a regression; a unit for each class
-    where there are more.
+    Use a sigmoid for two classes, no activation for a regression, and one unit per
+    class for more classes.
 
     ```python
-    import keras
-    import numpy as np
-
-    x = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    y = (x.sum(axis=1) > 0).astype("float32")
-    model = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")]
-    )
+    model.layers[-1].activation = keras.activations.sigmoid
     model.compile("adam", "binary_crossentropy")
     ```
 
     ## When this is not the cause
-    With two units or more, look for saturation or a collapse. A softmax along another
-    axis, as in attention, is left alone.
+    With two or more units, look for saturation or a collapse. A softmax along another
+    axis, as in attention, is not reported.
 
     ## References
     - [Activations of Keras](https://keras.io/api/layers/activations/)

@@ -30,16 +30,16 @@ HARM = 0.1  # of the first loss, by which the steps of another rate were better
     rescue="slower",
 )
 def learning_rate_too_high(snapshot):
-    """Steps at the learning rate do harm, and steps at a smaller one do not.
+    """Steps at this learning rate do harm, and steps at a smaller one do not.
 
     ## What you see
-    The loss jumps, grows or becomes NaN within the first steps; or it falls to that of
+    The loss jumps, grows or becomes NaN within the first steps. Or it falls to that of
     the best constant and stays there, because the ReLU units have died.
 
     ## Why it happens
-    A step is the slope times the learning rate. Where it is longer than the valley is
-    wide it ends higher up than it began, or far out where units are dead or saturated
-    and there is no slope to come back on.
+    A step is the gradient times the learning rate. If it is longer than the valley is
+    wide, it ends higher up than it began, or far out where units are dead or saturated
+    and no gradient leads back.
 
     ## How to check
     ```python
@@ -56,25 +56,16 @@ def learning_rate_too_high(snapshot):
     ```
 
     ## Fix
-    Divide the learning rate by 10 until the first steps lower the loss. Clipped
-    gradients or a warm-up help where only the first steps are too long.
+    Divide the learning rate by 10 until the first steps lower the loss. If only the
+    first steps are too long, clipped gradients or a warmup help.
 
     ```python
-    import keras
-    import numpy as np
-
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(1)]
-    )
-    model.compile(keras.optimizers.SGD(0.01), "mse")
-    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
-    y = 3 * x[:, :1]
+    model.optimizer.learning_rate = 0.01
     ```
 
     ## When this is not the cause
-    Inputs or targets on a large scale make any rate too high: scale them first. If no
-    smaller rate helps either, it is not the rate.
+    Inputs or targets on a large scale make any learning rate too high: scale them
+    first. If no smaller rate helps, the rate is not the cause.
 
     ## References
     [Bengio, 2012](https://arxiv.org/abs/1206.5533)

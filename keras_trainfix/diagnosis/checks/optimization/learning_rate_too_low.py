@@ -32,15 +32,15 @@ NO_SKILL, FAR_FOR_BLIND = 0.05, 3000  # of a model that has been trained in vain
     rescue="faster",
 )
 def learning_rate_too_low(snapshot):
-    """Steps at the learning rate hardly change the loss, and longer ones lower it.
+    """Steps at this learning rate hardly change the loss, and longer ones lower it.
 
     ## What you see
-    The loss falls in the fourth digit from epoch to epoch. Predictions stay what the
-    initial weights give, or are in the right order and far too small.
+    The loss changes only in the fourth digit from epoch to epoch. Predictions stay as
+    the initial weights made them, or are in the right order and far too small.
 
     ## Why it happens
     The learning rate was copied from a fine-tuning recipe, or lowered while something
-    else was wrong; or a schedule has ended at 0. SGD needs rates a hundred times those
+    else was wrong, or a schedule has ended at 0. SGD needs rates a hundred times those
     of Adam.
 
     ## How to check
@@ -62,21 +62,12 @@ def learning_rate_too_low(snapshot):
     stop before they raise it.
 
     ```python
-    import keras
-    import numpy as np
-
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(1)]
-    )
-    model.compile(keras.optimizers.SGD(1e-2), "mse")
-    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
-    y = 3 * x[:, :1]
+    model.optimizer.learning_rate = 1e-2
     ```
 
     ## When this is not the cause
-    A model that is nearly trained has little to gain from any rate. Where longer steps
-    do not lower the loss either, look for a signal that vanishes, or for dead units.
+    A nearly trained model has little to gain from any rate. If longer steps do not
+    lower the loss either, look for a vanishing gradient or for dead units.
 
     ## References
     [Bengio, 2012](https://arxiv.org/abs/1206.5533)

@@ -32,10 +32,10 @@ def not_finite(snapshot):
     or one class for every sample.
 
     ## Why it happens
-    A step was so large that numbers overflowed: a learning rate that is too high,
-    inputs or targets that are not scaled, float16 without loss scaling. Or a layer or a
+    A step was so large that numbers overflowed: the learning rate is too high, inputs
+    or targets are not scaled, or float16 is used without loss scaling. Or a layer or a
     loss divides by 0, or takes a logarithm or root of 0. A single NaN reaches all
-    weights with the next step.
+    weights in the next step.
 
     ## How to check
     ```python
@@ -51,23 +51,18 @@ def not_finite(snapshot):
     ```
 
     ## Fix
-    Weights that are NaN cannot be repaired: make the model anew, with a smaller
+    Weights that are NaN cannot be repaired. Create the model again, with a smaller
     learning rate and clipped gradients. `keras.callbacks.TerminateOnNaN` stops in time.
 
     ```python
-    import keras
-    import numpy as np
-
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model = keras.models.clone_model(model)
     model.compile(keras.optimizers.SGD(1e-2, clipnorm=1.0), "mse")
-    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
-    y = x[:, :1]
     model.fit(x, y, epochs=4, batch_size=16, verbose=0)
     ```
 
     ## When this is not the cause
-    NaN in the inputs or targets comes out as NaN as well, and is a finding of its own.
-    Infinities that a later layer removes, as a mask before a softmax, are none.
+    NaN in the inputs or targets also leads to NaN, and has its own finding. Infinities
+    that a later layer removes, as in a mask before a softmax, are not reported.
 
     ## References
     [TerminateOnNaN](https://keras.io/api/callbacks/terminate_on_nan/)

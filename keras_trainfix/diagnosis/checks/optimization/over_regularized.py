@@ -27,17 +27,17 @@ INFORMED = 0.5  # rank correlation
     aliases=("over-regularised",),
 )
 def over_regularized(snapshot):
-    """Penalties or dropout outweigh what the data ask for.
+    """Penalties or dropout outweigh the data.
 
     ## What you see
-    Loss falls fast at first, as weights shrink, and ends far above zero. Predictions
-    hardly vary, though they may be in the order of the targets.
+    The loss falls fast at first, as weights shrink, and ends far above zero.
+    Predictions hardly vary, although they may be in the order of the targets.
 
     ## Why it happens
-    The loss is that of the data plus `l2` times the sum of the squared weights. Where
-    the second costs more than a better fit saves, all weights at 0 and a constant
-    answer are the optimum. `activity_regularizer` does the same with the outputs of a
-    layer. Dropout of 0.9 leaves one unit in ten to carry a signal.
+    The loss is that of the data plus `l2` times the sum of the squared weights. If the
+    second part costs more than a better fit saves, the optimum is all weights at 0 and
+    a constant answer. `activity_regularizer` does the same to the outputs of a layer.
+    Dropout of 0.9 leaves one unit in ten to carry the signal.
 
     ## How to check
     ```python
@@ -60,30 +60,18 @@ def over_regularized(snapshot):
     ```
 
     ## Fix
-    Begin without, and add `1e-4` or so once the model learns and overfits.
+    Start without penalties, and add about `1e-4` once the model learns and overfits.
 
     ```python
-    import keras
-    import numpy as np
-
-    keras.utils.set_random_seed(1)
-    decay = keras.regularizers.L2(1e-4)
-    model = keras.Sequential(
-        [
-            keras.Input((4,)),
-            keras.layers.Dense(32, "relu", kernel_regularizer=decay),
-            keras.layers.Dense(32, "relu", kernel_regularizer=decay),
-            keras.layers.Dense(1, kernel_regularizer=decay),
-        ]
-    )
+    for weight in model.trainable_variables:
+        if weight.regularizer is not None:
+            weight.regularizer = keras.regularizers.L2(1e-4)
     model.compile(keras.optimizers.Adam(0.001), "mse")
-    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
-    y = x[:, :1]
     ```
 
     ## When this is not the cause
-    A penalty that is large at first and goes down while the data loss falls as well
-    does no harm. Early in training predictions vary little without any penalty.
+    A penalty does no harm if it is large at first and falls together with the loss of
+    the data. Early in training, predictions vary little even without a penalty.
 
     ## References
     [Krogh and Hertz, 1991](

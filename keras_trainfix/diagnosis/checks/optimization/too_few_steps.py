@@ -17,15 +17,15 @@ SOON = 0.003  # gain that shows that training goes on
     explains=("KTF504", "KTF505"),
 )
 def too_few_steps(snapshot):
-    """The model has not learned yet, and goes on learning where it is let.
+    """Training stopped too early: the loss is still falling.
 
     ## What you see
-    Training ends after a few epochs with a poor score, while the loss of every epoch
-    is below that of the one before.
+    Training ends after a few epochs with a poor score, while each epoch has a lower
+    loss than the one before.
 
     ## Why it happens
-    An epoch of a small data set is a few steps: 300 rows in batches of 128 are three.
-    Steps count, not epochs: a small net needs hundreds.
+    One epoch of a small data set is only a few steps: 300 rows in batches of 128 make
+    three. Steps count, not epochs, and even a small model needs hundreds.
 
     ## How to check
     ```python
@@ -43,25 +43,16 @@ def too_few_steps(snapshot):
     ```
 
     ## Fix
-    More epochs, or smaller batches, until the validation loss no longer falls
-    (`keras.callbacks.EarlyStopping`).
+    Train for more epochs, or use smaller batches, until the validation loss stops
+    falling (`keras.callbacks.EarlyStopping`).
 
     ```python
-    import keras
-    import numpy as np
-
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(1)]
-    )
-    model.compile(keras.optimizers.Adam(0.02), "mse")
-    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
-    y = 3 * x[:, :1]
+    model.optimizer.learning_rate = 0.02
     model.fit(x, y, batch_size=16, epochs=30, verbose=0)
     ```
 
     ## When this is not the cause
-    Where more steps do not lower the loss any more, more epochs do not help.
+    If more steps no longer lower the loss, more epochs do not help.
 
     ## References
     [EarlyStopping](https://keras.io/api/callbacks/early_stopping/)

@@ -23,12 +23,12 @@ def class_never_predicted(view):
     """A class that is not rare is never predicted.
 
     ## What you see
-    The recall of one class is 0, its column in the confusion matrix empty, though it
-    has 5 % of the labels or more.
+    The recall of one class is 0 and its column in the confusion matrix is empty,
+    although it has 5 % of the labels or more.
 
     ## Why it happens
-    Its samples look like those of a more frequent class, or weigh less in the loss; its
-    labels are mixed up; or too few of them were in the training data.
+    Its samples look like those of a more frequent class, or weigh less in the loss; or
+    its labels are mixed up; or the training data contain too few of them.
 
     ## How to check
     ```python
@@ -46,25 +46,17 @@ def class_never_predicted(view):
     ```
 
     ## Fix
-    Inputs that tell the class from the others; if they do already, class weights.
+    Add inputs that separate the class from the others. If they already do, use class
+    weights.
 
     ```python
-    import keras
-    import numpy as np
-
-    keras.utils.set_random_seed(1)
-    rng = np.random.default_rng(0)
-    y = rng.choice(3, 320, p=[0.6, 0.3, 0.1])
-    x = rng.normal(3.0 * np.eye(3)[y], 1, (320, 3)).astype("float32")
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, "softmax")])
-    model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    x[:, 2] += 3.0 * (y == 2)
     model.fit(x, y, batch_size=32, epochs=25, verbose=0)
     ```
 
     ## When this is not the cause
-    Where the score of the class is higher for its own samples and yet never the
-    highest (a note), it is a matter of the threshold, or the best answer to a weak
-    signal.
+    If the score of the class is higher for its own samples, but never the highest (a
+    note), it is a matter of the threshold, or the best answer to a weak signal.
 
     ## References
     [Classification on imbalanced data](

@@ -28,13 +28,14 @@ def constant_prediction(view):
     """The trained model predicts the same number for every sample.
 
     ## What you see
-    `model.predict` gives one value over and over, often near the mean or median of the
-    targets, while the loss may have fallen to that of this constant.
+    `model.predict` returns one value again and again, often near the mean or median of
+    the targets, while the loss may have fallen to that of this constant.
 
     ## Why it happens
-    Nothing of the input reaches the output: a head that can only give one number, dead
-    ReLU units, inputs or targets on a wild scale, too much regularisation. Or there is
-    nothing to learn from the inputs: then the constant is right.
+    No information from the input reaches the output: the head can only give one number,
+    the ReLU units are dead, inputs or targets are on an extreme scale, or there is too
+    much regularization. Or the inputs carry no information about the targets: then the
+    constant is the right answer.
 
     ## How to check
     ```python
@@ -52,25 +53,20 @@ def constant_prediction(view):
     ```
 
     ## Fix
-    Repair the cause that stands first in the diagnosis; here the head.
+    Repair the first cause in the diagnosis: here the head.
 
     ```python
-    import keras
-    import numpy as np
-
     keras.utils.set_random_seed(1)
-    model = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Dense(16), keras.layers.Dense(1)]
-    )
+    model = keras.models.clone_model(model)
+    model.layers[-1].activation = keras.activations.linear
     model.compile(keras.optimizers.Adam(0.1), "mse")
-    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
-    y = x[:, :1] - 10
     model.fit(x, y, batch_size=32, epochs=10, verbose=0)
     ```
 
     ## When this is not the cause
-    Predictions that vary little but in the order of the targets are early ones: train
-    on. Only after 500 steps that is a warning, of too much regularisation.
+    Predictions that vary little, but in the order of the targets, are early ones:
+    continue training. Only after 500 steps is this a warning, of too much
+    regularization.
 
     ## References
     [Lu et al., 2019](https://arxiv.org/abs/1903.06733)

@@ -32,15 +32,15 @@ OPPOSITE = 0.4  # area under the curve
     before_training=False,
 )
 def no_better_than_constant(view):
-    """Predictions vary, and a constant would be as good.
+    """Predictions vary, but a constant would be as good.
 
     ## What you see
-    Predictions look alive, and R2 is 0 or negative, or the accuracy that of chance,
-    after hundreds of steps.
+    Predictions look alive, but after hundreds of steps R2 is 0 or negative, or the
+    accuracy is that of chance.
 
     ## Why it happens
     Inputs and labels do not belong together: one of the two was shuffled, sorted or
-    shifted alone. Or inputs on a wild scale drown the signal; or there is no signal.
+    shifted alone. Or inputs on an extreme scale hide the signal, or there is no signal.
 
     ## How to check
     ```python
@@ -59,27 +59,18 @@ def no_better_than_constant(view):
     ```
 
     ## Fix
-    Shuffle both by the same order. A net must be able to overfit one batch of 8
+    Shuffle both in the same order. A model must be able to overfit one batch of 8
     samples: if it can, look at the data.
 
     ```python
-    import keras
-    import numpy as np
-
-    keras.utils.set_random_seed(1)
-    rng = np.random.default_rng(7)
-    x = rng.normal(size=(256, 8)).astype("float32")
-    y = x[:, :1] + x[:, 1:2]
-    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.Adam(0.02), "mse")
     order = rng.permutation(len(x))
     model.fit(x[order], y[order], batch_size=32, epochs=40, verbose=0)
     ```
 
     ## When this is not the cause
-    Scores that put samples in the right order are not reported, even if they are off
-    in scale, as after class weights. On new data a net that learned its training data
-    by heart looks so, too: look at those.
+    Scores in the right order are not reported, even if their scale is off, as after
+    class weights. On new data a model that memorized its training data also looks like
+    this: check the training data as well.
 
     ## References
     [Zhang et al., 2017](https://arxiv.org/abs/1611.03530)

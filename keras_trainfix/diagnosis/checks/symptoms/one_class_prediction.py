@@ -20,16 +20,16 @@ from keras_trainfix.diagnosis.registry import check, found
     before_training=False,
 )
 def one_class_prediction(view):
-    """The trained classifier predicts one class, and its scores say nothing.
+    """The trained classifier predicts one class, and its scores carry no information.
 
     ## What you see
-    The confusion matrix has one column that is not empty. The accuracy is the share of
+    Only one column of the confusion matrix has entries. The accuracy is the share of
     that class, and stays there.
 
     ## Why it happens
-    Nothing of the input reaches the scores: dead ReLU units, a softmax over one unit,
-    inputs that are not scaled, a learning rate that saturated the head. Or the loss is
-    least where the most frequent class is always answered.
+    No information from the input reaches the scores: dead ReLU units, a softmax over
+    one unit, unscaled inputs, or a learning rate that saturated the head. Or the loss
+    is lowest if the most frequent class is always predicted.
 
     ## How to check
     ```python
@@ -49,31 +49,18 @@ def one_class_prediction(view):
     ```
 
     ## Fix
-    Repair the cause that stands first in the diagnosis, and train from new weights.
+    Repair the first cause in the diagnosis, and train from new weights.
 
     ```python
-    import keras
-    import numpy as np
-
     keras.utils.set_random_seed(1)
-    model = keras.Sequential(
-        [
-            keras.Input((4,)),
-            keras.layers.Dense(16, "relu"),
-            keras.layers.Dense(3, "softmax"),
-        ]
-    )
-    model.compile(
-        keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy"
-    )
-    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
-    y = np.digitize(x[:, 0], [-0.5, 0.5])
+    model = keras.models.clone_model(model)
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
     model.fit(x, y, batch_size=32, epochs=6, verbose=0)
     ```
 
     ## When this is not the cause
     If the scores put the samples in the right order, all on one side of the threshold,
-    the net is only early, or the classes are out of balance: no finding.
+    training is only at its start, or the classes are imbalanced: this is not reported.
 
     ## References
     [Lu et al., 2019](https://arxiv.org/abs/1903.06733)

@@ -24,15 +24,15 @@ from keras_trainfix.diagnosis.registry import check, found
     before_training=False,
 )
 def trivial_mask(view):
-    """The trained segmentation net says the same class for every pixel.
+    """The trained segmentation model predicts the same class for every pixel.
 
     ## What you see
-    Masks are all background, with a pixel accuracy that is the share of the background;
-    or all foreground, with an IoU that is the share of the foreground.
+    Masks are all background, and the pixel accuracy is the share of the background. Or
+    they are all foreground, and the IoU is the share of the foreground.
 
     ## Why it happens
-    All background: the foreground is rare, and the loss is least without it. All
-    foreground: a Dice loss over the batch, masks of 0 and 255, a softmax over one
+    All background: the foreground is rare, and the loss is lowest without it. All
+    foreground: a Dice loss over the batch, masks of 0 and 255, or a softmax over one
     channel. Either: a learning rate that saturated the head.
 
     ## How to check
@@ -57,35 +57,23 @@ def trivial_mask(view):
     ```
 
     ## Fix
-    Repair the cause that stands first in the diagnosis, and train from new weights.
-    Dice and cross-entropy together see a rare class, and do not end in all foreground.
+    Repair the first cause in the diagnosis, and train from new weights. Dice and
+    cross-entropy together see a rare class, and do not end in all foreground.
 
     ```python
-    import keras
-    import numpy as np
-
     import keras_trainfix as kt
 
     keras.utils.set_random_seed(1)
-    model = keras.Sequential(
-        [
-            keras.Input((16, 16, 1)),
-            keras.layers.Conv2D(8, 3, padding="same", activation="relu"),
-            keras.layers.Conv2D(1, 1),
-        ]
-    )
-    loss = kt.WeightedSum(
-        [kt.MaskedSoftDice(from_logits=True), kt.MaskedCrossentropy(from_logits=True)]
-    )
+    model = keras.models.clone_model(model)
+    loss = kt.WeightedSum([kt.MaskedSoftDice(), kt.MaskedCrossentropy()])
     model.compile(keras.optimizers.Adam(0.01), loss)
-    x = np.random.default_rng(0).normal(size=(32, 16, 16, 1)).astype("float32")
-    y = (x > 0.5).astype("float32")
     model.fit(x, y, batch_size=8, epochs=6, verbose=0)
     ```
 
     ## When this is not the cause
-    If the scores are higher where the foreground is, and only below the threshold, the
-    net is early: no finding. Images of a single class have nothing else to say.
+    If the scores are higher where the foreground is, but all below the threshold,
+    training is only at its start: this is not reported. Nor are images of a single
+    class.
 
     ## References
     [Milletari et al., 2016](https://arxiv.org/abs/1606.04797)
