@@ -4,7 +4,8 @@ import keras
 import numpy as np
 
 from keras_trainfix.diagnosis.fix_code import recompiled
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.keras_internals import compile_arguments
 
 ACCURACIES = (
@@ -33,7 +34,7 @@ ACCURACY_CLASSES = (
     scope="output",
     mild=True,
 )
-def accuracy_on_regression(view):
+def accuracy_on_regression(view: OutputView) -> Found | None:
     """Accuracy is measured on a regression, where it has no meaning.
 
     ## What you see

@@ -5,7 +5,8 @@ import numpy as np
 from keras_trainfix.diagnosis.checks.head_and_loss.head_code import with_head
 from keras_trainfix.diagnosis.observe.loss import is_own, losses_of
 from keras_trainfix.diagnosis.observe.loss_value import loss_value, value_of
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 PAIRED = 8  # samples
 SAME = 1e-5  # relative
@@ -19,7 +20,7 @@ COMPARED = 32  # samples
     scope="output",
     explains=("KTF501", "KTF505"),
 )
-def broadcasting_loss(view):
+def broadcasting_loss(view: OutputView) -> Found | None:
     """The loss compares every target with every prediction, not with its own.
 
     ## What you see

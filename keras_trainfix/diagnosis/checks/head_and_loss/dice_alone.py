@@ -1,5 +1,7 @@
 """KTF210: an overlap as the only loss of a segmentation."""
 
+from typing import Any
+
 from keras_trainfix.diagnosis.checks.head_and_loss.head_code import (
     dice_and_cross_entropy,
     with_loss,
@@ -9,7 +11,8 @@ from keras_trainfix.diagnosis.measure.eval_pairs import read
 from keras_trainfix.diagnosis.observe.loss import is_overlap
 from keras_trainfix.diagnosis.observe.loss_value import value_of_answers
 from keras_trainfix.diagnosis.observe.variation import varies
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.models.optimizers import rate_of
 
 TRAINED, SOME, LONG = 20, 100, 200  # steps
@@ -30,7 +33,7 @@ FLAT = 0.9  # probability beyond which a sigmoid has little slope
     scope="output",
     explains=("KTF503",),
 )
-def dice_alone(view):
+def dice_alone(view: OutputView) -> Found | None:
     """A Dice or Tversky loss alone can end in a mask that is the same everywhere.
 
     ## What you see
@@ -89,7 +92,8 @@ def dice_alone(view):
     """
     if view.task != "segmentation" or view.label_faults or not _is_dice_alone(view):
         return None
-    pairs, seen = read(view), view.skill
+    pairs: Any = read(view)
+    seen: Any = view.skill
     if (
         pairs is None
         or seen is None

@@ -9,7 +9,8 @@ from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
     is_constant_softmax,
 )
 from keras_trainfix.diagnosis.fix_code import STANDARDIZED
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.messages import percent
 
 
@@ -25,7 +26,7 @@ def _reach(case):
     explains=("KTF501", "KTF505"),
     repair=_reach,
 )
-def head_cannot_reach_targets(view):
+def head_cannot_reach_targets(view: OutputView) -> Found | None:
     """The last activation cannot produce some of the targets.
 
     ## What you see

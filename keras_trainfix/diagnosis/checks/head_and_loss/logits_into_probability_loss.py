@@ -11,7 +11,8 @@ from keras_trainfix.diagnosis.checks.head_and_loss.head_code import (
 from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import ROUNDING, STRAY
 from keras_trainfix.diagnosis.observe.loss import is_keras_region, is_own_overlap
 from keras_trainfix.diagnosis.observe.loss_value import value_of_answers
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.messages import percent
 
 TAKES_PROBABILITIES = ("binary", "categorical", "sparse", "masked", "region", "sum")
@@ -35,7 +36,7 @@ def _take_logits(case):
     explains=ONE_ANSWER,
     repair=_take_logits,
 )
-def logits_into_probability_loss(view):
+def logits_into_probability_loss(view: OutputView) -> Found | None:
     """The loss takes probabilities, but the head gives values beyond 0 and 1.
 
     ## What you see

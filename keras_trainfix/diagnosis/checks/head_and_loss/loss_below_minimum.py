@@ -12,7 +12,8 @@ from keras_trainfix.diagnosis.checks.head_and_loss.head_code import (
 from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import SURE
 from keras_trainfix.diagnosis.observe.loss import OVERLAPS, is_own_overlap, losses_of
 from keras_trainfix.diagnosis.observe.loss_value import loss_value, value_of
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 TOLERANCE = 1e-3  # of a loss whose scale is 1
 NEVER_NEGATIVE = ("binary", "categorical", "sparse", "masked", "sum", "divergence")
@@ -26,7 +27,7 @@ SCORES = (*OVERLAPS, "coef", "score", "accuracy", "f1", "overlap")
     scope="output",
     explains=("KTF503",),
 )
-def loss_below_minimum(view):
+def loss_below_minimum(view: OutputView) -> Found | None:
     """The loss has a value that this kind of loss cannot take.
 
     ## What you see

@@ -23,7 +23,8 @@ from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
 )
 from keras_trainfix.diagnosis.fix_code import layer_of, recompiled
 from keras_trainfix.diagnosis.observe.head import last_layer
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.messages import count
 
 WRONG_SUM = 0.05  # of probabilities, beyond or below 1
@@ -49,7 +50,7 @@ def _fit_loss_to_head(case):
     explains=ONE_ANSWER,
     repair=_fit_loss_to_head,
 )
-def loss_does_not_fit_head(view):
+def loss_does_not_fit_head(view: OutputView) -> Found | None:
     """The loss needs another number of units, or another activation.
 
     ## What you see

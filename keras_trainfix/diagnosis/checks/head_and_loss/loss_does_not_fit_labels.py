@@ -8,7 +8,8 @@ from keras_trainfix.diagnosis.checks.head_and_loss.head_code import (
 )
 from keras_trainfix.diagnosis.fix_code import STANDARDIZED
 from keras_trainfix.diagnosis.observe.loss import is_keras_region
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.messages import count, percent
 
 
@@ -29,7 +30,7 @@ def _fit_loss_to_labels(case):
     mild=True,
     repair=_fit_loss_to_labels,
 )
-def loss_does_not_fit_labels(view):
+def loss_does_not_fit_labels(view: OutputView) -> Found | None:
     """The loss expects labels of another form.
 
     ## What you see

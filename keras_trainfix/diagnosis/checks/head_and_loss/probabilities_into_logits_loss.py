@@ -10,7 +10,8 @@ from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
     is_constant_softmax,
     sums_to_one,
 )
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 
 def _take_probabilities(case):
@@ -26,7 +27,7 @@ def _take_probabilities(case):
     explains=("KTF502", "KTF503", "KTF505"),
     repair=_take_probabilities,
 )
-def probabilities_into_logits_loss(view):
+def probabilities_into_logits_loss(view: OutputView) -> Found | None:
     """The loss has `from_logits=True`, but the head gives probabilities.
 
     ## What you see

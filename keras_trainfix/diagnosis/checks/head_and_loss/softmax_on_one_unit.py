@@ -5,7 +5,8 @@ from keras_trainfix.diagnosis.checks.head_and_loss.head_code import with_suited_
 from keras_trainfix.diagnosis.checks.head_and_loss.probabilities import (
     is_constant_softmax,
 )
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 
 @check(
@@ -16,7 +17,7 @@ from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
     explains=ONE_ANSWER,
     repair=one_unit,
 )
-def softmax_on_one_unit(view):
+def softmax_on_one_unit(view: OutputView) -> Found | None:
     """A softmax over a single unit answers 1.0 for every input.
 
     ## What you see

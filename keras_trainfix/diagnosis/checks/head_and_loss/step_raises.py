@@ -1,7 +1,8 @@
 """KTF211: whether a training step raises on these data."""
 
 from keras_trainfix.diagnosis.fix_code import compiled_with
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.messages import count
 
 PARTS = {
@@ -19,7 +20,7 @@ PARTS = {
     follows=lambda other: other.severity == "error" and other.code != "KTF211",
     before_training=False,  # `fit` itself raises
 )
-def step_raises(snapshot):
+def step_raises(snapshot: Snapshot) -> Found | None:
     """A training step raises an error on these data.
 
     ## What you see

@@ -8,7 +8,8 @@ from keras_trainfix.diagnosis.checks.optimization.preconditions import (
     may_blame_rate,
 )
 from keras_trainfix.diagnosis.checks.optimization.rate_code import at_rate
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.trial.trial import is_constant_after
 
 DIVERGED = -0.5  # gain: the loss has grown by half
@@ -29,7 +30,7 @@ HARM = 0.1  # of the first loss, by which the steps of another rate were better
     new_weights=True,
     rescue="slower",
 )
-def learning_rate_too_high(snapshot):
+def learning_rate_too_high(snapshot: Snapshot) -> Found | None:
     """Steps at this learning rate do harm, and steps at a smaller one do not.
 
     ## What you see

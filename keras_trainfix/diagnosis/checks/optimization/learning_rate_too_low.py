@@ -10,7 +10,8 @@ from keras_trainfix.diagnosis.checks.optimization.preconditions import (
 )
 from keras_trainfix.diagnosis.checks.optimization.rate_code import at_rate
 from keras_trainfix.diagnosis.fix_code import recompiled
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.models.optimizers import FEW, rate_of, steps_of_schedule
 
 NO_RATE = 1e-12
@@ -31,7 +32,7 @@ NO_SKILL, FAR_FOR_BLIND = 0.05, 3000  # of a model that has been trained in vain
     repair=take_better_rate,
     rescue="faster",
 )
-def learning_rate_too_low(snapshot):
+def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
     """Steps at this learning rate hardly change the loss, and longer ones lower it.
 
     ## What you see

@@ -7,7 +7,8 @@ from keras_trainfix.backend import to_numpy
 from keras_trainfix.diagnosis.fix_code import recompiled, with_new_weights
 from keras_trainfix.diagnosis.observe.dropout import late_dropout
 from keras_trainfix.diagnosis.observe.variation import is_finite
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.keras_internals import child_layers
 from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.optimizers import rate_of
@@ -24,7 +25,7 @@ from keras_trainfix.models.optimizers import rate_of
     new_weights=True,
     rescue="slower",
 )
-def not_finite(snapshot):
+def not_finite(snapshot: Snapshot) -> Found | None:
     """Weights or activations are NaN or infinite, although the inputs are finite.
 
     ## What you see

@@ -4,7 +4,8 @@ import numpy as np
 
 from keras_trainfix.diagnosis.fix_code import layer_of, recompiled, with_new_weights
 from keras_trainfix.diagnosis.observe.dropout import strongest_dropout
-from keras_trainfix.diagnosis.registry import ONE_ANSWER, check, found
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 
 MOSTLY_PENALTY = 0.8  # of the gradient
 OUTWEIGHED = 2.5  # times the loss of the best constant
@@ -26,7 +27,7 @@ INFORMED = 0.5  # rank correlation
     rescue="weaken_penalties",
     aliases=("over-regularised",),
 )
-def over_regularized(snapshot):
+def over_regularized(snapshot: Snapshot) -> Found | None:
     """Penalties or dropout outweigh the data.
 
     ## What you see

@@ -3,7 +3,8 @@
 import numpy as np
 
 from keras_trainfix.diagnosis.checks.optimization.preconditions import has_no_signal
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
 
 SOON = 0.003  # gain that shows that training goes on
 
@@ -16,7 +17,7 @@ SOON = 0.003  # gain that shows that training goes on
     order=10,
     explains=("KTF504", "KTF505"),
 )
-def too_few_steps(snapshot):
+def too_few_steps(snapshot: Snapshot) -> Found | None:
     """Training stopped too early: the loss is still falling.
 
     ## What you see
@@ -78,7 +79,7 @@ def too_few_steps(snapshot):
     )
 
 
-def described_skill(skill):
+def described_skill(skill: float) -> str:
     """A skill in words: below 0 it is not a share of anything.
 
     Examples:

@@ -6,7 +6,8 @@ from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     is_one_class,
     steps_and_skill,
 )
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 OFTEN = 0.05  # share of the labels
 TELLS_APART = 0.75  # area under the curve
@@ -19,7 +20,7 @@ TELLS_APART = 0.75  # area under the curve
     scope="output",
     before_training=False,
 )
-def class_never_predicted(view):
+def class_never_predicted(view: OutputView) -> Found | None:
     """A class that is not rare is never predicted.
 
     ## What you see

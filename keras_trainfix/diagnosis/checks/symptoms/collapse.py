@@ -3,6 +3,8 @@
 The causes are found by other checks.
 """
 
+from typing import Any
+
 import numpy as np
 
 from keras_trainfix.diagnosis.checks.head_and_loss.head_code import with_loss
@@ -11,6 +13,7 @@ from keras_trainfix.diagnosis.fix_code import (
     recompiled,
     with_new_weights,
 )
+from keras_trainfix.diagnosis.measure.skill import SkillScore
 from keras_trainfix.models.optimizers import rate_of
 
 TRAINED = 20  # steps after which one answer for all is a symptom
@@ -21,7 +24,7 @@ FEW = 8  # samples
 BLANK, BLANK_STEPS = 1e-4, 100  # of the standard deviation of the targets
 
 
-def steps_and_skill(view, least):
+def steps_and_skill(view: Any, least: int) -> tuple[int, Any]:
     """Steps and `SkillScore`; None for the second where there is nothing to judge."""
     steps = view.iterations
     if steps < least or len(view.predictions) < FEW:
@@ -29,7 +32,7 @@ def steps_and_skill(view, least):
     return steps, view.skill
 
 
-def is_one_class(seen, steps):
+def is_one_class(seen: SkillScore | None, steps: int) -> bool:
     """Whether one class is predicted, by scores that do not rank the labels."""
     if seen is None or seen.kind != "classes" or seen.classes_present < 2:
         return False
@@ -43,7 +46,7 @@ def is_one_class(seen, steps):
     return steps >= LONG and not seen.is_informative and _second(seen) >= 3
 
 
-def is_blank(seen, steps):
+def is_blank(seen: SkillScore, steps: int) -> bool:
     """Whether predictions are so similar that their order means nothing."""
     return steps >= BLANK_STEPS and seen.std_ratio < BLANK
 
@@ -53,13 +56,13 @@ def _second(seen):
     return round(sorted(seen.present)[-2] * seen.samples)
 
 
-def described_areas(seen):
+def described_areas(seen: SkillScore) -> str:
     """How well the scores tell the classes apart, in words."""
-    areas = [area for area in seen.auc if np.isfinite(area)]
+    areas = [area for area in seen.auc or [] if np.isfinite(area)]
     return f"area under the curve {np.mean(areas):.2f}" if areas else "no ranks"
 
 
-def class_evidence(seen, steps):
+def class_evidence(seen: SkillScore, steps: int) -> dict[str, Any]:
     """The evidence of a classifier that predicts one class."""
     return {
         "std_ratio": seen.std_ratio,
@@ -71,7 +74,7 @@ def class_evidence(seen, steps):
     }
 
 
-def from_the_start(view, loss="", scale=True):
+def from_the_start(view: Any, loss: str = "", scale: bool = True) -> str:
     """Code that trains a model again, from new weights and with shorter steps.
 
     Args:

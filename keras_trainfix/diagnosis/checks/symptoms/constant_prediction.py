@@ -1,5 +1,7 @@
 """KTF501: a trained model that predicts one number."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_trainfix.diagnosis.checks.symptoms.collapse import (
@@ -10,7 +12,8 @@ from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     steps_and_skill,
 )
 from keras_trainfix.diagnosis.fix_code import STANDARDIZED
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 VERY_LONG = 500  # steps
 NO_FIT = 0.05  # coefficient of determination
@@ -24,7 +27,7 @@ NO_FIT = 0.05  # coefficient of determination
     collapse=True,
     before_training=False,
 )
-def constant_prediction(view):
+def constant_prediction(view: OutputView) -> Found | None:
     """The trained model predicts the same number for every sample.
 
     ## What you see
@@ -79,7 +82,11 @@ def constant_prediction(view):
         return None
     if seen.is_informative and steps < VERY_LONG and not is_blank(seen, steps):
         return None
-    evidence = {"std_ratio": seen.std_ratio, "r2": seen.r2, "iterations": steps}
+    evidence: dict[str, Any] = {
+        "std_ratio": seen.std_ratio,
+        "r2": seen.r2,
+        "iterations": steps,
+    }
     evidence |= {"prediction_mean": float(np.mean(view.predictions, dtype="float64"))}
     if seen.correlation is not None:
         evidence["correlation"] = seen.correlation

@@ -1,5 +1,7 @@
 """KTF505: a trained model that is no better than a constant."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -16,7 +18,8 @@ from keras_trainfix.diagnosis.fix_code import (
     with_new_weights,
 )
 from keras_trainfix.diagnosis.observe.loss_value import loss_value, value_of_answers
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 SOON = 50  # steps after which a classifier is no longer surely wrong
 NO_SKILL = 0.01  # skill up to which a model is no better than the best constant
@@ -31,7 +34,7 @@ OPPOSITE = 0.4  # area under the curve
     collapse=True,
     before_training=False,
 )
-def no_better_than_constant(view):
+def no_better_than_constant(view: OutputView) -> Found | None:
     """Predictions vary, but a constant would be as good.
 
     ## What you see
@@ -91,7 +94,7 @@ def no_better_than_constant(view):
         chance = 1 / seen.classes_present
         if chance == 1 or seen.balanced_accuracy > 1.3 * chance:
             return None
-    evidence = {"std_ratio": seen.std_ratio, "iterations": steps}
+    evidence: dict[str, Any] = {"std_ratio": seen.std_ratio, "iterations": steps}
     if seen.correlation is not None:
         evidence |= {"r2": seen.r2, "correlation": seen.correlation}
     else:

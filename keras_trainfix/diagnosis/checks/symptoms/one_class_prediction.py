@@ -8,7 +8,8 @@ from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     is_one_class,
     steps_and_skill,
 )
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 
 @check(
@@ -19,7 +20,7 @@ from keras_trainfix.diagnosis.registry import check, found
     collapse=True,
     before_training=False,
 )
-def one_class_prediction(view):
+def one_class_prediction(view: OutputView) -> Found | None:
     """The trained classifier predicts one class, and its scores carry no information.
 
     ## What you see

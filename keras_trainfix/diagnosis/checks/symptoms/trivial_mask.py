@@ -1,5 +1,7 @@
 """KTF503: a trained segmentation net that predicts one class everywhere."""
 
+from typing import Any
+
 from keras_trainfix.diagnosis.checks.head_and_loss.head_code import (
     dice_and_cross_entropy,
 )
@@ -12,7 +14,8 @@ from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     steps_and_skill,
 )
 from keras_trainfix.diagnosis.measure.skill import constant_masks
-from keras_trainfix.diagnosis.registry import check, found
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import OutputView
 
 
 @check(
@@ -23,7 +26,7 @@ from keras_trainfix.diagnosis.registry import check, found
     collapse=True,
     before_training=False,
 )
-def trivial_mask(view):
+def trivial_mask(view: OutputView) -> Found | None:
     """The trained segmentation model predicts the same class for every pixel.
 
     ## What you see
@@ -89,7 +92,7 @@ def trivial_mask(view):
     foreground = seen.present[1] if binary and only else 0.0
     iou = foreground if binary else mask.mean_iou
     which = "of the foreground" if binary else "mean"
-    evidence = {"iou": float(iou), "iou_of_class": mask.iou}
+    evidence: dict[str, Any] = {"iou": float(iou), "iou_of_class": mask.iou}
     return found(
         f"After {steps} steps every mask is {name}: accuracy {mask.accuracy:.3f}, IoU "
         f"{which} {iou:.3f}, which a constant gets ({described_areas(seen)}).",
