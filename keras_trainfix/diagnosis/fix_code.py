@@ -2,7 +2,9 @@
 
 import keras
 
+from keras_trainfix.diagnosis.observe.loss import is_own
 from keras_trainfix.diagnosis.snapshot import OutputView, Snapshot
+from keras_trainfix.keras_internals import compile_arguments
 from keras_trainfix.models.optimizers import inner_of, rate_of
 
 NEW_WEIGHTS = "model = keras.models.clone_model(model)  # new initial weights"
@@ -48,7 +50,7 @@ def recompiled(
 def compiled_with(
     model: keras.Model, loss: str, *, rate: float | None = None, settings: str = ""
 ) -> str:
-    """The call that compiles a model with another loss, or an error-free comment.
+    """The call that compiles a model with another loss.
 
     Args:
         model: The `keras.Model`, with its optimizer.
@@ -62,9 +64,16 @@ def compiled_with(
 
 
 def with_new_weights(model: keras.Model) -> str:
-    """The line that gives a model new initial weights; a comment where none can."""
-    is_copied = isinstance(model, keras.Sequential) or _is_functional(model)
-    return NEW_WEIGHTS if is_copied else "# build the model again, for new weights"
+    """Code that gives a model new initial weights; a comment if it has no copy.
+
+    `clone_model` also compiles the copy, which fails if a loss or metric is the user's.
+    """
+    if not (isinstance(model, keras.Sequential) or _is_functional(model)):
+        return "# build the model again, for new weights"
+    given = compile_arguments(model)
+    compiled = [given.get(key) for key in ("loss", "metrics", "weighted_metrics")]
+    is_copied = not any(callable(x) and is_own(x) for x in keras.tree.flatten(compiled))
+    return NEW_WEIGHTS if is_copied else f"model.compiled = False\n{NEW_WEIGHTS}"
 
 
 def with_first_layer(snapshot: Snapshot, layer: str, *before: str) -> str:
@@ -87,7 +96,8 @@ def with_first_layer(snapshot: Snapshot, layer: str, *before: str) -> str:
 
 def has_one_input(snapshot: Snapshot) -> bool:
     """Whether `x` is a single array."""
-    return len(snapshot.inputs) == 1 and not isinstance(snapshot.sample.x, dict)
+    is_nested = isinstance(snapshot.sample.x, (dict, list, tuple))
+    return len(snapshot.inputs) == 1 and not is_nested
 
 
 def layer_of(model: keras.Model, name: str) -> str | None:
@@ -96,29 +106,17 @@ def layer_of(model: keras.Model, name: str) -> str | None:
     return f'model.get_layer("{name}")' if is_own else None
 
 
-def _optimizer(optimizer, rate, settings):
-    inner = inner_of(optimizer)
-    name = type(inner).__name__
-    known = getattr(keras.optimizers, name, None)
-    name = name if known is not None and isinstance(inner, known) else "Adam"
-    rate = rate_of(optimizer) if rate is None else rate
-    more = f", {settings}" if settings else ""
-    return f"keras.optimizers.{name}({rate:.3g}{more})"
-
-
-def _is_functional(model):
-    return type(model).__name__ == "Functional"
-
-
 def our_loss(view: OutputView, name: str, settings: str) -> str:
     """Code that compiles a model of one output with a loss of keras_trainfix.
 
     Args:
         view: `OutputView`.
         name: String, the class of the loss.
-        settings: String, its arguments except `from_logits`.
+        settings: String, its arguments except `from_logits` and `axis`.
     """
     more = ["from_logits=True"] if view.loss.from_logits else []
+    if view.class_axis < view.predictions.ndim - 1:
+        more.append(f"axis={view.class_axis}")
     loss = f"kt.{name}({', '.join([settings, *more])})"
     lines = ["import keras_trainfix as kt"]
     if len(view.names) > 1:
@@ -137,3 +135,33 @@ def loss_that_ignores(view: OutputView, void: list[int], more: str = "") -> str:
     ids = void[0] if len(void) == 1 else tuple(void) or 255
     name = "MaskedSoftDice" if view.loss.kind == "region" else "MaskedCrossentropy"
     return our_loss(view, name, ", ".join(filter(None, [f"ignore_class={ids}", more])))
+
+
+def _optimizer(optimizer, rate, settings):
+    """The code of an optimizer of Keras, with the settings that are not the default."""
+    inner = inner_of(optimizer)
+    name = type(inner).__name__
+    known = getattr(keras.optimizers, name, None)
+    rate = rate_of(optimizer) if rate is None else rate
+    given = [settings] if settings else []
+    if known is None or not isinstance(inner, known):  # an optimizer of the user's own
+        name = "Adam"
+    else:
+        given = [*_other_settings(inner, known, settings), *given]
+    return f"keras.optimizers.{name}({', '.join([f'{rate:.3g}', *given])})"
+
+
+def _other_settings(optimizer, kind, replaced):
+    config, usual = optimizer.get_config(), kind().get_config()
+    return [
+        f"{key}={value!r}"
+        for key, value in config.items()
+        if isinstance(value, int | float)
+        and value != usual.get(key)
+        and key not in ("name", "learning_rate")
+        and not (key.endswith(("clipnorm", "clipvalue")) and "clip" in replaced)
+    ]
+
+
+def _is_functional(model):
+    return type(model).__name__ == "Functional"

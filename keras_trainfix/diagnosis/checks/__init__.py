@@ -1,1 +1,1 @@
-"""The checks, a module a concept. The docstring of a check is its documentation."""
+"""The checks, one module per code. The docstring of a check is its page."""

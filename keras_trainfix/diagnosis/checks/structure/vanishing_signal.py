@@ -32,7 +32,7 @@ def vanishing_signal(snapshot: Snapshot) -> Found | None:
     targets, and stays there; the first layers keep their initial weights.
 
     ## Why it happens
-    The gradient of a layer is multiplied by the slopes of all layers behind it. The
+    The gradient of a layer is multiplied by the slopes of all later layers. The
     slope of a sigmoid is at most 0.25, so ten of them leave a millionth. In the same
     way the differences between samples get lost on their way to the head. An operation
     without any slope, such as `round`, `argmax`, a comparison or `stop_gradient`,
