@@ -330,18 +330,19 @@ def test_a_rate_that_is_not_raised(other):
 
 
 @pytest.mark.parametrize(
-    ("scheduled", "held"),
+    ("factor", "scheduled", "held"),
     [
-        (9.9, 0.0099),  # a scheduler that knows nothing of the rescue
-        (0.0101, 0.0101),  # one that continues from the present rate
-        (0.3, 0.3),
-        (0.004, 0.004),
+        (0.001, 9.9, 0.0099),  # a scheduler that knows nothing of the rescue
+        (0.001, 0.0101, 0.0101),  # one that continues from the present rate
+        (0.001, 0.3, 0.3),
+        (0.001, 0.004, 0.004),
+        (10.0, 0.02, 0.02),  # a rate that was raised is not held
     ],
 )
-def test_a_rate_of_a_scheduler_is_held(scheduled, held):
+def test_a_rate_of_a_scheduler_is_held(factor, scheduled, held):
     model = net(adam(10.0))
     rescuer = rescuer_of(model, 0.01)
-    rescuer._factor = 0.001
+    rescuer._factor = factor
     model.optimizer.learning_rate = scheduled
     rescuer.hold_rate()
     assert rate_of(model.optimizer) == pytest.approx(held)

@@ -165,7 +165,7 @@ def two_outputs(losses):
 
 def test_an_output_without_a_loss_is_no_reason_to_warn():
     with collected() as texts:
-        session = session_of(two_outputs(["mse", None]), [Y, None])
+        session = session_of(two_outputs(["mse", None]), [Y, Y])
         session.begin()
         session.quick_check()
     assert not texts

@@ -47,11 +47,23 @@ def watch():
     return Watch(mlp(), Sample(X, Y))
 
 
+class Calls(layers.Layer):
+    """Counts its calls, in inference as well."""
+
+    def build(self, shape):
+        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, inputs):
+        self.calls.assign(self.calls + 1)
+        return inputs
+
+
 # --- what a quick check sees ---
 
 
 def test_a_quick_check_changes_nothing():
-    model = noisy_net()
+    model = keras.Sequential([noisy_net(), Calls()])
+    model.compile("sgd", "mse")
     watch = Watch(model, Sample(X, Y))
     variables = [*model.variables, *model.optimizer.variables]
     before = [keras.ops.convert_to_numpy(v.value).copy() for v in variables]
