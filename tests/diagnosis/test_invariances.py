@@ -94,7 +94,9 @@ PROGRAMS = {
     "classes, one-hot": Program([classes(loss=CCE, y=np.eye(3)[IDS])], set()),
     "classes, masked": Program([classes(loss=masked())], set()),
     "classes counted from 1": Program([classes(y=IDS + 1)], {"KTF121"}),
-    "one-hot for a sparse loss": Program([classes(y=np.eye(3)[IDS])], {"KTF206"}),
+    "one-hot for a sparse loss": Program(
+        [classes(y=np.eye(3)[IDS])], {"KTF206", "KTF211"}
+    ),
     "logits taken for probabilities": Program([classes(None)], {"KTF203"}),
     "one class is the answer": Program([classes(bias=ONE)], {"KTF502"}, steps=300),
     "dead": Program([classes()], {"KTF403"}, hidden_bias=-50.0),
@@ -253,6 +255,9 @@ def test_outputs_in_another_order(name, expected):
     assert verdict(program, model, program.x, y) == expected(name)
 
 
+@pytest.mark.backend_only(
+    "torch", reason="elsewhere the sparse loss of Keras raises unless classes are last"
+)
 @pytest.mark.parametrize("name", names(lambda p: p.is_segmentation))
 def test_the_class_axis_first(name, expected):
     program = PROGRAMS[name]
