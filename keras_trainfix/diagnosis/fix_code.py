@@ -89,9 +89,10 @@ def with_first_layer(snapshot: Snapshot, layer: str, *before: str) -> str:
     """
     if not has_one_input(snapshot):
         return "\n".join(f"# {line}" for line in (*before, f"{layer} before the input"))
-    parts = f"[keras.Input(x.shape[1:]), {layer}, model]"
-    change = "\n".join([*before, f"model = keras.Sequential({parts})"])
-    return recompiled(snapshot.model, change)
+    parts = ["keras.Input(x.shape[1:])", layer, "model"]
+    listed = [f"    {part}," for part in parts]
+    lines = [*before, "model = keras.Sequential([", *listed, "])"]
+    return recompiled(snapshot.model, "\n".join(lines))
 
 
 def has_one_input(snapshot: Snapshot) -> bool:
