@@ -114,12 +114,12 @@ def _message(trial, kernels, ratio, spread):
     """What has vanished, and that no step of the trial brings it back."""
     first, last = kernels[0].layer, kernels[-1].layer
     lost = []
-    if ratio < 1:
+    if ratio < VANISHED:
         lost.append(
             f"The gradient of the first layer, '{first}', is {ratio:.1e} of that of "
             f"the last, '{last}', {len(kernels)} layers on."
         )
-    if spread < 1:
+    if spread < VANISHED:
         lost.append(
             f"The differences between samples shrink to {spread:.1e} of those in "
             "the first layer."
