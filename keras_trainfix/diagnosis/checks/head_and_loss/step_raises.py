@@ -5,7 +5,7 @@ from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.messages import count
 
-OUT_OF_RANGE = {"KTF121", "KTF122", "KTF205"}
+OUT_OF_RANGE = {"KTF121", "KTF122", "KTF123", "KTF124", "KTF205"}
 PARTS = {
     "call": "The model, called in training mode,",
     "loss": "The loss",
