@@ -61,6 +61,7 @@ class CollapseDetector(GuardedCallback):
         DiagnosisError: With `action="raise"`, when the model collapses.
 
     Examples:
+        >>> import warnings
         >>> x = np.random.default_rng(0).normal(size=(256, 4)).astype("float32")
         >>> y = x[:, :1] + 5
         >>> model = keras.Sequential(
