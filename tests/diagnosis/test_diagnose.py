@@ -10,7 +10,6 @@ import pytest
 from keras_trainfix.diagnosis import diagnose as module
 from keras_trainfix.diagnosis.diagnose import diagnose
 from keras_trainfix.diagnosis.findings import Diagnosis, DiagnosisError, Finding
-from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS, Check, check, found
 from tests.diagnosis.nets import inputs, net
 
@@ -117,45 +116,6 @@ def entries(**functions):
         code: Check(code, f"is-{code.lower()}", "warning", "output", function)
         for code, function in functions.items()
     }
-
-
-def test_what_to_repair_first_comes_first():
-    found_in_order = [
-        ("KTF205", "error"),  # a wrong head stops all, whatever else is wrong
-        ("KTF111", "warning"),  # the scale of the data, as it explains the next
-        ("KTF407", "error"),
-        ("KTF401", "error"),
-        ("KTF403", "error"),
-        ("KTF204", "warning"),
-        ("KTF125", "warning"),
-        ("KTF402", "warning"),
-        ("KTF206", "warning"),  # which slows training down, and does not stop it
-        ("KTF207", "warning"),
-        ("KTF127", "warning"),
-        ("KTF501", "error"),  # a symptom, after all that may be its cause
-        ("KTF132", "note"),
-        ("KTF410", "note"),
-    ]
-    findings = [finding(severity, code=code) for code, severity in found_in_order]
-    assert ranked(findings[::-1]) == findings
-
-
-def test_statistics_wait_where_steps_hardly_change_weights():
-    stale = finding("warning", code="KTF301")
-    for change, order in ((1e-6, [1, 0]), (1e-2, [0, 1])):
-        evidence = {"update_ratio": change}
-        slow = finding("warning", code="KTF402", evidence=evidence)
-        both = [stale, slow]
-        assert ranked(both) == [both[i] for i in order]
-
-
-def test_the_scale_of_the_data_waits_where_optimization_is_fine():
-    findings = [
-        finding("error", code="KTF113"),
-        finding("warning", code="KTF111"),
-        finding("note", code="KTF101"),
-    ]
-    assert ranked(findings[::-1]) == findings
 
 
 def test_findings_are_ranked(monkeypatch):
