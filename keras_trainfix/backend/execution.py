@@ -68,7 +68,10 @@ def call_in_one_piece(
 
 
 def run_as_fit(
-    function: Callable[..., Any], arguments: tuple[Any, ...], eagerly: bool
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    eagerly: bool,
+    variables: list[keras.Variable],
 ) -> None:
     """Runs a function of tensors once, in the way in which `fit` runs its steps.
 
@@ -79,6 +82,8 @@ def run_as_fit(
         function: What it returns is ignored.
         arguments: Tuple of tensors, of structures of them, or of None.
         eagerly: Boolean, whether the model runs eagerly.
+        variables: List of the `keras.Variable` that the function reads. Without a
+            value in the scope of JAX, Keras gives a regularizer None.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow" and not eagerly:
@@ -89,7 +94,8 @@ def run_as_fit(
         import jax
 
         def stateless(*arguments):
-            with keras.StatelessScope():
+            mapping = [(variable, variable.value) for variable in variables]
+            with keras.StatelessScope(state_mapping=mapping):
                 function(*arguments)
 
         if eagerly:

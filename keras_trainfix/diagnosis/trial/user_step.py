@@ -87,7 +87,7 @@ def _failure(snapshot: Any, size: int) -> Failure | None:
         warnings.simplefilter("ignore")
         try:
             batch = tensors_of(snapshot.sample, slice(size))
-            backend.run_as_fit(step, batch, model.run_eagerly)
+            backend.run_as_fit(step, batch, model.run_eagerly, model.variables)
         except Exception as error:
             return Failure(part, in_one_line(error), size)
     return None

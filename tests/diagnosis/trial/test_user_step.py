@@ -2,7 +2,8 @@
 
 import keras
 import numpy as np
-from keras import ops
+import pytest
+from keras import layers, ops
 
 from keras_trainfix.diagnosis.diagnose import diagnose
 from keras_trainfix.diagnosis.snapshot import Snapshot
@@ -28,3 +29,16 @@ def test_the_model_stays_as_it_is():
     first = model.fit(X, Y, epochs=1, verbose=0, shuffle=False).history
     again = net(loss="mse", metrics=["mae", keras.metrics.R2Score()])
     assert first == again.fit(X, Y, epochs=1, verbose=0, shuffle=False).history
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_penalties_raise_nothing(is_right):
+    def loss(y_true, y_pred):
+        return ops.mean(y_true - y_pred if is_right else y_true.no_such_name)
+
+    head = layers.Dense(1, kernel_regularizer="l2", activity_regularizer="l1")
+    model = keras.Sequential([keras.Input((6,)), head])
+    model.compile("adam", loss)
+
+    codes = diagnose(model, X, Y).codes
+    assert ("KTF211" in codes) != is_right
