@@ -1,4 +1,4 @@
-"""The order of findings: what to repair first stands first."""
+"""The order of findings: what to repair first comes first."""
 
 import functools
 

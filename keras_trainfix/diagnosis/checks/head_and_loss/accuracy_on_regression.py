@@ -94,7 +94,7 @@ def accuracy_on_regression(view: OutputView) -> Found | None:
 
 
 def _metrics_of(view):
-    """The compiled metrics of an output, as `compile` got them."""
+    """The compiled metrics of an output, as passed to `compile`."""
     arguments = compile_arguments(view.model)
     return [
         metric

@@ -92,8 +92,8 @@ def broadcasting_loss(view: OutputView) -> Found | None:
     n = len(p)
     return found(
         f"{view.loss.name} compares each target with each prediction, of shapes "
-        f"{view.targets.shape} and {view.predictions.shape}: of {n} samples it is "
-        f"{value:.4g}, and {each:.4g} where each meets its own.",
+        f"{view.targets.shape} and {view.predictions.shape}: for {n} samples it is "
+        f"{value:.4g}, and {each:.4g} if each is compared with its own.",
         _reshaped(view),
         value=value,
         value_of_own_pairs=each,

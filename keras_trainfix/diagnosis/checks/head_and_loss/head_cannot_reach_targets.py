@@ -94,13 +94,13 @@ def head_cannot_reach_targets(view: OutputView) -> Found | None:
     if not share:
         return None
     if kind in ("custom", "none") and len(np.unique(numbers[outside])) == 1:
-        return None  # a mark for targets that are missing
+        return None  # it marks missing targets
     is_scaled = len(view.names) == 1 and numbers.std() > 0
     scaling = f"\n{STANDARDIZED}" if is_scaled else ""
     is_sure = share >= STRAY and kind in ("regression", "count")
     return found(
-        f"A {head.activation} head gives numbers {reach}, and {percent(share)} of "
-        f"the targets are beyond: they go from {numbers.min():.4g} to "
+        f"A {head.activation} head gives values {reach}, and {percent(share)} of "
+        f"the targets are beyond that: they go from {numbers.min():.4g} to "
         f"{numbers.max():.4g}.",
         with_activation(view, "linear") + scaling,
         severity="error" if is_sure else "warning",

@@ -17,7 +17,7 @@ from keras_trainfix.messages import percent
 
 TAKES_PROBABILITIES = ("binary", "categorical", "sparse", "masked", "region", "sum")
 NEAR = 0.1  # to 0 or -1: an overlap that is perfect
-OPEN = "numbers beyond 0 and 1 make it less than a perfect answer does."
+OPEN = "numbers beyond 0 and 1 make it lower than a perfect answer does."
 
 
 def _take_logits(case):
@@ -113,7 +113,7 @@ def logits_into_probability_loss(view: OutputView) -> Found | None:
 
 
 def _is_overlap_of_probabilities(view):
-    """Whether it is an overlap of the user's, at its best for answers of 0 and 1."""
+    """Whether it is a custom overlap that is best for answers of 0 and 1."""
     if not is_own_overlap(view.loss) or not np.isin(view.targets, (0, 1)).all():
         return False
     best, worst = (value_of_answers(view, wrongness) for wrongness in (0, 1))

@@ -89,8 +89,8 @@ def loss_below_minimum(view: OutputView) -> Found | None:
     where = f"below {low:g}" if below else f"above {high:g}"
     sure = "" if lowest == value else " for sure answers"
     return found(
-        f"{view.loss.name} is {lowest:.4g}{sure}, {where}, which is no value of such "
-        f"a loss: targets go from {y.min():.4g} to {y.max():.4g}, predictions from "
+        f"{view.loss.name} is {lowest:.4g}{sure}, {where}, which such a loss cannot "
+        f"be: targets go from {y.min():.4g} to {y.max():.4g}, predictions from "
         f"{p.min():.4g} to {p.max():.4g}.",
         _repair(view),
         severity="warning" if _is_named(view) else None,
@@ -121,7 +121,7 @@ def _repair(view):
 
 
 def _turned(view):
-    """What is found where a loss of the user's own is less for wrong answers."""
+    """What is found where a custom loss is lower for wrong answers."""
     y, p = view.targets, view.predictions
     if view.loss.kind != "custom" or not view.head.is_probability or y is None:
         return None
@@ -135,14 +135,14 @@ def _turned(view):
     if best is None or worst is None or not best > worst + TOLERANCE:
         return None
     name = view.loss.name
-    # That labels are 1 where the output shall be low is right for some losses.
+    # Some losses rightly ask for a low output where the label is 1.
     is_score = any(word in name.lower() for word in SCORES)
     if worst >= -TOLERANCE and not is_score:
         return None
     loss = f"lambda y_true, y_pred: {'1 ' * is_score}- {name}(y_true, y_pred)"
     return found(
         f"{name} is {best:.4g} for right answers and {worst:.4g} for wrong ones: "
-        "training looks for the wrong ones.",
+        "training looks for wrong answers.",
         f"{name} = {loss_expression(view)}\n" + with_loss(view, loss),
         value_of_right_answers=best,
         value_of_wrong_answers=worst,
@@ -185,7 +185,7 @@ def _value_of_sure_answers(view):
 
 
 def _has_zero_weight(view):
-    """Whether some places count nothing, whatever their labels."""
+    """Whether some places do not count, whatever their labels."""
     weight = view.snapshot.sample.sample_weight
     leaves = [] if weight is None else keras.tree.flatten(weight)
     return any(leaf is not None and (np.asarray(leaf) == 0).any() for leaf in leaves)

@@ -13,7 +13,7 @@ from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.trial.trial import is_constant_after
 
 DIVERGED = -0.5  # gain: the loss has grown by half
-JUMP = 10  # times the first loss, in between
+JUMP = 10  # times the first loss, at any step
 LEARNS = 0.2  # gain of a few steps that shows that a rate works
 DIED, ALIVE = 0.7, 0.5  # share of dead units in the worst layer
 HARM = 0.1  # of the first loss, by which the steps of another rate were better
@@ -79,7 +79,7 @@ def learning_rate_too_high(snapshot: Snapshot) -> Found | None:
     if factor is None or not np.isfinite(trial.start):
         return None
     better = trial.runs[factor]
-    # The end alone is luck: one unit that has survived may find its way.
+    # The final loss alone is noisy: a single surviving unit may recover.
     harm = _mean_difference(trial.runs[1.0], better) / (abs(trial.start) or 1.0)
     is_blinded = is_constant_after(snapshot, trial.runs[1.0])
     blinds = is_blinded and not is_constant_after(snapshot, better)
@@ -98,7 +98,7 @@ def learning_rate_too_high(snapshot: Snapshot) -> Found | None:
     if dies:
         what += f", and {dead:.0%} of the ReLU units of a layer die"
     elif blinds:
-        what += ", and the answers become the same for all samples"
+        what += ", and predictions become the same for all samples"
     return found(
         f"In {len(trial.runs[1.0].losses)} steps at the learning rate "
         f"{trial.rate:.3g} {what}; at {trial.rate * factor:.3g} it ends at "
@@ -116,6 +116,6 @@ def learning_rate_too_high(snapshot: Snapshot) -> Found | None:
 
 
 def _mean_difference(trial_run, other):
-    """How much higher the loss of an arm is on average, as long as both go on."""
+    """How much higher the loss of a run is on average, while both continue."""
     both = min(len(trial_run.losses), len(other.losses))
     return float(np.mean(trial_run.losses[:both]) - np.mean(other.losses[:both]))

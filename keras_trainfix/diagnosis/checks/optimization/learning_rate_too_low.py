@@ -15,10 +15,10 @@ from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.models.optimizers import FEW, rate_of, steps_of_schedule
 
 NO_RATE = 1e-12
-MORE = 5  # times the gain that a rate ten times as large has to have
-MEASURABLE = 1e-3  # gain that is no rounding
-FAR = 10_000  # steps in which a loss would fall to 0
-NO_SKILL, FAR_FOR_BLIND = 0.05, 3000  # of a model that has been trained in vain
+MORE = 5  # times the gain, which a rate ten times as large must reach
+MEASURABLE = 1e-3  # gain beyond rounding
+FAR = 10_000  # steps that a loss would need to fall to 0
+NO_SKILL, FAR_FOR_BLIND = 0.05, 3000  # of a trained model without skill
 
 
 @check(
@@ -93,7 +93,7 @@ def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
     if trial is None or not may_blame_rate(snapshot) or has_no_signal(snapshot):
         return None
     if any(gradient.is_cut for gradient in trial.gradients if gradient.is_kernel):
-        return None  # longer steps of the others are no way out
+        return None  # longer steps of the other layers do not help
     if trial.rate < NO_RATE:
         return found(
             f"The learning rate is {trial.rate:.1e}: steps no longer change anything. "

@@ -108,17 +108,17 @@ def not_finite(snapshot: Snapshot) -> Found | None:
 
 
 def _loss_not_finite(snapshot):
-    """The loss itself, of numbers that are all finite."""
+    """What is found where only the loss is not finite."""
     trial, targets = snapshot.trial, snapshot.targets
     if trial is None or np.isfinite(trial.start):
         return None
     if not all(y is None or y.dtype.kind not in "f" or is_finite(y) for y in targets):
         return None
-    # Rows of which it drops all answers have no sum to divide by: KTF411 says so.
+    # If dropout removes all predictions of a row, there is no sum: that is KTF411.
     if any(map(late_dropout, snapshot.views())):
         return None
     return found(
-        f"The loss is {trial.start}, of inputs, targets and predictions that are all "
+        f"The loss is {trial.start}, although inputs, targets and predictions are all "
         "finite: it divides by 0, or takes a logarithm or root of 0 or less.",
         "# in the loss:\n# keras.ops.log(keras.ops.maximum(p, keras.config.epsilon()))",
         loss=trial.start,

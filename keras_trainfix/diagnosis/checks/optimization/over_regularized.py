@@ -102,7 +102,7 @@ def over_regularized(snapshot: Snapshot) -> Found | None:
         score.value < NO_SKILL for score in scores
     )
     weight = np.median([g.weight for g in decayed] or [np.inf])
-    # What pulls weights to 0 is gone once they are there.
+    # The pull toward 0 is gone once the weights are there.
     is_crushed = has_collapsed and not trial.is_fresh and weight < NO_WEIGHT
     if has_collapsed:
         pulled = max((g.decay / g.size for g in decayed if g.size), default=0.0)

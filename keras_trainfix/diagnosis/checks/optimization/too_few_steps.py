@@ -6,7 +6,7 @@ from keras_trainfix.diagnosis.checks.optimization.preconditions import has_no_si
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 
-SOON = 0.003  # gain that shows that training goes on
+SOON = 0.003  # gain that shows that training still makes progress
 
 
 @check(
@@ -62,7 +62,7 @@ def too_few_steps(snapshot: Snapshot) -> Found | None:
     if trial is None or trial.is_fresh or not snapshot.iterations:
         return None
     if has_no_signal(snapshot):
-        return None  # it learns noise by heart
+        return None  # it memorizes noise
     gain, skill = trial.gain(1.0), snapshot.least_skill
     if not gain > SOON or not skill < 0.5:
         return None

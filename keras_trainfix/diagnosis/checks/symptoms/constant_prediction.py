@@ -96,7 +96,7 @@ def constant_prediction(view: OutputView) -> Found | None:
     )
     if seen.is_informative:
         return found(
-            f"{what}. They are in the order of the targets, and shrunk to a constant.",
+            f"{what}. They are in the order of the targets, but shrunk to a constant.",
             f"# less regularization, a higher rate, or scaled targets:\n{STANDARDIZED}"
             if len(view.names) == 1
             else "# less regularization, a higher rate, or scaled targets",

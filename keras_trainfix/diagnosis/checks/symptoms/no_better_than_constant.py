@@ -21,7 +21,7 @@ from keras_trainfix.diagnosis.observe.loss_value import loss_value, value_of_ans
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 
-SOON = 50  # steps after which a classifier is no longer surely wrong
+SOON = 50  # steps after which a classifier should not be confidently wrong
 NO_SKILL = 0.01  # skill up to which a model is no better than the best constant
 OPPOSITE = 0.4  # area under the curve
 
@@ -104,8 +104,8 @@ def no_better_than_constant(view: OutputView) -> Found | None:
         }
     measure = "mean squared error" if seen.kind == "regression" else "cross-entropy"
     return found(
-        f"After {steps} steps the {measure} is {seen.loss:.4g}, and that of the best "
-        f"constant {seen.constant_loss:.4g} (skill {seen.value:.2g}), though "
+        f"After {steps} steps the {measure} is {seen.loss:.4g}, and the best constant "
+        f"gets {seen.constant_loss:.4g} (skill {seen.value:.2g}), although "
         f"predictions vary {seen.std_ratio:.2g} times as much as targets.",
         _look_at_the_data(view),
         loss=seen.loss,
@@ -116,9 +116,9 @@ def no_better_than_constant(view: OutputView) -> Found | None:
 
 
 def _has_other_aim(view):
-    """Whether predictions are meant to be something else than the targets.
+    """Whether predictions are meant to differ from the targets.
 
-    By the loss of the user, they are better than the targets themselves would be.
+    By the custom loss, they are better than the targets themselves would be.
     """
     if view.loss.kind != "custom":
         return False
@@ -135,9 +135,9 @@ def _is_opposite(seen):
 
 
 def _is_lost(view, seen):
-    """Whether a classifier is surely wrong, far beyond what a beginner is.
+    """Whether a classifier is confidently wrong, far more than early in training.
 
-    Where batch normalization has not caught up it may be so without any fault.
+    With batch normalization, lagging statistics may cause this without any fault.
     """
     kind = keras.layers.BatchNormalization
     by_batch = any(isinstance(output.layer, kind) for output in view.layers)

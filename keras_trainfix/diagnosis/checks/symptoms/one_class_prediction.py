@@ -72,8 +72,8 @@ def one_class_prediction(view: OutputView) -> Found | None:
     only = seen.classes_predicted[0]
     return found(
         f"After {steps} steps all {seen.samples} answers are class {only}, which is "
-        f"{seen.present[only]:.0%} of the labels, and the scores do not tell the "
-        f"classes apart ({described_areas(seen)}).",
+        f"{seen.present[only]:.0%} of the labels, and the scores do not separate "
+        f"the classes ({described_areas(seen)}).",
         from_the_start(view),
         predicted_class=only,
         label_share=seen.present[only],

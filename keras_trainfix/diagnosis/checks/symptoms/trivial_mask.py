@@ -95,7 +95,7 @@ def trivial_mask(view: OutputView) -> Found | None:
     evidence: dict[str, Any] = {"iou": float(iou), "iou_of_class": mask.iou}
     return found(
         f"After {steps} steps every mask is {name}: accuracy {mask.accuracy:.3f}, IoU "
-        f"{which} {iou:.3f}, which a constant gets ({described_areas(seen)}).",
+        f"{which} {iou:.3f}, as a constant gets ({described_areas(seen)}).",
         from_the_start(view, dice_and_cross_entropy(view), scale=False),
         predicted_class=only,
         label_share=seen.present[only],

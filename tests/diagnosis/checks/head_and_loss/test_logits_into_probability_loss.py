@@ -60,7 +60,7 @@ def test_an_overlap_of_ones_own_says_what_it_takes():
         return dice(y_true, keras.ops.sigmoid(y_pred))
 
     finding = findings(conv(1, None, dice), IMAGES, MASKS)["KTF203"]
-    assert "less than a perfect answer" in finding.message
+    assert "lower than a perfect answer" in finding.message
     assert "from_logits" not in finding.fix
     for model in (conv(1, None, dice_of_logits), conv(1, "sigmoid", dice)):
         assert "KTF203" not in findings(model, IMAGES, MASKS)
