@@ -1,6 +1,7 @@
 """The class axis of any loss, and that predictions are read along it."""
 
 import functools
+import inspect
 
 import keras
 import numpy as np
@@ -12,7 +13,9 @@ from keras_trainfix.diagnosis.observe.loss import class_axis, losses_of
 from tests.diagnosis.nets import net, view
 
 SPARSE = keras.losses.sparse_categorical_crossentropy
-FIRST = keras.losses.SparseCategoricalCrossentropy(axis=1)
+FIRST = functools.partial(SPARSE, axis=1)
+if "axis" in inspect.signature(keras.losses.SparseCategoricalCrossentropy).parameters:
+    FIRST = keras.losses.SparseCategoricalCrossentropy(axis=1)
 
 
 class Own(keras.losses.Loss):
@@ -38,7 +41,7 @@ class Own(keras.losses.Loss):
         (keras.losses.CosineSimilarity(axis=1), 1),
         (keras.losses.Dice(axis=(1, 2, 3)), 3),  # summed over
         (keras.losses.Dice(axis=1), 3),
-        (keras.losses.Tversky(axis=1), 3),
+        (keras.losses.Tversky(), 3),
         (keras.losses.MeanSquaredError(), 3),
         (functools.partial(SPARSE, axis=1), 1),
         (functools.partial(functools.partial(SPARSE, axis=1), from_logits=True), 1),

@@ -5,13 +5,14 @@ import itertools
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 
 from keras_trainfix import CollapseDetector
 from keras_trainfix.diagnosis.diagnose import diagnose
 from keras_trainfix.diagnosis.observe.sample import take
 from tests.diagnosis.nets import inputs, net
+
+pd = pytest.importorskip("pandas")
 
 X = inputs(64, 4)
 Y = (X[:, :1] > 0).astype("float32")
