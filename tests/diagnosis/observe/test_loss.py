@@ -13,9 +13,18 @@ from keras_trainfix.diagnosis.observe.loss import class_axis, losses_of
 from tests.diagnosis.nets import net, view
 
 SPARSE = keras.losses.sparse_categorical_crossentropy
-FIRST = functools.partial(SPARSE, axis=1)
-if "axis" in inspect.signature(keras.losses.SparseCategoricalCrossentropy).parameters:
-    FIRST = keras.losses.SparseCategoricalCrossentropy(axis=1)
+HAS_AXIS = (  # not in older Keras
+    "axis" in inspect.signature(keras.losses.SparseCategoricalCrossentropy).parameters
+)
+
+
+def sparse(**settings):
+    if HAS_AXIS:
+        return keras.losses.SparseCategoricalCrossentropy(**settings)
+    return functools.partial(SPARSE, **settings)
+
+
+FIRST = sparse(axis=1)
 
 
 class Own(keras.losses.Loss):
@@ -72,7 +81,7 @@ def test_a_wrapped_function_has_the_axis_it_is_given():
 
 def test_predictions_without_a_class_axis():
     assert class_axis(FIRST, 1) == class_axis(None, 1) == 1
-    assert class_axis(keras.losses.SparseCategoricalCrossentropy(axis=3), 2) == 1
+    assert class_axis(sparse(axis=3), 2) == 1
 
 
 @pytest.mark.parametrize("form", ["list", "dict"])
@@ -98,7 +107,7 @@ LOSSES = {
             kt.MaskedCrossentropy(from_logits=True, axis=1),
         ]
     ),
-    "Keras": keras.losses.SparseCategoricalCrossentropy(from_logits=True, axis=1),
+    "Keras": sparse(from_logits=True, axis=1),
 }
 
 
