@@ -219,6 +219,7 @@ def functional_with_own_layer():
     return keras.Model(inputs, layers.Dense(1)(Plain(8)(inputs)))
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize(
     "make", [with_own_layer, functional_with_own_layer, Subclassed]
 )
@@ -243,6 +244,7 @@ def test_a_rate_of_a_model_with_classes_of_the_user(make):
         np.testing.assert_array_equal(old, kept)
 
 
+@pytest.mark.every_backend
 def test_a_subclassed_model_is_thawed_with_its_weights():
     model = Subclassed()
     model(X[:1])
