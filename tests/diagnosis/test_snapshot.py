@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 from keras import layers
 
-import keras_trainfix as kt
 from keras_trainfix import backend
 from keras_trainfix.backend import to_numpy
 from keras_trainfix.diagnosis.observe.layer_outputs import layer_outputs
-from keras_trainfix.diagnosis.observe.loss import loss_facts
 from keras_trainfix.diagnosis.observe.sample import take
-from keras_trainfix.diagnosis.observe.targets import read_targets
 from keras_trainfix.diagnosis.snapshot import Snapshot
-from tests.diagnosis.nets import inputs, net, view
+from tests.diagnosis.nets import inputs, net
 
 X = inputs()
 Y = (X[:, :1] > 0).astype("int32")
@@ -197,165 +194,7 @@ class Wrapped(keras.Model):
         return x
 
 
-# --- heads, losses, tasks ---
-
-
-def conv_net(activation):
-    return keras.Sequential(
-        [
-            keras.Input((8, 8, 2)),
-            layers.Conv2D(4, 3, padding="same", activation="relu"),
-            layers.Conv2D(3, 1, activation=activation),
-        ]
-    )
-
-
-def with_layer(layer, units=3):
-    return keras.Sequential(
-        [keras.Input((6,)), layers.Dense(units, name="last"), layer]
-    )
-
-
-class Subclassed(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.hidden, self.last = layers.Dense(4), layers.Dense(3, "tanh", name="last")
-
-    def call(self, x):
-        return self.last(self.hidden(x))
-
-
-@pytest.mark.parametrize(
-    ("model", "activation"),
-    [
-        (lambda: net(3, "softmax"), "softmax"),
-        (lambda: net(3), "linear"),
-        (lambda: net(3, "sigmoid"), "sigmoid"),
-        (lambda: net(3, "relu"), "relu"),
-        (lambda: with_layer(layers.Softmax()), "softmax"),
-        (lambda: with_layer(layers.Activation("tanh")), "tanh"),
-        (lambda: with_layer(layers.ReLU()), "relu"),
-        (lambda: with_layer(layers.Dropout(0.5)), "linear"),
-        (lambda: with_layer(layers.Reshape((3, 1))), "linear"),
-        (Subclassed, "tanh"),
-        (lambda: keras.Sequential([keras.Input((6,)), net(3, "softmax")]), "softmax"),
-    ],
-)
-def test_the_activation_of_the_head(model, activation):
-    assert view(model(), X).head.activation == activation
-
-
-def test_heads_of_images_and_of_operations():
-    x = np.ones((4, 8, 8, 2), "float32")
-    head = view(conv_net("softmax"), x).head
-    assert (head.activation, head.units) == ("softmax", 3)
-    entry = keras.Input((6,))
-    model = keras.Model(entry, keras.ops.softmax(layers.Dense(3)(entry)))
-    assert view(model, X).head.activation == "unknown"
-
-
-@pytest.mark.parametrize(
-    ("loss", "name", "kind", "from_logits", "ignored"),
-    [
-        ("mse", "mean_squared_error", "regression", None, ()),
-        ("binary_crossentropy", "binary_crossentropy", "binary", False, ()),
-        (
-            keras.losses.BinaryCrossentropy(from_logits=True),
-            "binary_crossentropy",
-            "binary",
-            True,
-            (),
-        ),
-        (
-            keras.losses.SparseCategoricalCrossentropy(ignore_class=255),
-            "sparse_categorical_crossentropy",
-            "sparse",
-            False,
-            (255,),
-        ),
-        (
-            keras.losses.CategoricalFocalCrossentropy(),
-            "categorical_focal_crossentropy",
-            "categorical",
-            False,
-            (),
-        ),
-        (keras.losses.Dice(), "dice", "region", None, ()),
-        (
-            keras.losses.mean_absolute_error,
-            "mean_absolute_error",
-            "regression",
-            None,
-            (),
-        ),
-        (
-            kt.MaskedSoftDice(from_logits=True),
-            "masked_soft_dice",
-            "region",
-            True,
-            (255,),
-        ),
-        (
-            kt.WeightedSum([kt.MaskedCrossentropy(ignore_class=(0, 9))]),
-            "WeightedSum",
-            "sum",
-            False,
-            (0, 9),
-        ),
-        (lambda y, p: p, "<lambda>", "custom", None, ()),
-        (None, "none", "none", None, ()),
-    ],
-)
-def test_what_is_known_of_a_loss(loss, name, kind, from_logits, ignored):
-    facts = loss_facts(loss)
-    assert facts[1:] == (name, kind, from_logits, ignored)
-
-
-@pytest.mark.parametrize(
-    ("targets", "shape", "form", "classes"),
-    [
-        (np.array([0, 1, 1]), (3, 1), "binary", [0, 1]),
-        (np.array([0.5, 2.5]), (2, 1), "real", []),
-        (np.array([0, 2, 1, 2]), (4, 3), "ids", [0, 1, 2]),
-        (np.eye(3)[[0, 2]], (2, 3), "one-hot", [0, 2]),
-        (np.array([[1, 1, 0], [0, 0, 1]]), (2, 3), "multi-hot", [0, 2]),
-        (np.array([[0.5, 0.5], [0.1, 0.9]]), (2, 2), "soft", [0, 1]),
-        (np.array([[3.0, -1.0]]), (1, 2), "real", []),
-        (np.array([[0, 255], [1, 0]]), (2, 2, 1), "binary", [0, 1]),
-        (np.array([[0, 1], [-1, -1], [1, 0]]), (3, 2), "one-hot", [0, 1]),
-    ],
-)
-def test_the_form_of_targets(targets, shape, form, classes):
-    read = read_targets(targets, shape, ignored=(255,))
-    assert (read.form, read.classes) == (form, classes)
-
-
-@pytest.mark.parametrize(
-    ("units", "activation", "loss", "y", "task"),
-    [
-        (1, None, "mse", X[:, :1], "regression"),
-        (1, "sigmoid", "binary_crossentropy", Y, "binary classification"),
-        (1, "sigmoid", "mse", X[:, :1], "regression"),
-        (3, "softmax", "sparse_categorical_crossentropy", Y, "binary classification"),
-        (
-            3,
-            "softmax",
-            "categorical_crossentropy",
-            ROWS,
-            "multi-class classification",
-        ),
-        (
-            2,
-            "sigmoid",
-            "binary_crossentropy",
-            X[:, :2] > 0,
-            "multi-label classification",
-        ),
-        (3, "softmax", "mse", ROWS, "multi-class classification"),
-    ],
-)
-def test_what_an_output_is_for(units, activation, loss, y, task):
-    assert view(net(units, activation, loss), X, np.asarray(y, "float32")).task == task
+# --- outputs ---
 
 
 def test_outputs_of_a_model_with_several():

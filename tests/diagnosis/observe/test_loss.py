@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 
 import keras_trainfix as kt
-from keras_trainfix.diagnosis.observe.loss import class_axis, losses_of
+from keras_trainfix.diagnosis.observe.loss import class_axis, loss_facts, losses_of
 from tests.diagnosis.nets import net, view
 
 SPARSE = keras.losses.sparse_categorical_crossentropy
@@ -123,3 +123,60 @@ def test_classes_that_come_first_are_read(name):
     assert view(model, logits, (ids + 1) % 4).skill.accuracy == 0
     assert seen.label_faults == {}
     assert set(view(model, logits, ids + 1).label_faults) == {"KTF121"}
+
+
+@pytest.mark.parametrize(
+    ("loss", "name", "kind", "from_logits", "ignored"),
+    [
+        ("mse", "mean_squared_error", "regression", None, ()),
+        ("binary_crossentropy", "binary_crossentropy", "binary", False, ()),
+        (
+            keras.losses.BinaryCrossentropy(from_logits=True),
+            "binary_crossentropy",
+            "binary",
+            True,
+            (),
+        ),
+        (
+            keras.losses.SparseCategoricalCrossentropy(ignore_class=255),
+            "sparse_categorical_crossentropy",
+            "sparse",
+            False,
+            (255,),
+        ),
+        (
+            keras.losses.CategoricalFocalCrossentropy(),
+            "categorical_focal_crossentropy",
+            "categorical",
+            False,
+            (),
+        ),
+        (keras.losses.Dice(), "dice", "region", None, ()),
+        (
+            keras.losses.mean_absolute_error,
+            "mean_absolute_error",
+            "regression",
+            None,
+            (),
+        ),
+        (
+            kt.MaskedSoftDice(from_logits=True),
+            "masked_soft_dice",
+            "region",
+            True,
+            (255,),
+        ),
+        (
+            kt.WeightedSum([kt.MaskedCrossentropy(ignore_class=(0, 9))]),
+            "WeightedSum",
+            "sum",
+            False,
+            (0, 9),
+        ),
+        (lambda y, p: p, "<lambda>", "custom", None, ()),
+        (None, "none", "none", None, ()),
+    ],
+)
+def test_what_is_known_of_a_loss(loss, name, kind, from_logits, ignored):
+    facts = loss_facts(loss)
+    assert facts[1:] == (name, kind, from_logits, ignored)

@@ -106,3 +106,22 @@ def test_empty_masks_are_counted_along_the_class_axis():
                 f for f in examine(seen.snapshot).findings if f.code == "KTF210"
             ]
             assert finding.evidence["empty_share"] == 0.75
+
+
+@pytest.mark.parametrize(
+    ("targets", "shape", "form", "classes"),
+    [
+        (np.array([0, 1, 1]), (3, 1), "binary", [0, 1]),
+        (np.array([0.5, 2.5]), (2, 1), "real", []),
+        (np.array([0, 2, 1, 2]), (4, 3), "ids", [0, 1, 2]),
+        (np.eye(3)[[0, 2]], (2, 3), "one-hot", [0, 2]),
+        (np.array([[1, 1, 0], [0, 0, 1]]), (2, 3), "multi-hot", [0, 2]),
+        (np.array([[0.5, 0.5], [0.1, 0.9]]), (2, 2), "soft", [0, 1]),
+        (np.array([[3.0, -1.0]]), (1, 2), "real", []),
+        (np.array([[0, 255], [1, 0]]), (2, 2, 1), "binary", [0, 1]),
+        (np.array([[0, 1], [-1, -1], [1, 0]]), (3, 2), "one-hot", [0, 1]),
+    ],
+)
+def test_the_form_of_targets(targets, shape, form, classes):
+    read = read_targets(targets, shape, ignored=(255,))
+    assert (read.form, read.classes) == (form, classes)
