@@ -54,6 +54,16 @@ class OwnCrossentropy(keras.Loss):
         return -ops.mean(terms)
 
 
+def three_quantiles(y_true, y_pred):
+    """A pinball loss of the quantiles .1, .5 and .9, one unit each."""
+    low, middle, high = ops.split(y_pred, 3, axis=-1)
+    terms = []
+    for quantile, answer in ((0.1, low), (0.5, middle), (0.9, high)):
+        error = y_true - answer
+        terms.append(ops.mean(ops.maximum(quantile * error, (quantile - 1) * error)))
+    return sum(terms)
+
+
 def gaussian_nll(y_true, y_pred):
     """Of a mean and a spread from two units."""
     mean, log_std = ops.split(y_pred, 2, axis=-1)
@@ -189,6 +199,8 @@ LOSSES = [
         gaussian_nll),
     before("211", "a loss of two units, and a head of one, series", series(), rnn(1),
         gaussian_nll),
+    before("211", "three quantiles, and a head of one", linear(), mlp(1),
+        three_quantiles),
     after("210", "Dice of a batch, little to see",
         masks(side=2, present=0.3, noise=1.5), segmenter(1, "sigmoid"), dice_loss,
         adam(0.03), 8, first="210 503", batch=8),
