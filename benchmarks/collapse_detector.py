@@ -118,8 +118,8 @@ def _print_milliseconds(case):
     watch = Watch(model, take(data.x, data.y))
     calls = {
         f"{case.name}: a quick check": lambda: watch.quick_check(100),
-        f"{case.name}: a check for symptoms": lambda: watch.symptoms(watch.look()),
-        f"{case.name}: a full check": lambda: watch.examine(watch.look()),
+        f"{case.name}: a check for symptoms": lambda: watch.symptoms(watch.snapshot()),
+        f"{case.name}: a full check": lambda: watch.examine(watch.snapshot()),
     }
     seconds = in_turns(calls, rounds=5, repeats=2)
     print_table(case.name, seconds, next(iter(calls)))
