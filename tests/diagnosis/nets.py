@@ -1,10 +1,19 @@
 """Small nets for the tests of checks: a head, a loss, and data that fit, or do not."""
 
+import inspect
+
 import keras
 import numpy as np
+import pytest
 
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.snapshot import Snapshot
+
+SPARSE = keras.losses.SparseCategoricalCrossentropy
+needs_class_axis = pytest.mark.skipif(
+    "axis" not in inspect.signature(SPARSE).parameters,
+    reason="in older Keras sparse labels have their classes last",
+)
 
 
 def inputs(samples=64, features=6, seed=1):

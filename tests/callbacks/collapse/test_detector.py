@@ -26,6 +26,7 @@ from tests.callbacks.collapse.nets import (
     same_weights,
     solved_net,
 )
+from tests.diagnosis.nets import needs_class_axis
 
 BACKEND = keras.backend.backend()
 
@@ -278,9 +279,12 @@ if "axis" not in inspect.signature(SPARSE).parameters:  # older Keras
         kt.WeightedSum([kt.MaskedSoftDice(**FIRST), kt.MaskedCrossentropy(**FIRST)]),
         pytest.param(
             SPARSE(**FIRST),
-            marks=pytest.mark.backend_only(
-                "torch", reason="elsewhere it raises unless classes are last"
-            ),
+            marks=[
+                pytest.mark.backend_only(
+                    "torch", reason="elsewhere it raises unless classes are last"
+                ),
+                needs_class_axis,
+            ],
         ),
     ],
     ids=["sum", "Keras"],

@@ -22,6 +22,7 @@ from tests.callbacks.snapshots.nets import (
     linear,
     texts_of,
 )
+from tests.diagnosis.nets import needs_class_axis
 
 pytest.importorskip("matplotlib")
 
@@ -89,6 +90,7 @@ def test_inputs_that_are_images(shape, shown):
 # --- which task ---
 
 
+@needs_class_axis
 def test_the_class_axis_is_that_of_the_loss():
     x = np.moveaxis(ROWS, -1, 1)
     model = keras.Sequential([keras.Input((3, SIZE, SIZE)), layers.Softmax(1)])
