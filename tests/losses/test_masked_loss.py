@@ -55,7 +55,6 @@ def test_class_function_and_saved_text_are_the_same_loss(rng, kind, function):
         keras.losses.deserialize(json.loads(text)),
         keras.losses.get(json.loads(text)),
         keras.saving.get_registered_object(f"keras_trainfix>{function.__name__}"),
-        keras.losses.deserialize(keras.losses.serialize(function)),
     ]
     for loss in others:
         np.testing.assert_allclose(value_of(labels, y_pred, loss), expected, rtol=1e-6)
