@@ -124,7 +124,7 @@ def test_a_compiled_model_counts_every_kind_of_output():
     forms = dict(zip(names, [*FORMS, *FORMS], strict=False))
     inputs = keras.Input((6, 5, 3))
     model = keras.Model(inputs, {name: HEADS[name].build()(inputs) for name in names})
-    if list(model.output_names) != names:
+    if set(model.output_names) != set(names):
         pytest.skip("older Keras names outputs for their layers")
     metrics = {
         name: kt.MeanIoU(HEADS[name].num_classes, **HEADS[name].arguments)
