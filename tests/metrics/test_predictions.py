@@ -118,14 +118,15 @@ def test_every_form_of_labels_fits_every_kind_of_output(name):
             np.testing.assert_array_equal(matrix, expected, form)
 
 
+@pytest.mark.skipif(
+    keras.__version__.startswith("3.6."), reason="it names outputs for their layers"
+)
 def test_a_compiled_model_counts_every_kind_of_output():
     """One trace for all: each output has labels of another form."""
     names = [name for name in HEADS if HEADS[name].x is X]
     forms = dict(zip(names, [*FORMS, *FORMS], strict=False))
     inputs = keras.Input((6, 5, 3))
     model = keras.Model(inputs, {name: HEADS[name].build()(inputs) for name in names})
-    if set(model.output_names) != set(names):
-        pytest.skip("older Keras names outputs for their layers")
     metrics = {
         name: kt.MeanIoU(HEADS[name].num_classes, **HEADS[name].arguments)
         for name in names
