@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_trainfix.callbacks.collapse.policy import HEALTHY
 from keras_trainfix.callbacks.collapse.quick_check import TRAINED
 from keras_trainfix.callbacks.collapse.remedies import (
     Case,
@@ -22,7 +23,6 @@ from keras_trainfix.diagnosis.trial.attempt import new_weights
 from keras_trainfix.messages import tell
 from keras_trainfix.models.optimizers import rate_of, schedule_of
 
-HEALTHY = 0.3  # skill of weights that are worth returning to
 BETTER = 0.05  # of the missing skill, by which weights must be better than others
 WARM = 2.0  # factor of the rate after a warm-up
 STILL = 2e-3  # change of the weights relative to their size
