@@ -106,7 +106,8 @@ def class_axis(loss: Any, rank: int) -> int:
         none that the predictions have. 1 for predictions `(N,)`, which lack it.
 
     Examples:
-        >>> class_axis(keras.losses.SparseCategoricalCrossentropy(axis=1), 4)
+        >>> from keras_trainfix import MaskedCrossentropy
+        >>> class_axis(MaskedCrossentropy(axis=1), 4)
         1
         >>> class_axis("sparse_categorical_crossentropy", 4)
         3
