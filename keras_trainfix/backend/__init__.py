@@ -35,6 +35,7 @@ from keras_trainfix.backend.gradients import (  # noqa: E402
     gradient,
     no_gradient,
     training_step,
+    value_and_gradients,
 )
 from keras_trainfix.backend.tensors import (  # noqa: E402
     as_index,
@@ -86,6 +87,7 @@ __all__ = [
     "sums_by_class",
     "to_numpy",
     "training_step",
+    "value_and_gradients",
     "widest",
     "write_summary",
 ]

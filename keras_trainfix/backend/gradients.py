@@ -180,6 +180,66 @@ def gradient(function: Callable[[Tensor], Tensor], array: np.ndarray) -> np.ndar
         return to_numpy(torch.autograd.grad(value, tensor)[0])
 
 
+def value_and_gradients(
+    function: Callable[[], Tensor],
+    variables: Sequence[keras.Variable],
+    others: Sequence[keras.Variable] = (),
+) -> tuple[np.ndarray, list[np.ndarray | None]]:
+    """The value of a function, and its gradient with respect to some variables.
+
+    It runs eagerly, operation by operation.
+
+    Args:
+        function: Function without arguments that returns a scalar tensor.
+        variables: List of `keras.Variable`.
+        others: List of further `keras.Variable` that the function reads; needed on
+            JAX, where what it does to any of them is lost.
+
+    Returns:
+        `(value, gradients)`: an array without axes; and for each variable an array of
+        its shape, or None if the function does not depend on it.
+
+    Examples:
+        >>> variable = keras.Variable(3.0)
+        >>> value, (slope,) = value_and_gradients(lambda: variable**2, [variable])
+        >>> value.item(), slope.item()
+        (9.0, 6.0)
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        def pure(values: Tensors) -> Tensor:
+            pairs = [
+                *zip(variables, values, strict=True),
+                *((v, v.value) for v in others),
+            ]
+            with keras.StatelessScope(state_mapping=pairs, collect_losses=True):
+                return function()
+
+        value, slopes = jax.value_and_grad(pure)([v.value for v in variables])
+        return to_numpy(value), [to_numpy(slope) for slope in slopes]
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            value = function()
+        slopes = tape.gradient(value, [v.value for v in variables])
+        slopes = [s if s is None else tf.convert_to_tensor(s) for s in slopes]
+    else:
+        import torch
+
+        slopes = [None] * len(variables)
+        with torch.enable_grad():
+            value = function()
+            if value.requires_grad:
+                slopes = torch.autograd.grad(
+                    value, [v.value for v in variables], allow_unused=True
+                )
+        value = value.detach()
+    return to_numpy(value), [None if s is None else to_numpy(s) for s in slopes]
+
+
 def training_step(model: keras.Model, optimizer: keras.Optimizer, graph: bool) -> Step:
     """A function that trains on one batch.
 

@@ -1,19 +1,23 @@
 """Checks a model and its data, before or after training, and names what is wrong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 
 from keras_trainfix.data import is_text
+from keras_trainfix.diagnosis.experiments.instrument import names_of_answers
 from keras_trainfix.diagnosis.findings import Diagnosis
+from keras_trainfix.diagnosis.fit_arguments import FitArguments, split
+from keras_trainfix.diagnosis.observe.sample import as_given, number_of_inputs
 from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS, Check
 from keras_trainfix.diagnosis.report.plots import dead_shares, output_summary
 from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
 from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended, new_weights
 from keras_trainfix.diagnosis.trial.result import NOT_COMPILED
-from keras_trainfix.messages import in_one_line
+from keras_trainfix.diagnosis.trial.trial import SECONDS
+from keras_trainfix.messages import count, in_one_line
 
 NO_TARGETS = "No targets: only inputs and layers were checked."
 
@@ -25,6 +29,20 @@ def diagnose(
     *,
     sample_weight: Any = None,
     fit: bool = True,
+    class_weight: Mapping[int, float] | None = None,
+    validation_data: Any = None,
+    validation_split: float = 0.0,
+    epochs: int = 1,
+    batch_size: int | None = None,
+    steps_per_epoch: int | None = None,
+    initial_epoch: int = 0,
+    shuffle: bool = True,
+    callbacks: Any = None,
+    verbose: Any = "auto",
+    validation_steps: int | None = None,
+    validation_batch_size: int | None = None,
+    validation_freq: int = 1,
+    seconds: float | None = None,
 ) -> Diagnosis:
     """Looks at a model and a few samples, and names what keeps it from learning.
 
@@ -33,6 +51,10 @@ def diagnose(
     `fit=True` a trial follows: a few steps at the compiled learning rate and at others,
     and one small batch that the model should memorize. Afterwards weights, statistics,
     optimizer, metrics, random state and compiled functions are what they were.
+
+    It takes the arguments of `fit`: put `diagnose(model, ` in place of `model.fit(` and
+    change nothing else. Data that can be read again are read for up to two epochs. Of a
+    generator it takes as many batches as 256 samples need, and says how many.
 
     It can be called before and after training; after some training it finds more. See
     `CollapseDetector` for the same during `fit`.
@@ -47,6 +69,20 @@ def diagnose(
             checked, and the diagnosis says so first.
         sample_weight: Weights, if `x` are arrays.
         fit: Boolean, whether to make the trial, which takes some seconds.
+        class_weight: As in `fit`.
+        validation_data: As in `fit`; compared with the training data.
+        validation_split: As in `fit`: the share at the end of `x` that is held out.
+        epochs: As in `fit`.
+        batch_size: As in `fit`.
+        steps_per_epoch: As in `fit`.
+        initial_epoch: As in `fit`.
+        shuffle: As in `fit`.
+        callbacks: Not used, like the rest of what `fit` takes.
+        verbose: As in `fit`: 0 shows no progress.
+        validation_steps: Not used.
+        validation_batch_size: Not used.
+        validation_freq: Not used.
+        seconds: About how long the trial may take at most. Defaults to 12.
 
     Returns:
         `Diagnosis`: `.findings`, causes before symptoms; `.ok`; printing it shows them.
@@ -71,8 +107,23 @@ def diagnose(
 
     - [Schoop et al., 2021](https://doi.org/10.1145/3411764.3445538)
     """
+    number = number_of_inputs(model)
+    x, y, sample_weight, _ = as_given(x, y, sample_weight, number)
+    parts, held_out = split(x, y, sample_weight, validation_split)
+    if validation_data is None:
+        validation_data = held_out
+    arguments = FitArguments(
+        class_weight,
+        validation_data,
+        validation_split,
+        epochs,
+        batch_size,
+        steps_per_epoch,
+        initial_epoch,
+        shuffle,
+    )
     try:
-        snapshot = Snapshot(model, x, y, sample_weight)
+        snapshot = Snapshot(model, *parts, fit=arguments)
     except CallError as error:
         diagnosis = examine(error.snapshot, lambda check: check.inputs_only)
         if diagnosis.ok:
@@ -81,7 +132,10 @@ def diagnose(
     reason = None
     if fit:
         weights = new_weights(model) if has_ended(snapshot) else None
-        reason = attempt(snapshot, weights)
+        limit = SECONDS if seconds is None else seconds
+        reason = attempt(
+            snapshot, weights, seconds=limit, show_progress=verbose not in (0, "0")
+        )
     diagnosis = examine(snapshot)
     if reason is not None:
         diagnosis.skipped["trial"] = reason
@@ -121,4 +175,22 @@ def examine(
     tasks = tasks if snapshot.layers else {}
     outputs = tuple(filter(None, map(output_summary, views)))
     dead = dead_shares(snapshot.layers)
-    return Diagnosis(ranked(findings), tasks, skipped, outputs, dead)
+    return Diagnosis(
+        ranked(findings),
+        tasks,
+        skipped,
+        outputs,
+        dead,
+        names_of_answers(snapshot.measured),
+        _remarks(snapshot),
+    )
+
+
+def _remarks(snapshot: Snapshot) -> tuple[str, ...]:
+    taken = 0 if snapshot.batches is None else snapshot.batches.taken
+    if not taken:
+        return ()
+    return (
+        f"{count(taken, 'batch')} of the iterator went into this diagnosis, and `fit` "
+        "will not see them: create the iterator again.",
+    )

@@ -104,6 +104,9 @@ class Diagnosis:
         outputs: Tuple of `OutputSummary`, for plots.
         dead_shares: Dict of the name of each ReLU layer to the share of its units that
             are 0 for every sample, for plots.
+        instruments: Tuple of the names of the experiments that gave an answer.
+        remarks: Tuple of sentences about what the diagnosis did, such as how many
+            batches of a generator it took.
 
     Examples:
         >>> from keras_trainfix import Diagnosis
@@ -120,6 +123,8 @@ class Diagnosis:
     dead_shares: dict[str, float] = field(
         default_factory=dict, compare=False, repr=False
     )
+    instruments: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -148,6 +153,8 @@ class Diagnosis:
             "tasks": self.tasks,
             "findings": [finding.to_dict() for finding in self.findings],
             "skipped": self.skipped,
+            "instruments": list(self.instruments),
+            "remarks": list(self.remarks),
         }
 
     def fixed(self, model: Any) -> Any:

@@ -6,6 +6,7 @@ from keras_trainfix.diagnosis.findings import SEVERITIES, Finding
 from keras_trainfix.diagnosis.registry import CHECKS, FAMILIES
 
 OPTIMIZATION = FAMILIES["4"]
+EXACT = 0.5  # the place of an exact statement: after heads, before data
 
 
 def ranked(findings: list[Finding]) -> list[Finding]:
@@ -20,6 +21,7 @@ def _rank(findings, finding):
         severity = 0
     is_consequence = check.follows and any(map(check.follows, findings))
     family = (OPTIMIZATION if is_consequence else check.family).order
+    family = min(family, EXACT) if check.exact else family
     is_mild = check.mild and finding.severity == "warning"
     return is_note, check.is_symptom, severity, is_mild, family, check.order
 

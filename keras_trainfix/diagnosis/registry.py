@@ -61,6 +61,8 @@ class Check:
         explains: Codes of the symptoms that it can cause.
         sets_rate: Whether it decides which learning rate is too high, so that even a
             warning ranks before the errors of optimization that follow from it.
+        exact: Whether it states what a step or a batch does, measured exactly, so that
+            it ranks before statements of degree.
         mild: Whether its warnings only slow training down, or spoil a split or metric.
         follows: Function of another `Finding`: whether this one only follows from it,
             and ranks with the optimization.
@@ -86,6 +88,7 @@ class Check:
     order: float = 0
     explains: frozenset[str] = field(default_factory=frozenset)
     sets_rate: bool = False
+    exact: bool = False
     mild: bool = False
     follows: Callable[[Finding], bool] | None = None
     collapse: bool = False

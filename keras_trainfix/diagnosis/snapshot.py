@@ -9,8 +9,10 @@ import keras
 import numpy as np
 
 from keras_trainfix.backend import has_lost_weights, to_numpy
+from keras_trainfix.diagnosis.fit_arguments import FitArguments, weighted_by_class
 from keras_trainfix.diagnosis.measure.learnability import Learnability, learnability
 from keras_trainfix.diagnosis.measure.skill import SkillScore, score_of
+from keras_trainfix.diagnosis.observe.batches import Batches, read_batches
 from keras_trainfix.diagnosis.observe.head import Head, find_head
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.layer_outputs import (
@@ -25,7 +27,18 @@ from keras_trainfix.diagnosis.observe.loss import (
     loss_facts,
     losses_of,
 )
-from keras_trainfix.diagnosis.observe.sample import MOST, numbers_of, some_of, take
+from keras_trainfix.diagnosis.observe.sample import (
+    MOST,
+    Sample,
+    as_given,
+    checked,
+    is_batches,
+    joined,
+    number_of_inputs,
+    numbers_of,
+    some_of,
+    take,
+)
 from keras_trainfix.diagnosis.observe.targets import (
     CountedTargets,
     Targets,
@@ -62,9 +75,13 @@ class Snapshot:
         y: Targets, if `x` are arrays.
         sample_weight: Weights, if `x` are arrays.
         previous: An earlier `Snapshot` of the model, to compare with.
+        fit: `FitArguments`; None for those of a plain `fit(x, y)`.
 
     Attributes:
         model: The model.
+        fit: `FitArguments`.
+        batches: `Batches` as `fit` would get them; None where `x` are arrays.
+        measured: Dict of the name of each instrument that was asked to its answer.
         sample: The `Sample`.
         inputs: Dict of the name of each input to its array.
         names: List of the names of the outputs.
@@ -87,6 +104,7 @@ class Snapshot:
         y: Any = None,
         sample_weight: Any = None,
         previous: "Snapshot | None" = None,
+        fit: FitArguments | None = None,
     ):
         if has_lost_weights(model):
             raise ValueError(
@@ -94,12 +112,11 @@ class Snapshot:
                 "which a `fit` that ends with an error leaves behind on JAX. Build or "
                 "load it again."
             )
-        sample = take(x, y, sample_weight, model=model)
-        most = max(FEWEST, min(MOST, MOST_NUMBERS // numbers_of(sample.x)))
-        length = len(keras.tree.flatten(sample.x)[0])
-        if length > most:
-            sample = some_of(sample, most)._replace(ordered=sample.ordered)
-        self.model, self.sample, self.previous = model, sample, previous
+        self.model, self.previous, self.fit = model, previous, fit or FitArguments()
+        self.measured: dict[str, Any] = {}
+        self.batches: Batches | None = None
+        self.sample = self._read(x, y, sample_weight)
+        sample, length = self.sample, len(keras.tree.flatten(self.sample.x)[0])
         self.first: Snapshot = self
         if previous is not None:
             self.first = previous.first
@@ -118,6 +135,31 @@ class Snapshot:
         named = _outputs(model, outputs)
         self.names = list(named)
         self.predictions = list(named.values())
+
+    def _read(self, x, y, sample_weight):
+        """The `Sample`, and the batches where there are some."""
+        number = number_of_inputs(self.model)
+        data = as_given(x, y, sample_weight, number)
+        if is_batches(data) and self.previous is None:
+            steps = self.fit.steps_per_epoch
+            self.batches = read_batches(data.x, number, MOST, steps)
+            sample = joined(self.batches.first, MOST)
+        else:
+            sample = take(*data[:3], model=self.model)
+        sample = checked(sample, number)
+        most = max(FEWEST, min(MOST, MOST_NUMBERS // numbers_of(sample.x)))
+        if len(keras.tree.flatten(sample.x)[0]) > most:
+            sample = some_of(sample, most)._replace(ordered=sample.ordered)
+        weights = weighted_by_class(
+            sample.y, sample.sample_weight, self.fit.class_weight
+        )
+        return sample._replace(sample_weight=weights)
+
+    @functools.cached_property
+    def validation(self) -> Sample | None:
+        """`Sample` of the validation data of `fit`, or None."""
+        data = self.fit.validation_data
+        return None if data is None else take(data, model=self.model)
 
     @property
     def shapes(self) -> dict[str, tuple]:

@@ -1,5 +1,7 @@
 """A few samples of anything that `fit` takes, as NumPy arrays."""
 
+import itertools
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import keras
@@ -38,6 +40,21 @@ class Sample(NamedTuple):
     ordered: bool = False
 
 
+class BatchLimits(NamedTuple):
+    """Where the reading of batches ends, whatever is asked for.
+
+    Attributes:
+        batches: Integer, how many batches; None for any number.
+        numbers: Float, how many entries of the inputs.
+    """
+
+    batches: int | None = None
+    numbers: float = float("inf")
+
+
+UNLIMITED = BatchLimits()
+
+
 def take(
     x: Any,
     y: Any = None,
@@ -68,16 +85,55 @@ def take(
             are more arrays than the model has inputs.
         TypeError: If no samples can be read from `x`.
     """
-    number = _number_of_inputs(model)
+    number = number_of_inputs(model)
+    data = as_given(x, y, sample_weight, number)
+    if is_batches(data):
+        return checked(_of_batches(data.x, most, number), number)
+    return checked(_of_arrays(data, most), number)
+
+
+def as_given(
+    x: Any, y: Any = None, sample_weight: Any = None, number: int | None = None
+) -> Sample:
+    """Inputs, targets and weights as the user gave them, told apart but not read.
+
+    Args:
+        x: As for `take`.
+        y: Targets, or None.
+        sample_weight: Weights, or None.
+        number: Integer, how many inputs the model has, or None.
+
+    Returns:
+        `Sample` whose `x` are arrays, or batches: see `is_batches`.
+
+    Raises:
+        ValueError: If a part is a list of numbers, or `y` was given beside batches.
+    """
     for name, part in (("x", x), ("y", y), ("sample_weight", sample_weight)):
         _refuse_plain_lists(name, part)
     if y is None and sample_weight is None:
         x, y, sample_weight = _split(x, number)
-    if y is None and not is_arrays(x, inputs) and not _is_inputs(x):
-        sample = _of_batches(x, most, number)
-    else:
+    data = Sample(x, y, sample_weight)
+    if not is_batches(data):
         _refuse_batches(x)
-        sample = _of_arrays(Sample(x, y, sample_weight), most)
+    return data
+
+
+def is_batches(data: Sample) -> bool:
+    """Whether the `x` of `as_given` are batches, with their own targets."""
+    return data.y is None and not is_arrays(data.x, inputs) and not _is_inputs(data.x)
+
+
+def checked(sample: Sample, number: int | None) -> Sample:
+    """A `Sample`, if it has as many inputs as the model.
+
+    Args:
+        sample: `Sample`.
+        number: Integer, how many inputs the model has, or None.
+
+    Raises:
+        ValueError: If the model takes another number of inputs.
+    """
     _check_number(sample.x, number)
     # A tuple would be taken for `(x, y)` elsewhere.
     return sample._replace(x=list(sample.x)) if type(sample.x) is tuple else sample
@@ -101,7 +157,7 @@ def some_of(sample: Sample, most: int) -> Sample:
     return _of_arrays(sample, most)
 
 
-def _number_of_inputs(model: keras.Model | None) -> int | None:
+def number_of_inputs(model: keras.Model | None) -> int | None:
     """How many arrays a model takes; None if it does not say."""
     try:
         symbolic = getattr(model, "inputs", None)
@@ -220,23 +276,66 @@ def _of_batches(data: Any, most: int, number: int | None) -> Sample:
             "`x` must be arrays, or batches as `fit` takes them. Received: "
             f"x of type {type(data).__name__}."
         )
-    taken: dict[str, list] = {}  # by the shapes: batches may be padded differently
-    size = 0
-    for batch in batches(data):
-        parts = _parts_of_batch(batch, number)
-        alike = str([leaf.shape[1:] for leaf in leaves(parts)])
-        taken.setdefault(alike, []).append(parts)
-        size += len(leaves(parts)[0])
-        if size >= most:
+    return joined(first_batches(batches(data), number, most), most)
+
+
+def first_batches(
+    source: Iterable[Any],
+    number: int | None,
+    most: int,
+    limits: BatchLimits = UNLIMITED,
+) -> list[Sample]:
+    """The first batches of a source, each as arrays.
+
+    Args:
+        source: Batches as `fit` would unpack them.
+        number: Integer, how many inputs the model has, or None.
+        most: Integer, how many samples to read at least, if there are so many.
+        limits: `BatchLimits`.
+
+    Returns:
+        List of `Sample`.
+
+    Raises:
+        ValueError: If an entry is no batch.
+    """
+    read: list[Sample] = []
+    samples = numbers = 0
+    for batch in itertools.islice(source, limits.batches):
+        sample = Sample(*_parts_of_batch(batch, number))
+        read.append(sample)
+        samples += _length(sample)
+        numbers += sum(leaf.size for leaf in leaves(sample.x))
+        if samples >= most or numbers >= limits.numbers:
             break
-    if not size:
+    return read
+
+
+def joined(read: list[Sample], most: int) -> Sample:
+    """Batches as one `Sample` of up to `most` samples.
+
+    Batches may be padded differently: those of the commonest shape count.
+
+    Args:
+        read: List of `Sample`.
+        most: Integer.
+
+    Raises:
+        ValueError: If there is no sample.
+    """
+    if not sum(map(_length, read)):
         raise ValueError("`x` must hold at least one sample. Received: none.")
-    commonest = max(taken.values(), key=_number_of_samples)
-    return Sample(*(_joined(list(part), most) for part in zip(*commonest, strict=True)))
+    alike: dict[str, list[Sample]] = {}
+    for sample in read:
+        key = str([leaf.shape[1:] for leaf in leaves(sample[:3])])
+        alike.setdefault(key, []).append(sample)
+    commonest = max(alike.values(), key=lambda some: sum(map(_length, some)))
+    parts = zip(*(sample[:3] for sample in commonest), strict=True)
+    return Sample(*(_joined(list(part), most) for part in parts))
 
 
-def _number_of_samples(read: list) -> int:
-    return sum(len(leaves(parts)[0]) for parts in read)
+def _length(sample: Sample) -> int:
+    return len(leaves(sample.x)[0])
 
 
 def _parts_of_batch(batch: Any, number: int | None) -> list:

@@ -29,6 +29,7 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
     sentences = [
         *not_judged(diagnosis),
         headline(diagnosis),
+        *diagnosis.remarks,
         *explanations(diagnosis.findings),
     ]
     paragraphs = ["\n".join(_wrapped(sentence, WIDTH)) for sentence in sentences]

@@ -1,0 +1,1 @@
+"""Experiments: what is measured of a model by doing something to it."""

@@ -1,0 +1,1 @@
+"""The instruments, one module per question. See `instrument`."""

@@ -1,0 +1,124 @@
+"""What a user gives to `fit` beside inputs, targets and weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_trainfix.data import as_array, is_array, is_arrays, leaves, mapped
+
+
+@dataclass(frozen=True)
+class FitArguments:
+    """The arguments of `fit` that a finding may rest on, by the same names.
+
+    Args:
+        class_weight: Dict of class ids to weights, or None.
+        validation_data: As `fit` takes it, or None.
+        validation_split: Float, the share at the end of arrays that is held out.
+        epochs: Integer.
+        batch_size: Integer, or None.
+        steps_per_epoch: Integer, or None.
+        initial_epoch: Integer.
+        shuffle: Boolean, whether arrays are shuffled.
+
+    Raises:
+        ValueError: If an argument is not what `fit` takes.
+    """
+
+    class_weight: Mapping[int, float] | None = None
+    validation_data: Any = None
+    validation_split: float = 0.0
+    epochs: int = 1
+    batch_size: int | None = None
+    steps_per_epoch: int | None = None
+    initial_epoch: int = 0
+    shuffle: bool = True
+
+    def __post_init__(self) -> None:
+        if self.class_weight is not None and not isinstance(self.class_weight, Mapping):
+            raise ValueError(
+                "`class_weight` must be a dict of class ids to weights. Received: "
+                f"class_weight={self.class_weight!r}."
+            )
+        if not 0 <= (self.validation_split or 0) < 1:
+            raise ValueError(
+                "`validation_split` must be at least 0 and less than 1. Received: "
+                f"validation_split={self.validation_split!r}."
+            )
+
+
+def split(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple, Any]:
+    """Cuts the validation data off, as `fit` does: the end of the arrays.
+
+    Args:
+        x: Inputs.
+        y: Targets, or None.
+        sample_weight: Weights, or None.
+        share: Float, `validation_split`.
+
+    Returns:
+        `((x, y, sample_weight), validation_data)`; `validation_data` is None where
+        nothing is cut off.
+
+    Raises:
+        ValueError: If `x` are batches, which cannot be cut.
+    """
+    parts = (x, y, sample_weight)
+    if not share:
+        return parts, None
+    if not is_arrays(x, lambda data: data) and not all(map(is_array, leaves(x))):
+        raise ValueError(
+            "`validation_split` takes arrays. Pass `validation_data` with batches. "
+            f"Received: x of type {type(x).__name__}."
+        )
+    length = len(as_array(leaves(x)[0]))
+    cut = int(np.floor(length * (1 - share)))
+    if cut == 0 or cut == length:
+        raise ValueError(
+            f"`validation_split` must leave samples on both sides. Received: "
+            f"validation_split={share!r} of {length} samples."
+        )
+    first, rest = (
+        tuple(
+            None if p is None else mapped(lambda leaf: as_array(leaf)[side], p)  # noqa: B023 - used at once
+            for p in parts
+        )
+        for side in (slice(cut), slice(cut, None))
+    )
+    return first, rest
+
+
+def weighted_by_class(
+    y: Any, sample_weight: Any, class_weight: Mapping[int, float] | None
+) -> Any:
+    """The sample weights that `fit` makes of class weights.
+
+    Args:
+        y: Targets of a single output, class ids or one-hot rows; else nothing is done.
+        sample_weight: Weights, or None.
+        class_weight: Dict of class ids to weights, or None.
+
+    Returns:
+        Array of a weight for each label, or `sample_weight` as it is.
+    """
+    if class_weight is None or y is None or len(leaves(y)) != 1:
+        return sample_weight
+    if sample_weight is not None and len(leaves(sample_weight)) != 1:
+        return sample_weight
+    labels = np.asarray(leaves(y)[0])
+    if labels.dtype.kind not in "biuf":
+        return sample_weight
+    if labels.ndim > 1:
+        one = labels.shape[-1] == 1
+        labels = labels[..., 0] if one else labels.argmax(-1)
+    labels = np.round(labels).astype("int64")
+    weights = np.ones(labels.shape, "float32")
+    for class_id, weight in class_weight.items():
+        weights[labels == int(class_id)] = weight
+    if sample_weight is None:
+        return weights
+    given = np.asarray(leaves(sample_weight)[0], "float32")
+    given = given.reshape(given.shape + (1,) * (weights.ndim - given.ndim))
+    return given * weights if given.ndim == weights.ndim else sample_weight

@@ -1,0 +1,60 @@
+"""Every number that decides in an experiment, with the two figures that justify it."""
+
+from collections.abc import Iterator
+
+
+class Threshold(float):
+    """A number that separates sound models from faulty ones.
+
+    It is a float, so a check compares with it directly.
+
+    Args:
+        value: Float, where the line is drawn.
+        unit: String, what is counted: `"share of the samples"`.
+        sound: Float, the value of a sound model that comes nearest to the line.
+        faulty: Float, the value of a faulty model that comes nearest to it.
+
+    Examples:
+        >>> line = Threshold(0.5, "share of the samples", sound=0.8, faulty=0.2)
+        >>> 0.3 < line, line.unit
+        (True, 'share of the samples')
+    """
+
+    unit: str
+    sound: float
+    faulty: float
+
+    def __new__(
+        cls, value: float, unit: str, *, sound: float, faulty: float
+    ) -> "Threshold":
+        number = super().__new__(cls, value)
+        number.unit, number.sound, number.faulty = unit, sound, faulty
+        return number
+
+
+def thresholds() -> Iterator[tuple[str, Threshold]]:
+    """The name and the `Threshold` of each line of this module."""
+    for name, value in globals().items():
+        if isinstance(value, Threshold):
+            yield name, value
+
+
+# --- gradients ---
+
+# --- step ---
+
+# --- layers ---
+
+# --- head ---
+
+# --- pretrained body ---
+
+# --- perturbation ---
+
+# --- pipeline ---
+
+# --- validation data ---
+
+# --- time series ---
+
+# --- skill ---
