@@ -6,7 +6,12 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from benchmarks.diagnosis import faults_of_data, faults_of_heads, faults_of_training
+from benchmarks.diagnosis import (
+    faults_of_data,
+    faults_of_experiments,
+    faults_of_heads,
+    faults_of_training,
+)
 from benchmarks.diagnosis.cases import build, look, train
 from benchmarks.diagnosis.data import UNAVAILABLE
 from benchmarks.diagnosis.zoo import CASES, verified
@@ -15,6 +20,7 @@ FAULTS = [
     *faults_of_data.FAULTS,
     *faults_of_heads.FAULTS,
     *faults_of_training.FAULTS,
+    *faults_of_experiments.FAULTS,
 ]
 NO_CAUSES = ("132",)  # a note about a simpler model, whatever its position
 LEARNED = 0.8  # skill above which a training did not fail

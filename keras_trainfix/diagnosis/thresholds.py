@@ -53,6 +53,19 @@ def thresholds() -> Iterator[tuple[str, Threshold]]:
 
 # --- pipeline ---
 
+DIFFERENT_SAMPLES = Threshold(
+    0.25, "share of different samples in an epoch", sound=0.61, faulty=0.125
+)
+DIFFERENT_WITHIN_BATCH = Threshold(
+    0.8, "share of different samples in a batch", sound=0.63, faulty=0.98
+)
+NEW_IN_NEXT_BATCHES = Threshold(
+    0.25, "share of samples that earlier batches lack", sound=0.5, faulty=0.03
+)
+CLASS_WEIGHT_SLOPE = Threshold(
+    0.5, "exponent of the count that class weights follow", sound=0.0, faulty=1.0
+)
+
 # --- validation data ---
 
 # --- time series ---

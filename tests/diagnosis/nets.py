@@ -1,11 +1,13 @@
 """Small nets for the tests of checks: a head, a loss, and data that fit, or do not."""
 
 import inspect
+from dataclasses import fields
 
 import keras
 import numpy as np
 import pytest
 
+from keras_trainfix.diagnosis.fit_arguments import FitArguments
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.snapshot import Snapshot
 
@@ -37,9 +39,17 @@ def net(units=1, activation=None, loss=None, hidden=16, shape=(6,), **settings):
     return model
 
 
-def view(model, x, y=None, sample_weight=None, output=0):
-    """A `OutputView` of one output."""
-    return Snapshot(model, x, y, sample_weight).views()[output]
+def view(model, x, y=None, sample_weight=None, output=0, **fit):
+    """A `OutputView` of one output; `fit` are arguments of `FitArguments`."""
+    given = FitArguments(**fit)
+    return Snapshot(model, x, y, sample_weight, fit=given).views()[output]
+
+
+def view_of_names(names):
+    """The `OutputView` of a namespace with what `fit` gets, by the names there."""
+    fit = {f.name: names[f.name] for f in fields(FitArguments) if f.name in names}
+    weights = names.get("sample_weight")
+    return view(names["model"], names["x"], names["y"], weights, **fit)
 
 
 def judge(code, view):

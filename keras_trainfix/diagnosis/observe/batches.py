@@ -8,6 +8,7 @@ from keras_trainfix.diagnosis.observe.sample import BatchLimits, Sample, first_b
 MOST_SAMPLES = 2048  # of an epoch
 MOST_BATCHES = 64  # of an epoch
 MOST_NUMBERS = 2**24  # entries of the inputs of an epoch
+FEWEST_BATCHES = 6  # of an epoch: fewer do not show how batches differ
 
 
 class Batches(NamedTuple):
@@ -35,7 +36,7 @@ def read_batches(
     """Reads batches as `fit` would.
 
     Data that can be read again are read twice, because a pipeline may draw anew in each
-    epoch; a one-time iterator gives no more than `least` asks for.
+    epoch; a one-time iterator gives no more than `least` asks for, or six batches.
 
     Args:
         data: Batches as `fit` takes them.
@@ -50,7 +51,8 @@ def read_batches(
         ValueError: If there is no sample, or an entry is no batch.
         TypeError: If `data` cannot be iterated over.
     """
-    limits = BatchLimits(min(MOST_BATCHES, steps or MOST_BATCHES), MOST_NUMBERS)
+    most_batches = min(MOST_BATCHES, steps or MOST_BATCHES)
+    limits = BatchLimits(most_batches, MOST_NUMBERS, FEWEST_BATCHES)
     is_once = hasattr(data, "__next__") and iter(data) is data
     if is_once:
         first = first_batches(batches(data), number, least, limits)

@@ -46,10 +46,12 @@ class BatchLimits(NamedTuple):
     Attributes:
         batches: Integer, how many batches; None for any number.
         numbers: Float, how many entries of the inputs.
+        fewest: Integer, how many batches to read although there are enough samples.
     """
 
     batches: int | None = None
     numbers: float = float("inf")
+    fewest: int = 1
 
 
 UNLIMITED = BatchLimits()
@@ -306,7 +308,8 @@ def first_batches(
         read.append(sample)
         samples += _length(sample)
         numbers += sum(leaf.size for leaf in leaves(sample.x))
-        if samples >= most or numbers >= limits.numbers:
+        is_enough = samples >= most and len(read) >= limits.fewest
+        if is_enough or numbers >= limits.numbers:
             break
     return read
 

@@ -10,16 +10,12 @@ from tests.diagnosis import nets
 from tests.diagnosis.snippets import faulty
 
 
-def view(names):
-    return nets.view(names["model"], names["x"], names["y"], names.get("sample_weight"))
-
-
 @pytest.mark.filterwarnings("ignore:(?s).*You are using a softmax over axis")
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable")
 @pytest.mark.parametrize("code", CHECKS)
 def test_the_fix_runs_and_the_model_can_be_trained(code):
     names = faulty(CHECKS[code])
-    one = view(names)
+    one = nets.view_of_names(names)
     finding = nets.judge(code, one)
     if finding is None:
         attempt(one.snapshot, show_progress=False)
@@ -37,7 +33,7 @@ def test_the_fix_runs_and_the_model_can_be_trained(code):
 
 @pytest.mark.parametrize("code", [code for code in CHECKS if code[3] in "13"])
 def test_the_fault_has_no_other_name(code):
-    one = view(faulty(CHECKS[code]))
+    one = nets.view_of_names(faulty(CHECKS[code]))
     related = [other for other in CHECKS if other[:4] == code[:4]]
     found = [finding for other in related if (finding := nets.judge(other, one))]
     assert {f.code for f in found if f.severity != "note"} <= {code}

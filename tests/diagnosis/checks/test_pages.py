@@ -4,7 +4,7 @@ import pytest
 
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.trial.attempt import attempt
-from tests.diagnosis.nets import judge, view
+from tests.diagnosis.nets import judge, view_of_names
 from tests.diagnosis.snippets import faulty_and_fixed
 
 # The severity of the fault on the page, if it is not that of the check.
@@ -15,10 +15,7 @@ SEVERITIES = {"KTF131": "note", "KTF210": "error"}
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable")
 @pytest.mark.parametrize("code", CHECKS)
 def test_the_page_shows_the_fault_and_its_repair(code):
-    faulty, fixed = (
-        view(names["model"], names["x"], names["y"], names.get("sample_weight"))
-        for names in faulty_and_fixed(CHECKS[code])
-    )
+    faulty, fixed = (view_of_names(names) for names in faulty_and_fixed(CHECKS[code]))
     finding = judge(code, faulty)
     if finding is None:  # it takes a trial to show it
         for one in (faulty, fixed):

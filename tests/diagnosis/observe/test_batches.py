@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_trainfix import diagnose
-from keras_trainfix.diagnosis.observe.batches import read_batches
+from keras_trainfix.diagnosis.observe.batches import FEWEST_BATCHES, read_batches
 
 X = np.arange(64.0).reshape(32, 2)
 Y = np.arange(32.0)
@@ -35,10 +35,10 @@ def test_data_that_can_be_read_again_give_two_epochs():
 
 
 def test_a_generator_gives_no_more_than_it_must():
-    source = endless()
-    read = read_batches(source, 1, least=10)
-    assert [len(epoch) for epoch in read.epochs] == [3]
-    assert read.taken == 3
+    for least, taken in ((10, FEWEST_BATCHES), (40, 10)):
+        read = read_batches(endless(), 1, least)
+        assert [len(epoch) for epoch in read.epochs] == [taken]
+        assert read.taken == taken
 
 
 def test_steps_per_epoch_ends_an_epoch():
