@@ -11,6 +11,7 @@ import numpy as np
 from keras_trainfix.backend import has_lost_weights, to_numpy
 from keras_trainfix.diagnosis.fit_arguments import FitArguments, weighted_by_class
 from keras_trainfix.diagnosis.measure.learnability import Learnability, learnability
+from keras_trainfix.diagnosis.measure.loss_skill import LossSkill, loss_skill
 from keras_trainfix.diagnosis.measure.skill import SkillScore, score_of
 from keras_trainfix.diagnosis.observe.batches import Batches, read_batches
 from keras_trainfix.diagnosis.observe.head import Head, find_head
@@ -313,6 +314,11 @@ class OutputView:
         return score_of(self)
 
     @functools.cached_property
+    def loss_skill(self) -> LossSkill | None:
+        """`LossSkill`, or None without a loss that can be computed."""
+        return loss_skill(self)
+
+    @functools.cached_property
     def learnability(self) -> Learnability | None:
         """`Learnability`, or None if simple learners have nothing to learn from."""
         earlier = self.snapshot.previous
@@ -325,7 +331,8 @@ class OutputView:
     def skill_of(self, predictions: np.ndarray) -> SkillScore | None:
         """The `SkillScore` of other predictions for the same samples, or None."""
         other = copy.copy(self)
-        other.__dict__.pop("skill", None)
+        for known in ("skill", "loss_skill"):
+            other.__dict__.pop(known, None)
         other.predictions = predictions
         return score_of(other)
 

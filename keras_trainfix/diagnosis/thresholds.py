@@ -71,3 +71,10 @@ CLASS_WEIGHT_SLOPE = Threshold(
 # --- time series ---
 
 # --- skill ---
+NO_SKILL = Threshold(0.01, "skill, of the task", sound=0.05, faulty=0.0)
+SHORT = Threshold(0.2, "skill below that of a linear model", sound=0.1, faulty=0.4)
+DEAD_PART = Threshold(0.05, "skill of a column, or recall", sound=0.3, faulty=0.02)
+LIVING_PART = Threshold(
+    0.4, "skill of another column, or recall", sound=0.7, faulty=0.3
+)
+POSSIBLE_PART = Threshold(0.15, "skill of a simple learner", sound=0.05, faulty=0.3)

@@ -77,6 +77,17 @@ class Learnability(NamedTuple):
         """Whether nothing was found although a moderate signal would have been."""
         return self.strength < UNSEEN and self.power >= 0.8
 
+    @property
+    def parts(self) -> np.ndarray:
+        """What each class or column gets from the better learner; see `Learner`."""
+        return np.fmax(self.linear.parts, self.neighbours.parts)
+
+    @property
+    def reachable(self) -> float:
+        """The skill that the better learner has beyond doubt."""
+        learners = (self.linear, self.neighbours)
+        return max(learner.skill - 2 * learner.error for learner in learners)
+
 
 def learnability(view: Any) -> Learnability | None:
     """The `Learnability` of an output.

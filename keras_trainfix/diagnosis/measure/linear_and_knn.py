@@ -14,11 +14,14 @@ class Learner(NamedTuple):
             probabilities against 0 and 1): 0 is no better than a constant.
         error: Standard error of `skill`.
         accuracy: Share of right classes on held-out rows; None for regression.
+        parts: Array: for classes, the share of the rows of each that are recognized;
+            otherwise the skill of each column. NaN where there is nothing to judge.
     """
 
     skill: float
     error: float
     accuracy: float | None
+    parts: np.ndarray = np.empty(0)
 
 
 def ridge(similarity: np.ndarray, penalty: float, group: int) -> np.ndarray:
@@ -72,6 +75,44 @@ def mean_of_others(length: int, group: int) -> np.ndarray:
     return others / others.sum(1, keepdims=True)
 
 
+def recalls(target: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """The share of the rows of each class that are recognized; NaN without rows.
+
+    Args:
+        target: Array of class ids.
+        predicted: Array of class ids.
+        classes: Integer, how many there are.
+
+    Examples:
+        >>> recalls(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+        [0.5, 1.0]
+    """
+    there = np.bincount(target, minlength=classes).astype("float64")
+    right = np.bincount(target[target == predicted], minlength=classes)
+    return np.divide(right, there, out=np.full(classes, np.nan), where=there > 0)
+
+
+def column_skills(
+    answers: np.ndarray, targets: np.ndarray, base: np.ndarray
+) -> np.ndarray:
+    """The skill of each column over other answers; NaN where targets do not vary.
+
+    Args:
+        answers: Array `(n, columns)`.
+        targets: Array of the same shape.
+        base: Array of the same shape, the answers to compare with.
+
+    Examples:
+        >>> y = np.array([[0.0, 1.0], [2.0, 1.0]])
+        >>> column_skills(y, y, np.ones((2, 2))).tolist()
+        [1.0, nan]
+    """
+    left, whole = ((a - targets) ** 2 for a in (answers, base))
+    left, whole, varies = left.sum(0), whole.sum(0), np.ptp(targets, axis=0) > 0
+    share = np.divide(left, whole, out=np.full(len(whole), np.nan), where=varies)
+    return 1 - share
+
+
 class Scores(NamedTuple):
     """Turns the matrices of a learner into a `Learner`."""
 
@@ -94,7 +135,22 @@ class Scores(NamedTuple):
         left = errors.sum() / base.sum()
         # The error of a ratio, by samples, because the rows of one are not independent.
         spread = (errors - left * base).std() / base.mean() / np.sqrt(len(base))
-        return Learner(float(1 - left), float(spread), self._accuracy(answers))
+        return Learner(
+            float(1 - left),
+            float(spread),
+            self._accuracy(answers),
+            self._parts(answers),
+        )
+
+    def _parts(self, answers):
+        """What each class or column gets; see `Learner`."""
+        rows = self.counted
+        if self.kind == "classes":
+            target = (self.targets + self.mean)[rows].argmax(1)
+            predicted = (answers + self.mean)[rows].argmax(1)
+            return recalls(target, predicted, answers.shape[1])
+        base = self.constant @ self.targets
+        return column_skills(*(a[rows] for a in (answers, self.targets, base)))
 
     def _errors(self, answers):
         """The sum of squared errors of each sample."""

@@ -1,7 +1,6 @@
 """KTF132 linear-is-enough: tasks that a linear model solves as well."""
 
 import keras
-import numpy as np
 
 from keras_trainfix.diagnosis.checks.data.simple_learners import (
     TRAINED,
@@ -9,6 +8,7 @@ from keras_trainfix.diagnosis.checks.data.simple_learners import (
     evidence_of,
 )
 from keras_trainfix.diagnosis.fix_code import recompiled
+from keras_trainfix.diagnosis.measure.aim import repeats_an_input
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 
@@ -74,7 +74,7 @@ def linear_is_enough(view: OutputView) -> Found | None:
     https://hastie.su.domains/ElemStatLearn/)
     """
     shape = view.predictions.shape
-    if view.task == "unknown" or len(shape) > 2 or _repeats_an_input(view):
+    if view.task == "unknown" or len(shape) > 2 or repeats_an_input(view):
         return None
     if not _is_net_of_numbers(view):
         return None
@@ -136,15 +136,6 @@ def _is_net_of_numbers(view):
         if any(len(weight.shape) > 1 for weight in output.layer.weights)
     }
     return len(layers) > 1
-
-
-def _repeats_an_input(view):
-    """Whether the model is an autoencoder: a linear model copies inputs, too."""
-    targets = view.targets
-    return targets is not None and any(
-        array.size == targets.size and np.array_equal(array.ravel(), targets.ravel())
-        for array in view.inputs.values()
-    )
 
 
 def _is_solved(seen):

@@ -21,6 +21,7 @@ LONG = 200  # steps after which a lack of skill is
 CONSTANT = 0.01  # of the standard deviation of the targets
 CONFIDENTLY_WRONG = -0.5  # skill
 FEW = 8  # samples
+HELPS = 0.05  # of the loss, taken away by more steps
 BLANK, BLANK_STEPS = 1e-4, 100  # of the standard deviation of the targets
 
 
@@ -30,6 +31,35 @@ def steps_and_skill(view: Any, least: int) -> tuple[int, Any]:
     if steps < least or len(view.predictions) < FEW:
         return steps, None
     return steps, view.skill
+
+
+def is_trained(view: Any) -> bool:
+    """Whether there were so many steps, and an epoch, that some skill is due."""
+    epoch = view.snapshot.fit.steps_per_epoch or 0
+    return view.iterations >= max(LONG, epoch) and len(view.predictions) >= FEW
+
+
+def is_improving(view: Any) -> bool:
+    """Whether more steps still help a trained model: in the trial, or since before."""
+    trial = view.trial
+    if trial is not None and not trial.is_fresh and trial.gain(1.0) > HELPS:
+        return True
+    if view.snapshot.previous is None:
+        return False
+    now, before = view.skill, view.snapshot.previous.views()[view.index].skill
+    if now is None or before is None or not now.value < -HELPS:
+        return False  # a constant answer is reached by steps that go down, too
+    return bool(1 - now.value < (1 - HELPS) * (1 - before.value))
+
+
+def is_named_by_another(view: Any) -> bool:
+    """Whether other checks of symptoms say that there is one answer for all."""
+    seen, steps = view.skill, view.iterations
+    if seen is None:
+        return False
+    if seen.kind == "classes":
+        return is_one_class(seen, steps)
+    return seen.std_ratio < CONSTANT and not seen.is_informative
 
 
 def is_one_class(seen: SkillScore | None, steps: int) -> bool:

@@ -17,7 +17,7 @@ from keras_trainfix.diagnosis.fix_code import (
     recompiled,
     with_new_weights,
 )
-from keras_trainfix.diagnosis.observe.loss_value import loss_value, value_of_answers
+from keras_trainfix.diagnosis.measure.aim import has_other_aim
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 
@@ -88,7 +88,7 @@ def no_better_than_constant(view: OutputView) -> Found | None:
     if seen.kind != "classes" and not seen.std_ratio >= CONSTANT:
         return None  # a constant: KTF501
     informs = seen.is_informative and not _is_opposite(seen)
-    if seen.value > NO_SKILL or informs or _has_other_aim(view):
+    if seen.value > NO_SKILL or informs or has_other_aim(view):
         return None
     if seen.kind == "classes":
         chance = 1 / seen.classes_present
@@ -113,17 +113,6 @@ def no_better_than_constant(view: OutputView) -> Found | None:
         skill=float(seen.value),
         **evidence,
     )
-
-
-def _has_other_aim(view):
-    """Whether predictions are meant to differ from the targets.
-
-    By the custom loss, they are better than the targets themselves would be.
-    """
-    if view.loss.kind != "custom":
-        return False
-    perfect, value = value_of_answers(view), loss_value(view)
-    return None not in (perfect, value) and value < perfect
 
 
 def _is_opposite(seen):
