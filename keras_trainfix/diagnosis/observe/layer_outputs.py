@@ -66,7 +66,7 @@ def layer_outputs(
 
 
 def _call(model, x, training):
-    leaves = _leaves(model)
+    leaves = leaf_layers(model)
     if backend.is_faster_in_one_piece(len(leaves)):
         try:
             return _call_in_one_piece(model, leaves, x, training)
@@ -162,7 +162,7 @@ def _recorded(leaves, keep):
                 layer.__dict__["call"] = originals[id(layer)]
 
 
-def _leaves(model):
+def leaf_layers(model: keras.Layer) -> list[keras.Layer]:
     """The layers without layers in them; a recurrent one counts as a whole."""
     layers = all_layers(model)
     recurrent = [layer for layer in layers if isinstance(layer, keras.layers.RNN)]

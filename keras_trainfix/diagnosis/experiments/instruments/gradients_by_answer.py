@@ -1,0 +1,240 @@
+"""How each sample pulls at its answer: by its own target, and how hard."""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from keras_trainfix import backend
+from keras_trainfix.diagnosis.experiments.backward import (
+    gradients_of,
+    has_loss,
+    has_own_loss,
+    untouched,
+)
+from keras_trainfix.diagnosis.experiments.instrument import instrument
+from keras_trainfix.diagnosis.trial.runner import tensors_of
+from keras_trainfix.diagnosis.trial.user_step import has_own_step
+
+MOST = 256  # samples
+FEWEST = 8
+MOST_NUMBERS = 2**20  # entries of the answers
+TENTH = 0.1  # of the samples
+NEARLY_ALL = 0.99  # of the gradient
+
+
+class AnswerGradients(NamedTuple):
+    """The gradient of the loss with respect to the answers of one output.
+
+    It is taken at the answers of the model and at two made-up ones, since some losses,
+    such as the absolute error far from the targets, do not tell samples apart there.
+
+    Attributes:
+        samples: Integer, how many samples there were.
+        change: Float, what changes of the gradient if the samples exchange their
+            targets, of its size: the largest of all answers. NaN where it is 0
+            throughout, or the targets are all the same.
+        ignores: Whether even other targets change nothing: it never reads them.
+        share: Float, the share of the gradient that the tenth of the samples with the
+            largest has: the least of all answers. NaN where it cannot be told.
+        largest: Array of the numbers of the fewest samples that have nearly all of the
+            gradient at the answers of the model.
+    """
+
+    samples: int
+    change: float
+    ignores: bool
+    share: float
+    largest: np.ndarray
+
+
+@instrument("pull of each sample at its answer")
+def answer_gradients(snapshot: Any) -> dict[str, AnswerGradients] | None:
+    """The `AnswerGradients` of each output that has targets and a loss.
+
+    None without such an output, or if the training step is the user's, which may use
+    targets in another way than the compiled loss.
+    """
+    if not has_loss(snapshot) or has_own_step(snapshot.model):
+        return None
+    has_own = has_own_loss(snapshot.model)
+    asked = {
+        view.name: _of_output(snapshot, view)
+        for view in snapshot.views()
+        if _is_number(view.targets)
+        and len(view.targets) >= FEWEST
+        and (has_own or view.loss.kind != "none")
+    }
+    return {name: seen for name, seen in asked.items() if seen is not None} or None
+
+
+def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
+    size = int(np.prod(view.predictions.shape[1:]))
+    most = int(np.clip(MOST_NUMBERS // max(size, 1), FEWEST, MOST))
+    length = min(len(view.targets), most)
+    numbers = np.linspace(0, len(view.targets) - 1, length).astype(int)
+    slope_at = _Slopes(snapshot, view, numbers)
+    targets, predictions = view.targets[numbers], view.predictions[numbers]
+    order = exchanged(targets)
+    changes, lengths, shares, largest = [], [], [], numbers
+    ignores = order is not None
+    for number, answers in enumerate(answers_for(predictions, targets)):
+        slope = slope_at(answers, targets)
+        if slope is None or not np.isfinite(slope).all():
+            if number:  # a made-up answer that the loss does not take
+                continue
+            return None
+        sizes = norms(slope)
+        largest = largest if number else numbers[those_that_drive(sizes)]
+        shares.append(share_of_largest(sizes))
+        if order is None or not slope.any():
+            continue
+        lengths.append(float(np.linalg.norm(sizes)))
+        changes.append(distance(slope, slope_at(answers, targets[order])))
+        if ignores:
+            lowest, highest = (
+                slope_at(answers, np.repeat(targets[i : i + 1], length, axis=0))
+                for i in extremes(targets)
+            )
+            ignores = distance(lowest, highest) == 0
+    return AnswerGradients(
+        length,
+        max(changes) / max(lengths) if changes else np.nan,
+        ignores and bool(changes),
+        min(shares),
+        largest,
+    )
+
+
+def exchanged(targets: np.ndarray) -> np.ndarray | None:
+    """An order in which most samples have the target of another; None if all agree.
+
+    Args:
+        targets: Array `(N, ...)` of numbers.
+    """
+    ranks, flat = _ranks(targets)
+    if (flat == flat[:1]).all():
+        return None
+    order = np.empty(len(ranks), int)
+    order[ranks] = np.roll(ranks, len(ranks) // 2)
+    return order
+
+
+def extremes(targets: np.ndarray) -> tuple[int, int]:
+    """The numbers of two samples whose targets are as different as can be."""
+    ranks, _ = _ranks(targets)
+    return int(ranks[0]), int(ranks[-1])
+
+
+def _ranks(targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    flat = np.nan_to_num(np.asarray(targets, "float64").reshape(len(targets), -1))
+    return np.lexsort(flat.T[::-1]), flat
+
+
+def norms(slope: np.ndarray) -> np.ndarray:
+    """The size of the gradient of each sample."""
+    return np.sqrt(np.sum(slope.reshape(len(slope), -1).astype("float64") ** 2, axis=1))
+
+
+def share_of_largest(sizes: np.ndarray) -> float:
+    """The share of a tenth, of the samples with a gradient; NaN if these are few."""
+    sizes = np.sort(sizes[sizes > 0])[::-1]
+    if len(sizes) < 2 / TENTH:
+        return float("nan")
+    return float(sizes[: int(np.ceil(TENTH * len(sizes)))].sum() / sizes.sum())
+
+
+def those_that_drive(sizes: np.ndarray) -> np.ndarray:
+    """The numbers of the fewest samples that have nearly all of the gradient."""
+    order = np.argsort(-sizes)
+    share = np.cumsum(sizes[order]) / max(sizes.sum(), 1e-300)
+    return order[: int(np.searchsorted(share, NEARLY_ALL)) + 1]
+
+
+def distance(one: np.ndarray | None, other: np.ndarray | None) -> float:
+    """How far two gradients are apart; infinite where one is unknown."""
+    if one is None or other is None:
+        return float("inf")
+    difference = np.linalg.norm(np.asarray(one, "float64") - other)
+    return float(difference) if np.isfinite(difference) else float("inf")
+
+
+def _is_number(targets: Any) -> bool:
+    return targets is not None and targets.dtype.kind in "biuf" and targets.ndim > 0
+
+
+def answers_for(predictions: np.ndarray, targets: np.ndarray) -> list[np.ndarray]:
+    """Answers at which a gradient is taken: those of the model, and two made-up ones.
+
+    Args:
+        predictions: Array `(N, ...)`.
+        targets: Array `(N, ...)`.
+
+    Returns:
+        List of float32 arrays of the shape of the predictions.
+    """
+    rng = np.random.default_rng(0)
+    made = [predictions]
+    if predictions.size == targets.size:
+        # Targets of other samples: some too high, some too low.
+        mixed = targets[rng.integers(0, len(targets), len(targets))].astype("float32")
+        is_share = mixed.size and mixed.min() >= 0 and mixed.max() <= 1
+        mixed = 0.2 + 0.6 * mixed if is_share else mixed
+        made.append(mixed.reshape(predictions.shape))
+    drawn = rng.uniform(0.2, 0.8, predictions.shape)
+    if predictions.min() < 0 or predictions.max() > 1:
+        spread = max(float(predictions.std()), 1.0)
+        drawn = predictions.mean() + spread * rng.normal(size=predictions.shape)
+    elif predictions.ndim > 1 and np.allclose(predictions.sum(-1), 1, atol=1e-3):
+        drawn /= drawn.sum(-1, keepdims=True)
+    return [np.asarray(answers, "float32") for answers in [*made, drawn]]
+
+
+class _Slopes:
+    """The gradient of the loss with respect to the answers of an output."""
+
+    def __init__(self, snapshot: Any, view: Any, numbers: np.ndarray) -> None:
+        self.model, self.view = snapshot.model, view
+        self.x, self.y, _ = tensors_of(snapshot.sample, numbers)
+        self.others = {
+            name: keras.ops.convert_to_tensor(predictions[numbers])
+            for name, predictions in zip(
+                snapshot.names, snapshot.predictions, strict=True
+            )
+        }
+        x, *_ = tensors_of(snapshot.sample, slice(1))
+        with untouched(self.model), backend.no_gradient():
+            self.structure = self.model(x, training=False)
+
+    def __call__(self, answers: np.ndarray, targets: np.ndarray) -> np.ndarray | None:
+        # A new tensor also lacks the logits that TensorFlow keeps beside probabilities.
+        variable = keras.Variable(answers, dtype="float32", name="answers")
+        y = self._with_targets(targets)
+
+        def loss():
+            named = {**self.others, self.view.name: variable.value}
+            y_pred = _like(self.structure, named)
+            return self.model.compute_loss(
+                x=self.x, y=y, y_pred=y_pred, sample_weight=None
+            )
+
+        with untouched(self.model):
+            return gradients_of(self.model, loss, [variable])[1][0]
+
+    def _with_targets(self, targets: np.ndarray) -> Any:
+        is_float = targets.dtype.kind == "f"
+        targets = targets.astype(keras.config.floatx()) if is_float else targets
+        tensor = keras.ops.convert_to_tensor(targets)
+        if isinstance(self.y, dict):
+            name = self.view.name if len(self.y) > 1 else next(iter(self.y))
+            return {**self.y, name: tensor}
+        flat = keras.tree.flatten(self.y)
+        flat[self.view.index] = tensor
+        return keras.tree.pack_sequence_as(self.y, flat)
+
+
+def _like(structure: Any, named: dict[str, Any]) -> Any:
+    """Outputs in the structure in which the model gives them."""
+    if isinstance(structure, dict):
+        return {name: named[name] for name in structure}
+    return keras.tree.pack_sequence_as(structure, list(named.values()))
