@@ -1,18 +1,15 @@
-"""Faults that an experiment shows: of what `fit` gets, of layers, of the step."""
+"""Faults that an experiment shows: of gradients, of layers, of the step."""
 
 import keras
 import numpy as np
 from keras import layers
 
-from benchmarks.diagnosis.cases import BINARY, SPARSE
+from benchmarks.diagnosis.cases import SPARSE
 from benchmarks.diagnosis.data import (
-    Data,
     but,
     curved,
     digits,
     one_hot,
-    rings,
-    source,
     table,
     unit,
 )
@@ -22,51 +19,6 @@ from benchmarks.diagnosis.nets import mlp, net, width
 
 DIGITS = digits()
 DIABETES = but(table("diabetes"), y=unit)
-
-
-class _Rows(keras.utils.PyDataset):
-    """Batches of some rows, which a function of the index gives."""
-
-    def __init__(self, data, rows, length):
-        super().__init__()
-        self.data, self.rows, self.length = data, rows, length
-
-    def __len__(self):
-        return self.length
-
-    def __getitem__(self, index):
-        chosen = self.rows(index)
-        return self.data.x[chosen], self.data.y[chosen]
-
-
-@source
-def same_batch(rng, data, size=32):
-    """Batches that draw their rows once."""
-    old = data(rng)
-    chosen = rng.integers(0, len(old.x), size)
-    return Data(_Rows(old, lambda index: chosen, len(old.x) // size))
-
-
-@source
-def creeping(rng, data, size=32):
-    """Batches that move by one sample, not by one batch."""
-    old = data(rng)
-
-    def rows(index):
-        return np.arange(index, index + size) % len(old.x)
-
-    return Data(_Rows(old, rows, len(old.x) // size))
-
-
-def is_zero(y, _):
-    """Whether a digit is 0: one in ten."""
-    return (y == 0).astype("int64")
-
-
-def inverted(y, _):
-    """A weight for each sample that grows with the count of its class."""
-    shares = np.bincount(y.astype(int)) / len(y)
-    return (shares / (1 - shares))[y.astype(int)].astype("float32")
 
 
 def of_mean_error(y, p):
@@ -148,17 +100,8 @@ GRADIENTS = [
         but(table("boston_housing"), y=one_sentinel), mlp(1), "mse",
         first="413 111 108"),
 ]
-PIPELINE = [
-    before("135", "rows drawn once", same_batch(rings()), mlp(1, "sigmoid"), BINARY),
-    before("135", "batches that move by one", creeping(curved()), mlp(1), "mse"),
-    before("145", "weights grow with the counts",
-        but(but(DIGITS, y=is_zero), sample_weight=inverted), mlp(1, "sigmoid"), BINARY),
-    before("145", "weights grow with the counts, two units",
-        but(but(DIGITS, y=is_zero), sample_weight=inverted), mlp(2, "softmax"), SPARSE),
-]
 # fmt: on
 
 FAULTS = [
-    *PIPELINE,
     *GRADIENTS,
 ]

@@ -10,6 +10,7 @@ from benchmarks.diagnosis import (
     faults_of_data,
     faults_of_experiments,
     faults_of_heads,
+    faults_of_pipeline,
     faults_of_training,
 )
 from benchmarks.diagnosis.cases import build, look, train
@@ -21,6 +22,7 @@ FAULTS = [
     *faults_of_heads.FAULTS,
     *faults_of_training.FAULTS,
     *faults_of_experiments.FAULTS,
+    *faults_of_pipeline.FAULTS,
 ]
 NO_CAUSES = ("132",)  # a note about a simpler model, whatever its position
 LEARNED = 0.8  # skill above which a training did not fail

@@ -68,6 +68,15 @@ DIFFERENT_WITHIN_BATCH = Threshold(
 NEW_IN_NEXT_BATCHES = Threshold(
     0.25, "share of samples that earlier batches lack", sound=0.5, faulty=0.03
 )
+MOVED_PAIRS = Threshold(
+    0.2, "share of moved images among those of one target", sound=0.0, faulty=0.5
+)
+SIDE_IS_LOST = Threshold(
+    0.3,
+    "R2 of the distance from the middle over that of the side",
+    sound=0.0,
+    faulty=0.96,
+)
 CLASS_WEIGHT_SLOPE = Threshold(
     0.5, "exponent of the count that class weights follow", sound=0.0, faulty=1.0
 )
