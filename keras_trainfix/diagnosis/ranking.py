@@ -10,8 +10,19 @@ EXACT = 0.5  # the place of an exact statement: after heads, before data
 
 
 def ranked(findings: list[Finding]) -> list[Finding]:
-    """Findings, causes before symptoms, the strongest first, notes last."""
-    return sorted(findings, key=functools.partial(_rank, findings))
+    """Findings, causes before symptoms, the strongest first, notes last.
+
+    Those that another finding overrules are left out: no two contradict each other.
+    """
+    kept = [f for f in findings if not any(_overrules(o, f) for o in findings)]
+    return sorted(kept, key=functools.partial(_rank, kept))
+
+
+def _overrules(finding, other):
+    """Whether the other cannot be given beside a finding above a note."""
+    is_same = None in (finding.output, other.output) or finding.output == other.output
+    counts = is_same and finding.severity != "note"
+    return counts and other.code in CHECKS[finding.code].overrules
 
 
 def _rank(findings, finding):

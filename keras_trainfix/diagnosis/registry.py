@@ -14,7 +14,7 @@ from keras_trainfix.diagnosis.findings import DOCUMENTATION, SEVERITIES, Finding
 CHECKS: dict[str, "Check"] = {}
 
 # The symptoms of a model that gives one answer whatever the input.
-ONE_ANSWER = ("KTF501", "KTF502", "KTF503", "KTF505")
+ONE_ANSWER = ("KTF501", "KTF502", "KTF503", "KTF505", "KTF507")
 
 
 class Family(NamedTuple):
@@ -59,6 +59,8 @@ class Check:
         order: Number, the place among findings of the same severity and family.
             Defaults to the number of the code.
         explains: Codes of the symptoms that it can cause.
+        overrules: Codes of findings that cannot be given beside it, because they
+            contradict it or only follow from it.
         sets_rate: Whether it decides which learning rate is too high, so that even a
             warning ranks before the errors of optimization that follow from it.
         exact: Whether it states what a step or a batch does, measured exactly, so that
@@ -87,6 +89,7 @@ class Check:
     function: Callable[[Any], "Found | None"]
     order: float = 0
     explains: frozenset[str] = field(default_factory=frozenset)
+    overrules: frozenset[str] = field(default_factory=frozenset)
     sets_rate: bool = False
     exact: bool = False
     mild: bool = False
@@ -216,7 +219,8 @@ def check(
             f"{', '.join(SEVERITIES)}, and the scope 'output' or 'model'. Received: "
             f"code={code!r}, severity={severity!r}, scope={scope!r}."
         )
-    facts["explains"] = frozenset(facts.get("explains", ()))
+    for key in ("explains", "overrules"):
+        facts[key] = frozenset(facts.get(key, ()))
     facts.setdefault("order", int(code[3:]))
 
     def register(function: Callable) -> Callable:

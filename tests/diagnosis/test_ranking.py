@@ -1,9 +1,12 @@
 """What to repair first stands first."""
 
+import dataclasses
+
 import pytest
 
 from keras_trainfix.diagnosis.findings import Finding
 from keras_trainfix.diagnosis.ranking import ranked
+from keras_trainfix.diagnosis.registry import CHECKS
 
 
 def finding(severity="error", code="KTF201", evidence=None):
@@ -19,7 +22,7 @@ def test_what_to_repair_first_comes_first():
         ("KTF403", "error"),
         ("KTF204", "warning"),
         ("KTF125", "warning"),
-        ("KTF402", "warning"),
+        ("KTF408", "warning"),
         ("KTF206", "warning"),  # which slows training down, and does not stop it
         ("KTF207", "warning"),
         ("KTF127", "warning"),
@@ -63,3 +66,24 @@ def test_a_scale_explains_a_failed_optimization_unless_it_is_a_note(severity):
     scale, rate = finding(severity, "KTF111"), finding("error", "KTF401")
     expected = [scale, rate] if severity == "warning" else [rate, scale]
     assert ranked([rate, scale]) == expected
+
+
+PAIRS = [(code, other) for code, c in CHECKS.items() for other in c.overrules]
+
+
+@pytest.mark.parametrize(("code", "other"), PAIRS)
+def test_findings_that_contradict_each_other_are_not_given_together(code, other):
+    assert other in CHECKS
+    both = [finding(code=other), finding(code=code)]
+    assert ranked(both) == both[1:]
+    mere = [finding(code=other), finding("note", code)]
+    assert ranked(mere) == mere
+
+
+def test_a_finding_overrules_those_of_its_own_output():
+    def of(output, code):
+        return dataclasses.replace(finding(code=code), output=output)
+
+    model, one, two = (of(o, "KTF402") for o in (None, "one", "two"))
+    cause = of("one", "KTF401")
+    assert set(map(id, ranked([cause, model, one, two]))) == {id(cause), id(two)}

@@ -26,6 +26,7 @@ HARM = 0.1  # of the first loss, by which the steps of another rate were better
     scope="model",
     order=2,
     explains=ONE_ANSWER,
+    overrules=("KTF402",),
     repair=take_better_rate,
     new_weights=True,
     rescue="slower",
