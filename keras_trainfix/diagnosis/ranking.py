@@ -31,7 +31,7 @@ def _rank(findings, finding):
     if check.sets_rate and not is_note and any(map(_is_failed_optimization, findings)):
         severity = 0
     is_consequence = check.follows and any(map(check.follows, findings))
-    family = (OPTIMIZATION if is_consequence else check.family).order
+    family: float = (OPTIMIZATION if is_consequence else check.family).order
     family = min(family, EXACT) if check.exact else family
     is_mild = check.mild and finding.severity == "warning"
     return is_note, check.is_symptom, severity, is_mild, family, check.order

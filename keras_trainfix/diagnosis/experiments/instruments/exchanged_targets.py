@@ -153,7 +153,7 @@ def _skills_of_inputs(one, two, seen):
         return None
     if not all(map(all_finite, one.inputs.values())):
         return None
-    found = []
+    found: list[float] = []
     for targets, names in ((one, first), (two, second), (two, first), (one, second)):
         learned = _learned(targets, names)
         if learned is None or not (learned.is_absent, learned.is_seen)[len(found) > 1]:
