@@ -57,6 +57,22 @@ FEW_DRIVE = Threshold(
 
 # --- perturbation ---
 
+MOST_BEFORE_OF_COPY = Threshold(
+    0.33, "movement of earlier answers over that of the own", sound=0.72, faulty=0.23
+)
+LEAST_BY_TOKENS = Threshold(
+    1e-5, "movement by tokens over that by padding", sound=2e-5, faulty=5e-6
+)
+MOST_FADED = Threshold(
+    1e-3, "movement by tokens over that by padding", sound=0.0044, faulty=7e-4
+)
+LEAST_AT_END = Threshold(
+    0.03, "movement by tokens over that with padding elsewhere", sound=1, faulty=1e-3
+)
+LEAST_CAUSAL = Threshold(
+    1e-4, "movement of other answers over that of the own", sound=0.096, faulty=0
+)
+
 # --- pipeline ---
 
 DIFFERENT_SAMPLES = Threshold(
