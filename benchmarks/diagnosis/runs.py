@@ -10,6 +10,7 @@ from benchmarks.diagnosis import (
     faults_of_data,
     faults_of_experiments,
     faults_of_heads,
+    faults_of_sequences,
     faults_of_pipeline,
     faults_of_training,
 )
@@ -20,6 +21,7 @@ from benchmarks.diagnosis.zoo import CASES, verified
 FAULTS = [
     *faults_of_data.FAULTS,
     *faults_of_heads.FAULTS,
+    *faults_of_sequences.FAULTS,
     *faults_of_training.FAULTS,
     *faults_of_experiments.FAULTS,
     *faults_of_pipeline.FAULTS,

@@ -69,6 +69,15 @@ MOST_FADED = Threshold(
 LEAST_AT_END = Threshold(
     0.03, "movement by tokens over that with padding elsewhere", sound=1, faulty=1e-3
 )
+MOST_MOVED_BY_ORDER = Threshold(
+    1e-4,
+    "movement by another order over that by another sample",
+    sound=0.24,
+    faulty=3e-7,
+)
+GAIN_BY_ORDER = Threshold(
+    0.3, "R2 of simple learners by the order of the steps", sound=0.21, faulty=0.63
+)
 LEAST_CAUSAL = Threshold(
     1e-4, "movement of other answers over that of the own", sound=0.096, faulty=0
 )

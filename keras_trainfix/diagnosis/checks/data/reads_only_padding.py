@@ -115,11 +115,11 @@ def _fix(seen: ReadTokens) -> str:
         keys = ["x = dict(x)" if isinstance(seen.input.key, str) else "x = list(x)"]
     rows = "row" if seen.input.values.ndim == 2 else "row[:, 0]"
     sign, place = ("", "in front") if padding.is_behind else ("-", "behind")
-    layer = "Embedding(..., mask_zero=True)"
+    layer = "mask_zero=True in the Embedding"
     if seen.input.values.ndim == 3:
         layer = f"keras.layers.Masking({padding.value:g})"
     elif padding.value != 0:
-        layer = "a mask"
+        layer = "a mask for it"
     return "\n".join(
         [
             f"# use {layer}, or put the padding {place}:",

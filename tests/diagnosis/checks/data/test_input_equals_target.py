@@ -12,13 +12,9 @@ from tests.diagnosis.experiments.instruments.sequences import (
     translator,
 )
 from tests.diagnosis.nets import inputs, net
-from tests.diagnosis.single import assert_page, run
+from tests.diagnosis.single import run
 
 CODE = "KTF134"
-
-
-def test_page():
-    assert_page(CODE)
 
 
 @pytest.mark.parametrize("attention", [{}, {"use_causal_mask": True}, {"training": 0}])

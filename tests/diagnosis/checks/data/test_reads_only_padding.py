@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from tests.diagnosis.experiments.instruments.sequences import TOKENS, padded, reader
-from tests.diagnosis.single import assert_page, run
+from tests.diagnosis.single import run
 
 CODE = "KTF427"
 Y = (np.arange(64) % 2).astype("float32")
@@ -21,10 +21,6 @@ def classifier(*parts, steps=100, **embedding):
         head="sigmoid",
         **embedding,
     )
-
-
-def test_page():
-    assert_page(CODE)
 
 
 @pytest.mark.parametrize("cell", [layers.LSTM, layers.GRU])

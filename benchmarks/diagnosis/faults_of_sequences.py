@@ -1,0 +1,74 @@
+"""Faults that show when a part of the inputs is replaced."""
+
+import numpy as np
+from keras import layers
+
+from benchmarks.diagnosis.cases import BINARY, SPARSE
+from benchmarks.diagnosis.data import Data, curved, rings, series, source, texts
+from benchmarks.diagnosis.faults import before
+from benchmarks.diagnosis.nets import mlp, net, transformer, words
+
+
+@source
+def with_answer(rng, data, form=lambda y: y):
+    """A table with a column that holds the target, in some form."""
+    old = data(rng)
+    return old._replace(x=np.column_stack([old.x, form(old.y)]).astype("float32"))
+
+
+@source
+def reversed_words(rng, steps=6, tokens=20):
+    """A sequence and its reverse, which the decoder gets as well."""
+    x = rng.integers(1, tokens, (300, steps))
+    y = x[:, ::-1].copy()
+    return Data([x, y], y)
+
+
+@source
+def padded_texts(rng, steps=120, behind=True):
+    """Texts of different lengths, padded with 0."""
+    old = texts()(rng)
+    x = np.zeros((len(old.x), steps), "int32")
+    for row, ids in zip(x, old.x, strict=True):
+        length = int(rng.integers(5, len(ids) + 1))
+        row[:length] = ids[:length] + 1
+    return old._replace(x=x if behind else x[:, ::-1].copy())
+
+
+@source
+def which_first(rng, samples=400, steps=10, tokens=30):
+    """Words, and which of two comes first."""
+    x, y = rng.integers(3, tokens, (samples, steps)), rng.integers(0, 2, samples)
+    for row, label in zip(x, y, strict=True):
+        first, second = np.sort(rng.choice(steps, 2, replace=False))
+        row[first], row[second] = (1, 2) if label else (2, 1)
+    return Data(x, y)
+
+
+@net
+def translator(x, rng, tokens=20):
+    """A recurrent encoder and decoder."""
+    one, two = (layers.Embedding(tokens, 16)(part) for part in x)
+    size = int(rng.choice([16, 24, 32]))
+    state = layers.GRU(size)(one)
+    two = layers.GRU(size, return_sequences=True)(two, initial_state=state)
+    return layers.Dense(tokens, activation="softmax")(two)
+
+
+# The formatter would put every argument on its own line.
+# fmt: off
+FAULTS = [
+    before("134", "column of the target", with_answer(curved(), lambda y: 3 * y - 1),
+        mlp(1), "mse"),
+    before("134", "column of the class", with_answer(rings()), mlp(1, "sigmoid"),
+        BINARY),
+    before("134", "decoder without a shift", reversed_words(), translator(), SPARSE),
+    before("427", "LSTM behind padding", padded_texts(),
+        words(1, "sigmoid", rows=61, body=layers.LSTM), BINARY),
+    before("427", "GRU behind padding", padded_texts(steps=90),
+        words(1, "sigmoid", rows=61, body=layers.GRU), BINARY),
+    before("430", "which word comes first", which_first(), transformer(2, "softmax",
+        rows=30), SPARSE),
+    before("430", "waves without positions", series(noise=0.02), transformer(1), "mse"),
+]
+# fmt: on
