@@ -10,8 +10,8 @@ from benchmarks.diagnosis import (
     faults_of_data,
     faults_of_experiments,
     faults_of_heads,
-    faults_of_sequences,
     faults_of_pipeline,
+    faults_of_sequences,
     faults_of_training,
 )
 from benchmarks.diagnosis.cases import build, look, train

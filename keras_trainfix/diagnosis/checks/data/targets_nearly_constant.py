@@ -36,7 +36,7 @@ def targets_nearly_constant(view: OutputView) -> Found | None:
     import keras, numpy as np
 
     x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
-    y = (5 + 0.01 * x[:, :2].mean(1)).astype("float32")
+    y = (5 + 0.01 * x[:, :1]).astype("float32")
     model = keras.Sequential([
         keras.Input((4,)),
         keras.layers.Dense(16, activation="relu"),

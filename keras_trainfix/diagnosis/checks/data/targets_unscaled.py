@@ -48,7 +48,7 @@ def targets_unscaled(view: OutputView) -> Found | None:
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4)).astype("float32")
-    y = (200_000 + 50_000 * x[:, :2].mean(1)).astype("float32")
+    y = (200_000 + 50_000 * x[:, :1]).astype("float32")
     model = keras.Sequential([
         keras.Input((4,)),
         keras.layers.Dense(16, activation="relu"),

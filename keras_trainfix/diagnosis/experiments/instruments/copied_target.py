@@ -32,7 +32,9 @@ class Copy(NamedTuple):
             target of the next step; `"answer"`: the whole input is the target;
             `"column"`: one of its columns is.
         column: Integer, or None.
-        relation: `"equal"`, `"affine"`, `"monotone"` or `"one-to-one"`.
+        relation: `"equal"`, `"affine"`, `"one-to-one"` for classes; `"round"` for an
+            affine one with round numbers, and `"monotone"`, which may be the formula
+            that made the targets.
         before: Float, how much the answers of earlier steps move if one step of the
             input is replaced, over the movement of the answer at that step: 0 for a
             causal model, 1 for a bottleneck. None if the answers have no steps.
@@ -209,7 +211,7 @@ def copied_column(table: np.ndarray, y: np.ndarray) -> tuple[int, str] | None:
     Examples:
         >>> table = np.random.default_rng(0).normal(size=(50, 4))
         >>> copied_column(table, 3 * table[:, 2] - 1)
-        (2, 'affine')
+        (2, 'round')
         >>> copied_column(table, table.sum(1)) is None
         True
     """
@@ -233,8 +235,9 @@ def _relation(values, y, ids, counts) -> str | None:
         return "equal" if np.array_equal(values, y) else "one-to-one"
     if np.array_equal(values, y):
         return "equal"
-    if _is_line(values, y):
-        return "affine"
+    line = _line(values, y)
+    if line is not None:
+        return "round" if all(map(_is_round, line)) else "affine"
     # Without ties, any two columns of few rows might be in the same order by chance.
     order = np.argsort(values, kind="stable")
     steps, same = np.diff(y[order]), np.diff(values[order]) == 0
@@ -243,8 +246,16 @@ def _relation(values, y, ids, counts) -> str | None:
     return "monotone" if is_monotone and rises[0] != 0 else None
 
 
-def _is_line(values, y) -> bool:
+def _line(values, y) -> tuple[float, float] | None:
+    """Slope and intercept of targets on a line, or None."""
     v, t = values - values.mean(), y - y.mean()
-    slope = (v @ t) / (v @ v)
+    slope = float((v @ t) / (v @ v))
     left: Any = np.abs(t - slope * v).max()
-    return bool(slope != 0 and left <= ROUNDING * np.sqrt((t @ t) / len(t)))
+    if slope == 0 or left > ROUNDING * np.sqrt((t @ t) / len(t)):
+        return None
+    return slope, float(y.mean() - slope * values.mean())
+
+
+def _is_round(number: float) -> bool:
+    """Whether a number has two digits, as far as float32 can tell."""
+    return abs(number - float(f"{number:.1e}")) <= 1e-4 * abs(number) + 1e-6

@@ -80,12 +80,14 @@ def test_autoencoders():
 
 def test_columns():
     x = inputs()
-    finding = run(CODE, net(1, loss="mse"), x, 2 * x[:, 4] + 1)
+    price = 123.4 + 17.83 * x[:, 4]
+    finding = run(CODE, net(1, loss="mse"), x, price)
     assert finding.severity == "warning"
     assert finding.evidence["column"] == 4
     names = {"x": x, "np": np}
     exec(finding.fix, names)
-    assert run(CODE, net(1, loss="mse"), names["x"], 2 * x[:, 4] + 1) is None
+    assert run(CODE, net(1, loss="mse"), names["x"], price) is None
+    assert run(CODE, net(1, loss="mse"), x, 3 * x[:, 4] + 1).severity == "note"
     assert run(CODE, net(1, "sigmoid", "mse"), x, x[:, 4] > 0) is None
     assert run(CODE, net(1, loss="mse", shape=(1,)), x[:, :1], x[:, 0]) is None
 
