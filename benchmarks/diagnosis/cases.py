@@ -104,7 +104,7 @@ def train(case, model, data, epochs):
 
 def look(model, data, fit=True):
     """The `Diagnosis`, with a trial of a few steps if `fit`; prints nothing."""
-    settings = {}
+    settings = dict(data.fit or {})
     if "fit" in inspect.signature(diagnose).parameters:
         settings["fit"] = fit
     with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -32,11 +32,12 @@ UNAVAILABLE = (ImportError, ConnectionError)
 
 
 class Data(NamedTuple):
-    """Arguments of `fit`; `y` is None if `x` is a data set."""
+    """Arguments of `fit`, further ones in `fit`; `y` is None if `x` is a data set."""
 
     x: Any
     y: Any = None
     sample_weight: Any = None
+    fit: dict | None = None
 
 
 def source(function):

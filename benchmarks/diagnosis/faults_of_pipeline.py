@@ -6,9 +6,11 @@ import numpy as np
 from benchmarks.diagnosis.cases import BINARY, SPARSE
 from benchmarks.diagnosis.data import (
     Data,
+    blobs,
     but,
     curved,
     digits,
+    linear,
     masks,
     rings,
     source,
@@ -71,6 +73,16 @@ def mirrored(rng, data, size=32):
     return Data(Mirrored(old, rows, len(old.x) // size))
 
 
+@source
+def validated(rng, data, x=None, y=None, shared=0):
+    """A fourth held out, changed by functions, with some samples of the training."""
+    old = data(rng)
+    cut = len(old.x) // 4
+    x_val, y_val = old.x[: cut + shared], old.y[: cut + shared]
+    held_out = (x(x_val) if x else x_val), (y(y_val) if y else y_val)
+    return Data(old.x[cut:], old.y[cut:], fit={"validation_data": held_out})
+
+
 def is_zero(y, _):
     """Whether a digit is 0: one in ten."""
     return (y == 0).astype("int64")
@@ -91,6 +103,18 @@ FAULTS = [
         segmenter(1, "sigmoid"), BINARY),
     before("138", "mirrored images, positions as they were", mirrored(squares()),
         cnn(2), "mse"),
+    before("141", "validation as it was read", validated(DIGITS, x=lambda x: 255 * x),
+        mlp(10, "softmax"), SPARSE),
+    before("141", "validation of another level",
+        validated(curved(), x=lambda x: x + 5), mlp(1), "mse"),
+    before("142", "validation classes in another order",
+        validated(blobs(), y=lambda y: (y + 1) % 3), mlp(3, "softmax"), SPARSE),
+    before("142", "validation targets unscaled",
+        validated(linear(), y=lambda y: 20 * y), mlp(1), "mse"),
+    before("143", "validation in the training", validated(rings(), shared=60),
+        mlp(1, "sigmoid"), BINARY),
+    before("143", "validation digits in the training", validated(DIGITS, shared=100),
+        mlp(10, "softmax"), SPARSE),
     before("145", "weights grow with the counts",
         but(but(DIGITS, y=is_zero), sample_weight=inverted), mlp(1, "sigmoid"), BINARY),
     before("145", "weights grow with the counts, two units",

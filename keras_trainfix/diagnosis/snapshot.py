@@ -13,7 +13,7 @@ from keras_trainfix.diagnosis.fit_arguments import FitArguments, weighted_by_cla
 from keras_trainfix.diagnosis.measure.learnability import Learnability, learnability
 from keras_trainfix.diagnosis.measure.loss_skill import LossSkill, loss_skill
 from keras_trainfix.diagnosis.measure.skill import SkillScore, score_of
-from keras_trainfix.diagnosis.observe.batches import Batches, read_batches
+from keras_trainfix.diagnosis.observe.batches import Batches, is_once, read_batches
 from keras_trainfix.diagnosis.observe.head import Head, find_head
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.layer_outputs import (
@@ -83,6 +83,7 @@ class Snapshot:
         fit: `FitArguments`.
         batches: `Batches` as `fit` would get them; None where `x` are arrays.
         measured: Dict of the name of each instrument that was asked to its answer.
+        given: `Sample` of what the user gave, told apart and not read.
         sample: The `Sample`.
         inputs: Dict of the name of each input to its array.
         names: List of the names of the outputs.
@@ -140,7 +141,7 @@ class Snapshot:
     def _read(self, x, y, sample_weight):
         """The `Sample`, and the batches where there are some."""
         number = number_of_inputs(self.model)
-        data = as_given(x, y, sample_weight, number)
+        self.given = data = as_given(x, y, sample_weight, number)
         if is_batches(data) and self.previous is None:
             steps = self.fit.steps_per_epoch
             self.batches = read_batches(data.x, number, MOST, steps)
@@ -158,9 +159,11 @@ class Snapshot:
 
     @functools.cached_property
     def validation(self) -> Sample | None:
-        """`Sample` of the validation data of `fit`, or None."""
+        """`Sample` of the validation data of `fit`; None if `fit` would miss them."""
         data = self.fit.validation_data
-        return None if data is None else take(data, model=self.model)
+        if data is None or is_once(data):
+            return None
+        return take(data, model=self.model)
 
     @property
     def shapes(self) -> dict[str, tuple]:

@@ -108,6 +108,16 @@ CLASS_WEIGHT_SLOPE = Threshold(
 
 # --- validation data ---
 
+VALIDATION_SHIFT = Threshold(
+    3.0, "standard deviations between the means of inputs", sound=0.28, faulty=5.0
+)
+VALIDATION_SCALE = Threshold(
+    2.718, "ratio of standard deviations of inputs", sound=1.25, faulty=20.0
+)
+IN_BOTH = Threshold(
+    0.1, "share of validation samples that are in the training", sound=0.026, faulty=0.2
+)
+
 # --- time series ---
 
 # --- skill ---

@@ -53,11 +53,15 @@ def read_batches(
     """
     most_batches = min(MOST_BATCHES, steps or MOST_BATCHES)
     limits = BatchLimits(most_batches, MOST_NUMBERS, FEWEST_BATCHES)
-    is_once = hasattr(data, "__next__") and iter(data) is data
-    if is_once:
+    if is_once(data):
         first = first_batches(batches(data), number, least, limits)
         return Batches([first], len(first))
     most = max(least, MOST_SAMPLES)
     return Batches(
         [first_batches(batches(data), number, most, limits) for _ in range(2)]
     )
+
+
+def is_once(data: Any) -> bool:
+    """Whether this is an iterator that cannot begin again, such as a generator."""
+    return hasattr(data, "__next__") and iter(data) is data

@@ -14,6 +14,7 @@ from keras_trainfix.diagnosis.measure.image_pairs import (
     how_moved,
     moves_of,
 )
+from keras_trainfix.diagnosis.measure.input_gap import channels_last
 from keras_trainfix.diagnosis.measure.positional import (
     are_boxes,
     is_map,
@@ -86,7 +87,7 @@ def is_image(array: np.ndarray) -> bool:
     """Whether an array holds images of 8 or more pixels a side."""
     if array.ndim != 4 or array.dtype.kind not in "biuf":
         return False
-    return min(_channels_last(array).shape[1:3]) >= 8
+    return min(channels_last(array).shape[1:3]) >= 8
 
 
 def pairs_of(sample: Sample) -> AugmentedPairs | None:
@@ -101,7 +102,7 @@ def pairs_of(sample: Sample) -> AugmentedPairs | None:
     pairs = pairs[:MOST_PAIRS]
     distinct = np.array([group[0] for group in few][:MOST_LEARNED])
     for images in filter(is_image, leaves(sample.x)):
-        images = _channels_last(images)
+        images = channels_last(images)
         answers = how_moved(grays(images[pairs[:, 0]]), grays(images[pairs[:, 1]]))
         if _share_with_partner(pairs, answers) < IDENTIFIED:
             continue  # one target, but other images: it came about by chance
@@ -128,10 +129,10 @@ def _by_layer(snapshot: Any) -> AugmentedPairs | None:
         before = plain.get(name)
         if before is None or before.shape != images.shape or not is_image(before):
             continue
-        one, two = (grays(_channels_last(array)) for array in (before, images))
+        one, two = (grays(channels_last(array)) for array in (before, images))
         answers = [MOVED if how is None else how for how in how_moved(one, two)]
         targets = [leaf[: len(images)] for leaf in leaves(snapshot.sample.y)]
-        found = _judged(answers, targets, _channels_last(images), targets)
+        found = _judged(answers, targets, channels_last(images), targets)
         if found is not None:
             return found._replace(layer=name)
     return None
@@ -184,11 +185,6 @@ def _gain(targets, images, move):
     if columns.dtype.kind not in "iuf" or columns.shape[1] > MOST_COLUMNS:
         return 0.0
     return max(side_is_lost(column, images, move) for column in columns.T)
-
-
-def _channels_last(images):
-    is_first = images.shape[1] in (1, 3, 4) and images.shape[-1] not in (1, 3, 4)
-    return np.moveaxis(images, 1, -1) if is_first else images
 
 
 def _length(sample):
