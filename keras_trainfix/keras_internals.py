@@ -63,6 +63,14 @@ def added_losses(layer: keras.Layer) -> AddedLosses:
     return AddedLosses(list(layer._losses), set(layer._loss_ids))
 
 
+def losses_in_call(layer: keras.Layer) -> list[Any]:
+    """The losses that `layer` itself added in the call that is going on, or the last.
+
+    In the stateless calls of JAX they are not in the layer but in the scope.
+    """
+    return list(layer._get_own_losses())
+
+
 def restore_added_losses(layer: keras.Layer, before: AddedLosses) -> None:
     """Puts back what `added_losses` returned.
 

@@ -67,6 +67,13 @@ def test_lambda_output_shape():
     assert internals.lambda_output_shape(layer) == (3,)
 
 
+def test_losses_in_call(model):
+    layer = model.get_layer("penalized")
+    model(X)
+    (loss,) = internals.losses_in_call(layer)
+    np.testing.assert_allclose(to_numpy(loss), 1 / np.sqrt(1.001), rtol=1e-4)
+
+
 def test_added_losses_are_restored(model):
     layer = model.get_layer("penalized")
     model(X)

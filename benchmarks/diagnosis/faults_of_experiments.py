@@ -69,6 +69,11 @@ def root_error(y, p):
     return keras.ops.sqrt(keras.ops.sum(keras.ops.square(y - p), axis=-1))
 
 
+def root_of_size(h):
+    """The root of the absolute value, with an infinite slope at 0."""
+    return keras.ops.sqrt(keras.ops.abs(h))
+
+
 def relative_error(y, p):
     """A squared error of which each target is the unit."""
     return keras.ops.mean(keras.ops.square((p - y) / (y + 1e-6)), axis=-1)
@@ -79,6 +84,58 @@ def last_kernel_0(model, data):
     model.layers[-1].kernel.assign(0 * model.layers[-1].kernel)
 
 
+class _Sampling(layers.Layer):
+    """A normal latent vector, and its divergence from the standard normal one."""
+
+    def __init__(self, weight, **settings):
+        super().__init__(**settings)
+        self.weight = weight
+
+    def call(self, inputs):
+        mean, log_var = inputs
+        terms = keras.ops.square(mean) + keras.ops.exp(log_var) - log_var - 1
+        divergence = keras.ops.mean(keras.ops.sum(terms, axis=-1)) / 2
+        self.add_loss(self.weight * divergence)
+        noise = keras.random.normal(keras.ops.shape(mean))
+        return mean + keras.ops.exp(log_var / 2) * noise
+
+
+@net
+def autoencoder(x, rng, weight=1.0, head="sigmoid"):
+    """A variational autoencoder."""
+    units = x.shape[-1]
+    h = layers.Dense(2 * width(rng), activation="relu")(x)
+    size = int(rng.choice([2, 4, 8]))
+    h = _Sampling(weight)([layers.Dense(size)(h), layers.Dense(size)(h)])
+    h = layers.Dense(2 * width(rng), activation="relu")(h)
+    return layers.Dense(units, activation=head)(h)
+
+
+@source
+def itself(rng, data):
+    """Inputs as targets."""
+    old = data(rng)
+    return Data(old.x, old.x)
+
+
+@net
+def two_heads(x, rng, units):
+    """A classifier that predicts a number as well."""
+    h = layers.Dense(width(rng), activation="relu")(x)
+    h = layers.Dense(width(rng), activation="relu")(h)
+    return [
+        layers.Dense(units, activation="softmax", name="kind")(h),
+        layers.Dense(1, name="number")(h),
+    ]
+
+
+@source
+def with_a_number(rng, data, scale):
+    """The class, and the sum of the inputs, at some scale."""
+    old = data(rng)
+    return Data(old.x, [old.y, scale * old.x.sum(axis=1, keepdims=True)])
+
+
 # The formatter would put every argument on its own line.
 # fmt: off
 GRADIENTS = [
@@ -87,13 +144,19 @@ GRADIENTS = [
     before("412", "a loss with a root, at a perfect answer",
         but(table("diabetes"), y=some_zero), mlp(1), root_error, change=last_kernel_0),
     before("412", "the root of a size", but(table("wine"), x=repeated_rows),
-        root_of(3, "softmax", function=lambda h: keras.ops.sqrt(keras.ops.abs(h))), SPARSE),
+        root_of(3, "softmax", function=root_of_size), SPARSE),
     before("212", "the mean of a class", but(table("iris"), y=one_hot),
         mlp(3, "softmax"), of_mean_error),
     before("212", "the mean before the square", DIABETES, mlp(1), of_mean_error),
     before("212", "the mean of the targets", curved(), mlp(1), of_mean_target),
     before("413", "a percentage of 0", but(table("diabetes"), y=some_zero), mlp(1),
         "mape", first="413 206"),
+    before("415", "a divergence beside the mean of pixels", itself(digits()),
+        autoencoder(), "mse"),
+    before("415", "a divergence beside a crossentropy", itself(digits()),
+        autoencoder(5.0), BINARY),
+    before("415", "two outputs of two scales", with_a_number(table("wine"), 300.0),
+        two_heads(3), [SPARSE, "mse"], first="415 111"),
     before("413", "an error relative to 0", but(table("boston_housing"), y=some_zero),
         mlp(1), relative_error),
     before("413", "a missing target as a large number",

@@ -46,6 +46,15 @@ NO_CHANGE = Threshold(
 FEW_DRIVE = Threshold(
     0.99, "share of the gradient of a tenth of the samples", sound=0.41, faulty=0.9998
 )
+TERM_DROWNS = Threshold(
+    30.0,
+    "times the gradient of the data, of a term without targets",
+    sound=25.0,
+    faulty=44.0,
+)
+OUTPUT_DROWNS = Threshold(
+    120.0, "times the gradient of another output's loss", sound=65.0, faulty=211.0
+)
 
 # --- step ---
 
