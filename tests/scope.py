@@ -27,6 +27,7 @@ AREAS = {
         "backend",
         "callbacks",
         "diagnosis/checks/test_pages.py",
+        "diagnosis/observe/test_layer_calls.py",
         "diagnosis/observe/test_layer_outputs.py",
         "diagnosis/trial",
         "labels",

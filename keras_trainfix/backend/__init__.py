@@ -22,6 +22,7 @@ from keras_trainfix.backend.execution import (  # noqa: E402
     run_as_fit,
     sum_over_processes,
     sum_over_replicas,
+    watched_softmax,
     write_summary,
 )
 from keras_trainfix.backend.fitting import (  # noqa: E402
@@ -88,6 +89,7 @@ __all__ = [
     "to_numpy",
     "training_step",
     "value_and_gradients",
+    "watched_softmax",
     "widest",
     "write_summary",
 ]

@@ -1,6 +1,8 @@
-"""Runs functions compiled, sums over replicas and processes, and writes summaries."""
+"""Runs functions compiled or watched, sums over replicas, and writes summaries."""
 
-from collections.abc import Callable
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -147,3 +149,56 @@ def write_summary(writer: Any, tag: str, image: np.ndarray, step: int) -> None:
     with writer.as_default(step):
         tf.summary.write(tag, tf.stack(content), metadata=metadata)
     writer.flush()
+
+
+@contextlib.contextmanager
+def watched_softmax(
+    keep: Callable[[tuple[int, ...], int | None], None],
+) -> Iterator[None]:
+    """While open, calls `keep(shape, axis)` for each softmax of the backend.
+
+    A softmax may be anywhere in the code of a user, in no layer of its own.
+
+    Args:
+        keep: Function of the shape of the logits and of the axis.
+    """
+    name = keras.backend.backend()
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        places = [(tf.nn, "softmax")]
+    elif name == "jax":
+        import jax
+
+        places = [(jax.nn, "softmax")]
+    else:
+        import torch
+
+        places = [(torch.nn.functional, "softmax"), (torch, "softmax")]
+    is_open = False
+
+    def watching(original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def watched(x: Any, *args: Any, **kwargs: Any) -> Any:
+            nonlocal is_open
+            if is_open:
+                return original(x, *args, **kwargs)
+            axis = kwargs.get("dim", kwargs.get("axis", args[0] if args else -1))
+            if hasattr(x, "shape") and (axis is None or isinstance(axis, int)):
+                keep(tuple(x.shape), axis)
+            is_open = True
+            try:
+                return original(x, *args, **kwargs)
+            finally:
+                is_open = False
+
+        return watched
+
+    originals = [getattr(place, attribute) for place, attribute in places]
+    try:
+        for (place, attribute), original in zip(places, originals, strict=True):
+            setattr(place, attribute, watching(original))
+        yield
+    finally:
+        for (place, attribute), original in zip(places, originals, strict=True):
+            setattr(place, attribute, original)

@@ -59,6 +59,21 @@ OUTPUT_DROWNS = Threshold(
 # --- step ---
 
 # --- layers ---
+SAMPLES_LEFT = Threshold(
+    0.5, "share of the samples that differ behind a layer", sound=0.82, faulty=0.22
+)
+UNKNOWN = Threshold(
+    0.9, "share of the tokens outside the vocabulary", sound=0.3, faulty=1.0
+)
+TRAINING_R2 = Threshold(
+    -5, "R2 of a layer in training against inference", sound=0.0, faulty=-2600.0
+)
+FLAT = Threshold(
+    0.05, "share of the range that is left in training", sound=0.9, faulty=0.004
+)
+BLANK = Threshold(
+    0.25, "share of the samples that are blank in training", sound=0.0, faulty=0.5
+)
 
 # --- head ---
 

@@ -75,3 +75,13 @@ def test_write_summary(tmp_path, rng):
     width, height, encoded = value.tensor.string_val
     assert (width, height) == (b"6", b"4")
     np.testing.assert_array_equal(tf.io.decode_png(encoded).numpy(), image)
+
+
+def test_softmaxes_are_seen_once_and_only_while_watched():
+    seen = []
+    x = keras.ops.ones((2, 3, 4))
+    with backend.watched_softmax(lambda shape, axis: seen.append((shape, axis))):
+        keras.ops.softmax(x, axis=1)
+        keras.layers.Softmax()(x)
+    keras.ops.softmax(x)
+    assert seen == [((2, 3, 4), 1), ((2, 3, 4), -1)]

@@ -1,0 +1,20 @@
+"""One call of the model on some samples, with what goes into and out of each layer."""
+
+from typing import Any
+
+from keras_trainfix.diagnosis.experiments.instrument import instrument
+from keras_trainfix.diagnosis.observe.layer_calls import Calls, calls_of
+from keras_trainfix.diagnosis.observe.sample import numbers_of, some_of
+
+MOST, FEWEST = 128, 8  # samples
+MOST_NUMBERS = 2**20  # of the inputs
+
+
+@instrument("input and output of each layer")
+def layer_calls(snapshot: Any) -> Calls | None:
+    """The `Calls` of up to 128 samples; None for a model that cannot be called."""
+    if not snapshot.layers and not snapshot.model.layers:
+        return None
+    most = MOST_NUMBERS // numbers_of(snapshot.sample.x)
+    sample = some_of(snapshot.sample, max(FEWEST, min(MOST, most)))
+    return calls_of(snapshot.model, sample.x)
