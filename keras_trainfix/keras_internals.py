@@ -93,6 +93,14 @@ def compile_arguments(model: keras.Model) -> dict[str, Any]:
     return {} if config is None else dict(config.config)
 
 
+def compilation(model: keras.Model) -> Any:
+    """An object that stays the same until the next call of `compile`; None before.
+
+    The optimizer and the loss may be the same after it.
+    """
+    return getattr(model, "_compile_config", None)
+
+
 @contextlib.contextmanager
 def own_compiled_loss(model: keras.Model) -> Iterator[None]:
     """Lends `model` a copy of its compiled loss, which builds itself when called.

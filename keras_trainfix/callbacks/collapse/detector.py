@@ -3,8 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from keras_trainfix.callbacks.collapse.policy import Settings
 from keras_trainfix.callbacks.collapse.samples import MisfitError, check_inputs
+from keras_trainfix.callbacks.collapse.schedule import Settings
+from keras_trainfix.callbacks.collapse.series import (
+    Fit,
+    fit_of,
+    is_continued,
+    is_same_training,
+)
 from keras_trainfix.callbacks.collapse.session import CollapseWarning, Session
 from keras_trainfix.callbacks.guarded import GuardedCallback
 from keras_trainfix.diagnosis.findings import Diagnosis, DiagnosisError
@@ -27,6 +33,9 @@ class CollapseDetector(GuardedCallback):
     A healthy training stays the same to the bit. A bug in the detector, or a model it
     cannot call, ends the watch with one warning and never the training. If `probe` does
     not fit the model, one line of warning says what cannot be seen.
+
+    Further calls of `fit` with the same detector and the same compiled model count as
+    one training: steps are counted on, and nothing is examined or reported twice.
 
     The `logs` of each epoch have `collapse/std_ratio`, the standard deviation of the
     predictions over that of the targets, and `collapse/skill`, which is 0 for the best
@@ -118,6 +127,7 @@ class CollapseDetector(GuardedCallback):
         self.causes = None if causes is None else [_code(cause) for cause in causes]
         self._sample: Any = None
         self._session: Session | None = None
+        self._last_fit: Fit | None = None
 
     @property
     def diagnosis(self) -> Diagnosis | None:
@@ -145,8 +155,14 @@ class CollapseDetector(GuardedCallback):
         return self.alarms
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        self._session, self._is_off = None, False
-        self._safely(self._begin)
+        last, self._last_fit = self._last_fit, None
+        now = fit_of(self.model)
+        if not is_same_training(last, now) or self._has_ended():
+            self._session, self._is_off = None, False
+            self._safely(self._begin)
+        elif self._session is not None:
+            session, is_new = self._session, not is_continued(last, now)
+            self._safely(lambda: session.begin_again(is_new))
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         if self._session is not None:
@@ -165,13 +181,16 @@ class CollapseDetector(GuardedCallback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if self._session is not None:
-            self._safely(self._session.end_epoch)
+            session, last = self._session, (self.params or {}).get("epochs", 1)
+            is_last = epoch + 1 >= last or bool(self.model.stop_training)
+            self._safely(lambda: session.end_epoch(is_last))
         if logs is not None:
             logs.update(self._numbers())
 
     def on_train_end(self, logs: dict | None = None) -> None:
         if self._session is not None:
             self._safely(self._session.end)
+        self._last_fit = fit_of(self.model)
 
     def plot(self, path: Any = None) -> Any:
         """Draws skill and spread step by step, with the collapse and the rescues.
@@ -207,6 +226,10 @@ class CollapseDetector(GuardedCallback):
             raise
         self._session = session
         session.begin()
+
+    def _has_ended(self):
+        """Whether the last `fit` was ended for a collapse, so that this one is new."""
+        return self.action in ("stop", "raise") and bool(self.alarms)
 
     def _numbers(self):
         """What the logs of an epoch have: always the same keys."""

@@ -1,15 +1,34 @@
-"""When to check a model in training, and what to do about what was found.
+"""What to do about what was found in a training.
 
 Pure decisions: `decide` maps a state and an event to the next state and an action. It
 sees neither a model nor a diagnosis, only what was established about them.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
-from typing import NamedTuple
 
-FIRST_CHECK = 4  # steps until the first quick check
+from keras_trainfix.callbacks.collapse.events import (
+    CauseSought,
+    CollapseNamed,
+    EndExamined,
+    EpochBegan,
+    Event,
+    FitBegan,
+    QuickChecked,
+    Rescued,
+    StepEnded,
+    SymptomsSeen,
+    TrainingEnded,
+)
+from keras_trainfix.callbacks.collapse.schedule import (
+    FIRST_CHECK,
+    Settings,
+    State,
+    is_examination_due,
+    is_known,
+)
+
 GROWTH = 2.0  # from one quick check of the first epoch to the next
 COOLDOWN = 1.5  # times the steps so far, without a full check after a false alarm
 RECOVERED = 128  # steps after which a rescue should have had an effect
@@ -30,180 +49,6 @@ class Action(Enum):
     SPEED_UP = "raise the learning rate"
     RECALIBRATE = "recalibrate the statistics of batch normalization"
     KEEP = "keep the diagnosis without a warning"
-
-
-class Settings(NamedTuple):
-    """The arguments of `CollapseDetector` that decisions depend on.
-
-    Attributes:
-        action: `"warn"`, `"stop"`, `"raise"` or `"rescue"`.
-        patience: Integer, suspicious checks in a row before a cause is looked for.
-        check_every: Integer, steps between quick checks, or `"auto"`.
-        max_rescues: Integer.
-    """
-
-    action: str = "warn"
-    patience: int = 2
-    check_every: int | str = "auto"
-    max_rescues: int = 3
-
-
-@dataclass(frozen=True)
-class State:
-    """Where a training stands; steps are those of the optimizer in this `fit`.
-
-    Attributes:
-        step: Integer, steps so far.
-        epoch: Integer.
-        started_at: Integer, the step of the beginning or of the last rescue.
-        first_epoch: Integer, the epoch in which quick checks follow within the epoch;
-            -1 before the first one.
-        next_check: Integer, steps since the start at which the next one is due.
-        cooldown_until: Integer, steps since the start before which no full check runs.
-        wait: Integer, suspicious checks in a row.
-        alarms: Tuple of the steps at which a collapse was reported.
-        rescues: Integer, how many there were.
-    """
-
-    step: int = 0
-    epoch: int = 0
-    started_at: int = 0
-    first_epoch: int = -1
-    next_check: int = FIRST_CHECK
-    cooldown_until: int = 0
-    wait: int = 0
-    alarms: tuple[int, ...] = ()
-    rescues: int = 0
-
-    @property
-    def steps(self) -> int:
-        """Steps since the beginning, or since the last rescue."""
-        return self.step - self.started_at
-
-
-class EpochBegan(NamedTuple):
-    """An epoch begins."""
-
-    epoch: int
-
-
-class StepEnded(NamedTuple):
-    """A batch ends; `step` counts all batches of this `fit`."""
-
-    step: int
-
-
-class QuickChecked(NamedTuple):
-    """A quick check was made."""
-
-    is_suspicious: bool
-
-
-class SymptomsSeen(NamedTuple):
-    """The checks of symptoms ran.
-
-    Attributes:
-        has_collapsed: Whether the model gives no answer.
-        is_lost: Whether skill is due and missing, or less than it was.
-        is_irreversible: Whether no further step can change that.
-    """
-
-    has_collapsed: bool
-    is_lost: bool
-    is_irreversible: bool
-
-
-class CauseSought(NamedTuple):
-    """All checks ran, with a trial.
-
-    Attributes:
-        has_collapsed: As in `SymptomsSeen`.
-        is_named: Whether a finding says why there is no skill.
-        may_pass: Whether more steps may be all it takes.
-        is_irreversible: Whether no further step can change it.
-        counts: Whether a finding is among the `causes` that were asked for.
-        was_sped_up: Whether the last rescue raised the learning rate.
-        does_no_harm: Whether the steps of the trial at the present rate went down.
-        has_higher_rate: Whether a higher rate did better in the trial.
-    """
-
-    has_collapsed: bool
-    is_named: bool
-    may_pass: bool = False
-    is_irreversible: bool = False
-    counts: bool = True
-    was_sped_up: bool = False
-    does_no_harm: bool = False
-    has_higher_rate: bool = False
-
-
-class CollapseNamed(NamedTuple):
-    """A collapse is certain; `has_remedy`: there is one that `fit` may apply."""
-
-    has_remedy: bool
-
-
-class Rescued(NamedTuple):
-    """A rescue was made."""
-
-
-class TrainingEnded(NamedTuple):
-    """`fit` ends; `skill` is that of the last quick check."""
-
-    skill: float
-
-
-class EndExamined(NamedTuple):
-    """All checks ran at the end of `fit`.
-
-    Attributes:
-        skill: Float, that of the last quick check.
-        counts: Whether a finding is among the `causes` that were asked for.
-        is_ok: Whether there is no finding above a note.
-        has_error: Whether there is an error.
-        has_one_class: Whether all samples have one class.
-        names_cause: Whether there is more than symptoms.
-        is_collapse: Whether the model gives no answer.
-        explains_as_note: Whether a mere note is reason enough for a failure.
-        is_growing: Whether skill was still growing.
-        may_pass: Whether more steps may be all it takes.
-        has_gap: Whether statistics of batch normalization lag behind.
-        is_recalibrated: Whether recalibrating them was tried, and helped; None before.
-        was_reported: Whether there was a warning before the first step.
-    """
-
-    skill: float
-    counts: bool = True
-    is_ok: bool = False
-    has_error: bool = False
-    has_one_class: bool = False
-    names_cause: bool = False
-    is_collapse: bool = False
-    explains_as_note: bool = False
-    is_growing: bool = False
-    may_pass: bool = False
-    has_gap: bool = False
-    is_recalibrated: bool | None = None
-    was_reported: bool = False
-
-
-Event = (
-    EpochBegan
-    | StepEnded
-    | QuickChecked
-    | SymptomsSeen
-    | CauseSought
-    | CollapseNamed
-    | Rescued
-    | TrainingEnded
-    | EndExamined
-)
-
-
-def is_check_due(settings: Settings, state: State) -> bool:
-    """Whether a quick check is due after a batch; one follows each epoch anyway."""
-    is_early = settings.check_every != "auto" or state.epoch <= state.first_epoch
-    return is_early and state.steps >= state.next_check
 
 
 def is_reported(settings: Settings, state: State) -> bool:
@@ -238,6 +83,8 @@ def decide(settings: Settings, state: State, event: Event) -> tuple[State, Actio
         case EpochBegan(epoch):
             first = epoch if state.first_epoch < 0 else state.first_epoch
             return replace(state, epoch=epoch, first_epoch=first), Action.CONTINUE
+        case FitBegan():
+            return _after_begin(state, event), Action.CONTINUE
         case StepEnded(step):
             return replace(state, step=step), Action.CONTINUE
         case QuickChecked():
@@ -252,16 +99,29 @@ def decide(settings: Settings, state: State, event: Event) -> tuple[State, Actio
             return _after_rescue(state), Action.CONTINUE
         case TrainingEnded(skill):
             is_over = state.alarms or skill >= LEARNED
-            return state, Action.CONTINUE if is_over else Action.FIND_CAUSE
+            if is_over or not is_examination_due(state):
+                return state, Action.CONTINUE
+            state = replace(state, examinations=state.examinations + 1)
+            return replace(state, examined_at=state.step), Action.FIND_CAUSE
         case EndExamined():
             return state, _at_end(settings, event)
     raise TypeError(f"`event` must be an event. Received: event={event!r}.")
 
 
+def _after_begin(state, event):
+    state = replace(state, first_epoch=-1, fit_from=state.step)
+    if not event.is_new:
+        return state
+    fresh = State(fit_from=state.step, started_at=state.step, step=state.step)
+    return replace(
+        fresh, examinations=state.examinations, examined_at=state.examined_at
+    )
+
+
 def _after_quick_check(settings, state, event):
     every = settings.check_every
     step = math.ceil(state.steps * GROWTH) if every == "auto" else state.steps + every
-    state = replace(state, next_check=step)
+    state = replace(state, next_check=step, checked_at=state.step)
     if not event.is_suspicious:
         return replace(state, wait=0), Action.CONTINUE
     is_calm = state.steps < state.cooldown_until or is_reported(settings, state)
@@ -275,7 +135,9 @@ def _after_symptoms(settings, state, event):
     if state.wait < settings.patience and not event.is_irreversible:
         soon = state.steps + max(2, state.steps // 8)
         return replace(state, next_check=soon), Action.CONTINUE
-    return state, Action.FIND_CAUSE
+    if is_known(state, event.codes):
+        return _cooled_down(state), Action.CONTINUE
+    return _examined(state, event.codes), Action.FIND_CAUSE
 
 
 def _after_search(settings, state, event):
@@ -308,6 +170,7 @@ def _after_rescue(state):
         next_check=FIRST_CHECK,
         cooldown_until=0,
         wait=0,
+        examined=frozenset(),
         rescues=state.rescues + 1,
     )
 
@@ -331,6 +194,10 @@ def _at_end(settings, event):
     if settings.action == "raise" and event.is_collapse:
         return Action.RAISE
     return Action.KEEP if event.was_reported or event.is_ok else Action.REPORT
+
+
+def _examined(state, codes):
+    return replace(state, examined_at=state.step, examined=codes)
 
 
 def _cooled_down(state):

@@ -7,23 +7,24 @@ from typing import Any
 
 import keras
 
-from keras_trainfix.callbacks.collapse.policy import (
-    HEALTHY,
-    Action,
+from keras_trainfix.callbacks.collapse.events import (
     CauseSought,
     CollapseNamed,
     EndExamined,
     EpochBegan,
     Event,
+    FitBegan,
     QuickChecked,
     Rescued,
-    Settings,
-    State,
     StepEnded,
     SymptomsSeen,
     TrainingEnded,
+)
+from keras_trainfix.callbacks.collapse.policy import (
+    HEALTHY,
+    LEARNED,
+    Action,
     decide,
-    is_check_due,
     is_reported,
 )
 from keras_trainfix.callbacks.collapse.remedies import REMEDIES, find_remedy
@@ -32,6 +33,12 @@ from keras_trainfix.callbacks.collapse.samples import (
     is_fitting,
     unseen,
     without_targets,
+)
+from keras_trainfix.callbacks.collapse.schedule import (
+    Settings,
+    State,
+    is_check_due,
+    is_epoch_check_due,
 )
 from keras_trainfix.callbacks.collapse.verdict import (
     explains_as_note,
@@ -57,7 +64,7 @@ class CollapseWarning(UserWarning):
 
 
 class Session:
-    """One training under watch.
+    """One training under watch, which may take several calls of `fit`.
 
     Args:
         model: A built `keras.Model`.
@@ -91,6 +98,7 @@ class Session:
         self._steps_before = 0  # this epoch
         self._watch = Watch(model, sample, show_progress)
         self._rescuer: Any = None
+        self._is_earlier = False  # the diagnosis may be that of an earlier `fit`
 
     def begin(self) -> None:
         """Judges what no step can change, and repairs it where it may."""
@@ -100,8 +108,7 @@ class Session:
         self._report_unseen()
         self._leave_out_misfits()
         watch = self._watch
-        is_active = self.settings.action == "rescue"
-        self._rescuer = Rescuer(watch, is_active, self.rescues)
+        self._rescuer = self._new_rescuer()
         self._rescuer.keep_best(watch.beginning.skill)
         if self._has_one_class():
             tell(
@@ -120,6 +127,20 @@ class Session:
         else:
             self._warn()
 
+    def begin_again(self, is_new: bool) -> None:
+        """Another `fit` of the same model, whose beginning has been examined.
+
+        Args:
+            is_new: Whether it does not continue from the last weights.
+        """
+        self._decide(FitBegan(is_new))
+        self._steps_before = self.state.step
+        self._is_earlier = True
+        if is_new:
+            self.diagnosis = None
+            self._watch.trials.clear()  # they started from other weights
+            self._rescuer = self._new_rescuer()
+
     def begin_epoch(self, epoch: int) -> None:
         """An epoch begins."""
         self._decide(EpochBegan(epoch))
@@ -133,10 +154,15 @@ class Session:
         self._decide(StepEnded(self._steps_before + batch + 1))
         return is_check_due(self.settings, self.state)
 
-    def end_epoch(self) -> None:
-        """An epoch ends: its steps are counted, and the model is checked."""
+    def end_epoch(self, is_last: bool = True) -> None:
+        """An epoch ends: its steps are counted, and the model is checked if it is due.
+
+        Args:
+            is_last: Whether it is the last one of this `fit`.
+        """
         self._steps_before = self.state.step
-        self.quick_check()
+        if is_epoch_check_due(self.state, is_last):
+            self.quick_check()
         if self.rescues and self.state.steps:
             self._rescuer.end_warm_up(self.last("skill"), self._when())
 
@@ -203,6 +229,8 @@ class Session:
         ):
             self.history[key].append(value)
         self._rescuer.keep_best(seen.skill)
+        if self._is_earlier and seen.skill >= LEARNED:
+            self.diagnosis, self._is_earlier = None, False
         if self._decide(QuickChecked(seen.is_suspicious)) is Action.LOOK_FOR_SYMPTOMS:
             self._full_check(seen)
 
@@ -211,7 +239,12 @@ class Session:
         snapshot = watch.snapshot()
         symptoms = watch.symptoms(snapshot)
         has_collapsed = is_collapse(symptoms, seen.is_dying)
-        event = SymptomsSeen(has_collapsed, seen.is_lost, is_irreversible(symptoms))
+        event = SymptomsSeen(
+            has_collapsed,
+            seen.is_lost,
+            is_irreversible(symptoms),
+            frozenset(f"{f.code} {f.severity}" for f in symptoms.findings),
+        )
         if self._decide(event) is not Action.FIND_CAUSE:
             return
         diagnosis = watch.examine(snapshot, rescuer.initial, trial=True)
@@ -254,6 +287,9 @@ class Session:
         when = f"{self._when()}, step {self.state.step}"
         self._rescuer.rescue(remedy, diagnosis.findings[0], when)
         self._decide(Rescued())
+
+    def _new_rescuer(self):
+        return Rescuer(self._watch, self.settings.action == "rescue", self.rescues)
 
     def _when(self):
         return f"epoch {self.state.epoch + 1}"

@@ -1,9 +1,8 @@
 """What a diagnosis means for a training that is running."""
 
+from keras_trainfix.callbacks.collapse.schedule import LONG
 from keras_trainfix.diagnosis.findings import Diagnosis, Finding
 from keras_trainfix.diagnosis.registry import CHECKS, Check
-
-LONG = 200  # steps after which missing skill is always reported
 
 
 def has_error(diagnosis: Diagnosis) -> bool:

@@ -17,6 +17,7 @@ from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended
 from keras_trainfix.diagnosis.trial.result import Trial
 from keras_trainfix.diagnosis.trial.runner import FACTORS
 from keras_trainfix.diagnosis.trial.trial import try_steps
+from keras_trainfix.models.optimizers import rate_of
 
 FEW = 32  # samples of a quick check, and more where they are small:
 NUMBERS = 2**13  # entries of the inputs of a quick check
@@ -47,6 +48,7 @@ class Watch:
         first: The `Snapshot` on the samples of a quick check before training.
         beginning: The `QuickCheck` of the weights before training.
         trial: The last `Trial`, or None.
+        trials: Dict of each cause to its only `Trial`, or to why there was none.
         was_dead: Whether the weights before training were dead.
     """
 
@@ -62,6 +64,7 @@ class Watch:
         self.beginning = judge([view.skill for view in self.first.views()], False, 0)
         self.was_dead = False
         self.trial: Trial | None = None
+        self.trials: dict[Any, tuple[Trial | None, str | None]] = {}
 
     def quick_check(self, steps: int) -> QuickCheck:
         """A `QuickCheck` of the present weights, after a number of steps."""
@@ -175,9 +178,29 @@ class Watch:
         if ended and weights is None:
             return "The initial weights are not known."
         factors = ENDED_FACTORS if ended else FACTORS
-        reason = attempt(snapshot, weights, factors, TRIAL_SECONDS, self.show_progress)
+        key = self._cause(snapshot, weights), factors, _magnitude_of_rate(self.model)
+        if key in self.trials:
+            snapshot.trial, reason = self.trials[key]
+        else:
+            reason = attempt(
+                snapshot, weights, factors, TRIAL_SECONDS, self.show_progress
+            )
+            self.trials[key] = snapshot.trial, reason
         self.trial = snapshot.trial or self.trial
         return reason
+
+    def _cause(self, snapshot, weights):
+        """What a trial depends on: given weights, or the symptoms of present ones."""
+        if weights is not None:
+            return id(weights)
+        return frozenset(self.symptoms(snapshot).codes)
+
+
+def _magnitude_of_rate(model):
+    """The learning rate, to a factor of two."""
+    optimizer = getattr(model, "optimizer", None)
+    rate = 0.0 if optimizer is None else rate_of(optimizer)
+    return round(np.log2(rate)) if 0 < rate < np.inf else rate
 
 
 def _number_of_few(sample):

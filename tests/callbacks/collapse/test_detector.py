@@ -11,7 +11,9 @@ import pytest
 from keras import callbacks, layers
 
 import keras_trainfix as kt
-from keras_trainfix.callbacks.collapse.policy import Settings
+from keras_trainfix.callbacks.collapse import watch
+from keras_trainfix.callbacks.collapse.schedule import Settings
+from keras_trainfix.callbacks.collapse.watch import Watch
 from keras_trainfix.diagnosis.findings import DiagnosisError
 from tests.callbacks.collapse.nets import (
     X,
@@ -104,6 +106,64 @@ def test_it_starts_again_with_each_fit():
     assert detector.diagnosis is None
     assert (detector.history["step"][0], detector.history["step"][-1]) == (4, 48)
     assert (detector.history["epoch"][0], detector.history["epoch"][-1]) == (8, 13)
+
+
+@pytest.mark.parametrize("build", [solved_net, mlp, dead_net])
+def test_a_series_of_short_fits_is_examined_as_one_training(build, monkeypatch):
+    looks = []
+    for name in ("examine_beginning", "examine", "quick_check"):
+        original = getattr(Watch, name)
+
+        def counted(self, *args, _name=name, _original=original, **kwargs):
+            looks.append(_name)
+            return _original(self, *args, **kwargs)
+
+        monkeypatch.setattr(Watch, name, counted)
+    model, detector = build(), kt.CollapseDetector((X, Y))
+    with collected() as texts:
+        for start in range(0, 120, 4):
+            rows = slice(start, start + 4)
+            history = fit(model, detector, X[rows], Y[rows], epochs=1)
+    assert set(history) >= {"collapse/skill", "collapse/std_ratio"}
+    assert looks.count("examine_beginning") == 1
+    assert looks.count("examine") <= 2
+    assert looks.count("quick_check") <= 8
+    assert detector.history["step"][-1] >= 16
+    assert len(texts) == (2 if build is dead_net else 0)
+    assert (detector.diagnosis is not None) == (build is dead_net)
+
+
+def test_weights_that_are_put_back_begin_again():
+    model, detector = mlp(rate=0.03), kt.CollapseDetector((X, Y))
+    initial = model.get_weights()
+    fit(model, detector, epochs=16)
+    model.set_weights(initial)
+    with collected() as texts:
+        fit(model, detector, epochs=4)
+    assert not texts
+    assert detector._session.state.steps == 4 * 8
+    model.layers[0].bias.assign(np.full(16, -50.0))
+    with collected() as texts:
+        fit(model, detector, epochs=4)
+    assert "KTF403" in detector.diagnosis.codes
+    assert len(texts) == 1
+
+
+def test_a_trial_is_made_once_for_a_cause(monkeypatch):
+    made = []
+    original = watch.attempt
+
+    def counted(*args):
+        made.append(args)
+        return original(*args)
+
+    monkeypatch.setattr(watch, "attempt", counted)
+    y = np.random.default_rng(5).normal(size=(256, 1)).astype("float32")
+    detector = kt.CollapseDetector((X, y), causes=["KTF409"])
+    with collected() as texts:
+        fit(mlp(), detector, y=y, epochs=40)
+    assert not texts  # none of them counts, so it looks again and again
+    assert len(made) == 1
 
 
 # --- a collapse ---

@@ -4,21 +4,24 @@ import dataclasses
 
 import pytest
 
-from keras_trainfix.callbacks.collapse import policy
-from keras_trainfix.callbacks.collapse.policy import (
-    Action,
+from keras_trainfix.callbacks.collapse.events import (
     CauseSought,
     CollapseNamed,
     EndExamined,
     EpochBegan,
+    FitBegan,
     QuickChecked,
     Rescued,
-    Settings,
-    State,
     StepEnded,
     SymptomsSeen,
     TrainingEnded,
-    decide,
+)
+from keras_trainfix.callbacks.collapse.policy import Action, decide
+from keras_trainfix.callbacks.collapse.schedule import (
+    FIRST_CHECK,
+    Settings,
+    State,
+    is_check_due,
 )
 
 WARN, STOP, RAISE, RESCUE = (Settings(a) for a in ("warn", "stop", "raise", "rescue"))
@@ -29,31 +32,14 @@ def after(state=None, event=None, settings=WARN, **changes):
     return decide(settings, state or State(**changes), event)
 
 
-# --- When a quick check is due ---
-
-
-@pytest.mark.parametrize(
-    ("state", "every", "due"),
-    [
-        ({"step": 3}, "auto", False),
-        ({"step": 4}, "auto", True),
-        ({"step": 8, "next_check": 16}, "auto", False),
-        ({"step": 40, "epoch": 1, "next_check": 8}, "auto", False),  # epoch ends only
-        ({"step": 40, "epoch": 1, "next_check": 8}, 5, True),
-        ({"step": 40, "epoch": 3, "first_epoch": 3, "started_at": 36}, "auto", True),
-        ({"step": 39, "epoch": 3, "first_epoch": 3, "started_at": 36}, "auto", False),
-    ],
-)
-def test_when_a_quick_check_is_due(state, every, due):
-    state = State(**{"first_epoch": 0, **state})
-    assert policy.is_check_due(Settings(check_every=every), state) == due
+# --- After a quick check ---
 
 
 def test_quick_checks_of_the_first_epoch_grow_apart():
     state, steps = after(event=EpochBegan(0))[0], []
     for step in range(1, 70):
         state, _ = after(state, StepEnded(step))
-        if policy.is_check_due(WARN, state):
+        if is_check_due(WARN, state):
             state, action = after(state, QuickChecked(False))
             assert action is Action.CONTINUE
             steps.append(step)
@@ -71,9 +57,6 @@ def test_the_first_epoch_of_a_resumed_fit_counts_as_first():
     assert (state.epoch, state.first_epoch) == (7, 7)
     state, _ = after(state, EpochBegan(8))
     assert (state.epoch, state.first_epoch) == (8, 7)
-
-
-# --- After a quick check ---
 
 
 @pytest.mark.parametrize(
@@ -119,6 +102,24 @@ def test_a_healthy_check_ends_a_row_of_suspicious_ones():
 def test_after_the_symptoms(wait, event, patience, action):
     state = State(step=40, wait=wait)
     assert after(state, event, Settings(patience=patience))[1] is action
+
+
+SEEN = SymptomsSeen(True, False, False, frozenset(["KTF501 error"]))
+
+
+@pytest.mark.parametrize(
+    ("step", "codes", "action"),
+    [
+        (40, {"KTF501 error"}, Action.CONTINUE),
+        (40, {"KTF501 warning"}, Action.FIND_CAUSE),
+        (60, {"KTF501 error"}, Action.FIND_CAUSE),  # twice the steps
+    ],
+)
+def test_the_same_symptoms_are_not_examined_again_at_once(step, codes, action):
+    state, found = after(State(step=30, wait=1), SEEN)
+    assert (found, state.examined_at) == (Action.FIND_CAUSE, 30)
+    state = dataclasses.replace(state, step=step, wait=1)
+    assert after(state, SEEN._replace(codes=frozenset(codes)))[1] is action
 
 
 def test_a_false_alarm_brings_a_cooldown():
@@ -203,7 +204,7 @@ def test_a_rescue_begins_again():
     before = State(40, 2, 0, 0, 64, 60, 2, (40,), 0)
     state, action = after(before, Rescued(), RESCUE)
     assert action is Action.CONTINUE
-    assert state == State(40, 2, 40, 3, policy.FIRST_CHECK, 0, 0, (40,), 1)
+    assert state == State(40, 2, 40, 3, FIRST_CHECK, 0, 0, (40,), 1)
     assert state.steps == 0
 
 
@@ -211,16 +212,37 @@ def test_a_rescue_begins_again():
 
 
 @pytest.mark.parametrize(
-    ("skill", "alarms", "action"),
+    ("skill", "state", "action"),
     [
-        (0.9, (), Action.CONTINUE),
-        (0.1, (8,), Action.CONTINUE),  # reported already
-        (0.79, (), Action.FIND_CAUSE),
-        (NAN, (), Action.FIND_CAUSE),
+        (0.9, {}, Action.CONTINUE),
+        (0.1, {"alarms": (8,)}, Action.CONTINUE),  # reported already
+        (0.79, {}, Action.FIND_CAUSE),
+        (NAN, {}, Action.FIND_CAUSE),
+        (0.1, {"examinations": 1, "examined_at": 1}, Action.CONTINUE),  # a short one
     ],
 )
-def test_when_training_ends(skill, alarms, action):
-    assert after(State(alarms=alarms), TrainingEnded(skill))[1] is action
+def test_when_training_ends(skill, state, action):
+    state, found = after(State(step=2, **state), TrainingEnded(skill))
+    assert found is action
+    if action is Action.FIND_CAUSE:
+        assert (state.examinations, state.examined_at) == (1, 2)
+
+
+# --- Several calls of `fit` ---
+
+
+def test_another_fit_continues():
+    before = State(step=40, epoch=2, first_epoch=0, next_check=64, wait=1, alarms=(8,))
+    state, _ = after(before, FitBegan(is_new=False))
+    assert state == dataclasses.replace(before, first_epoch=-1, fit_from=40)
+    assert state.fit_steps == 0
+
+
+def test_another_fit_from_other_weights_begins_again():
+    before = State(step=40, wait=1, alarms=(8,), examinations=2, examined_at=30)
+    state, _ = after(before, FitBegan(is_new=True))
+    assert (state.steps, state.alarms, state.wait) == (0, (), 0)
+    assert (state.examinations, state.examined_at) == (2, 30)
 
 
 FAILED = EndExamined(skill=0.1, names_cause=True)

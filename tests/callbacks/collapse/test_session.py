@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_trainfix.callbacks.collapse.policy import Settings
+from keras_trainfix.callbacks.collapse.schedule import Settings
 from keras_trainfix.callbacks.collapse.session import Session
 from keras_trainfix.diagnosis.findings import DiagnosisError
 from keras_trainfix.diagnosis.observe.sample import Sample
