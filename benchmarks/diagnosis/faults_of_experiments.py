@@ -4,12 +4,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from benchmarks.diagnosis.cases import SPARSE
+from benchmarks.diagnosis.cases import BINARY, SPARSE
 from benchmarks.diagnosis.data import (
+    Data,
     but,
     curved,
     digits,
     one_hot,
+    source,
     table,
     unit,
 )

@@ -1,0 +1,182 @@
+"""What the user's own training step does, repeated from the same weights."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from keras_trainfix import backend
+from keras_trainfix.data import leaves
+from keras_trainfix.diagnosis.experiments.backward import (
+    gradients_of,
+    has_loss,
+    loss_of,
+    untouched,
+)
+from keras_trainfix.diagnosis.experiments.instrument import instrument
+from keras_trainfix.diagnosis.trial.runner import BATCH, tensors_of
+from keras_trainfix.diagnosis.trial.user_step import has_own_step
+from keras_trainfix.keras_internals import (
+    build_as_fit,
+    has_built_metrics,
+    lent,
+    own_compiled_metrics,
+)
+
+TIMES = 4
+MANY = 32  # steps within which gradients that are collected are applied
+RATE = 1e-3
+SAME = 1e-6  # of the size of a step
+
+
+class Steps(NamedTuple):
+    """The same step several times, with plain gradient descent as the optimizer.
+
+    Attributes:
+        sizes: List of the size of each step, from the same weights on the same batch.
+        agreement: Float, the cosine of the last step and the first.
+        moves: Whether any weight has moved within many steps.
+        depends: Whether another batch gives another step; None where there is none.
+        slope: Float, the cosine of the step and the downhill direction of the compiled
+            loss; NaN without one.
+    """
+
+    sizes: list[float]
+    agreement: float
+    moves: bool
+    depends: bool | None
+    slope: float
+
+    @property
+    def growth(self) -> float:
+        """How many times larger the last step is, if each is larger than the last."""
+        grows = all(a < b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
+        return self.sizes[-1] / self.sizes[0] if grows and self.sizes[0] else 1.0
+
+
+@instrument("own training step, repeated")
+def repeated_step(snapshot: Any) -> Steps | None:
+    """The `Steps` of a `Snapshot` whose model has a `train_step` of its own.
+
+    None for other models, and where the step must not be called.
+    """
+    model = snapshot.model
+    if not snapshot.may_step or not has_own_step(model):
+        return None
+    if getattr(model, "optimizer", None) is None or not model.trainable_variables:
+        return None
+    length = len(leaves(snapshot.sample.x)[0])
+    order = np.random.default_rng(0).permutation(length)
+    size = min(snapshot.fit.batch_size or BATCH, max(1, length // 2), BATCH)
+    one, other = (_data(snapshot, order[i * size : (i + 1) * size]) for i in range(2))
+    are_others = length >= 2 * size and not _are_equal(one, other)
+    with untouched(model), _with_descent(model, one):
+        before = [(v, backend.to_numpy(v)) for v in _variables(model)]
+
+        def moved(data, times=1):
+            for variable, value in before:
+                variable.assign(value)
+            for _ in range(times):
+                backend.step_of_user(model, data)
+            return _displacement(model, before)
+
+        with backend.without_kept_gradients(model):
+            steps = [moved(one) for _ in range(TIMES)]
+            moves = any(map(np.any, steps)) or moved(one, MANY).any()
+        with backend.without_kept_gradients(model):
+            another = moved(other) if are_others and steps[0].any() else None
+    depends = None if another is None else _differ(steps[0], another)
+    sizes = [float(np.linalg.norm(step)) for step in steps]
+    slope = _downhill(snapshot, order[:size])
+    return Steps(
+        sizes,
+        cosine(steps[0], steps[-1]),
+        bool(moves),
+        depends,
+        float("nan") if slope is None else cosine(steps[0], slope),
+    )
+
+
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """The cosine of two vectors; NaN where one is 0 or not finite."""
+    size = np.linalg.norm(one) * np.linalg.norm(other)
+    if not size or not np.isfinite(size):
+        return float("nan")
+    return float(np.dot(one, other) / size)
+
+
+def _data(snapshot: Any, numbers: np.ndarray) -> Any:
+    """A batch in the structure in which `fit` gives it to the step."""
+    x, y, sample_weight = tensors_of(snapshot.sample, numbers)
+    return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    pairs = zip(keras.tree.flatten(one), keras.tree.flatten(other), strict=True)
+    return all(
+        np.array_equal(backend.to_numpy(a), backend.to_numpy(b)) for a, b in pairs
+    )
+
+
+@contextlib.contextmanager
+def _with_descent(model: keras.Model, data: Any) -> Iterator[None]:
+    """While open, every optimizer of a model is plain gradient descent.
+
+    Its steps are gradients: Adam hides how large these are, and loss scaling skips.
+    """
+    own = {
+        name: keras.optimizers.SGD(RATE, name="descent")
+        for name, value in vars(model).items()
+        if isinstance(value, keras.Optimizer)
+    }
+    if not has_built_metrics(model):
+        metrics = own_compiled_metrics(model)
+        if metrics is None:
+            raise ValueError("a metric of the model cannot be copied")
+        own["_compile_metrics"] = metrics
+    own["optimizer"].build(model.trainable_variables)
+    with lent(model, **own):
+        if keras.backend.backend() == "jax":
+            build_as_fit(model, data)
+        yield
+
+
+def _variables(model: keras.Model) -> Sequence[keras.Variable]:
+    return [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+
+
+def _displacement(model: keras.Model, before: list) -> np.ndarray:
+    """How far the trainable variables have moved: one vector."""
+    values = {id(variable): value for variable, value in before}
+    return np.concatenate(
+        [
+            (backend.to_numpy(v).astype("float64") - values[id(v)]).ravel()
+            for v in model.trainable_variables
+        ]
+    )
+
+
+def _differ(one: np.ndarray, other: np.ndarray) -> bool:
+    distance = np.linalg.norm(one - other)
+    return bool(not distance <= SAME * np.linalg.norm(one))
+
+
+def _downhill(snapshot: Any, numbers: np.ndarray) -> np.ndarray | None:
+    """The direction in which the compiled loss falls; None without a compiled loss."""
+    model = snapshot.model
+    if model.loss is None or not has_loss(snapshot):
+        return None
+    batch = tensors_of(snapshot.sample, numbers)
+    variables = model.trainable_variables
+    with untouched(model):
+        _, gradients = gradients_of(model, lambda: loss_of(model, batch), variables)
+    return -np.concatenate(
+        [
+            np.zeros(int(np.prod(v.shape)))
+            if g is None
+            else g.ravel().astype("float64")
+            for v, g in zip(variables, gradients, strict=True)
+        ]
+    )
