@@ -285,13 +285,13 @@ SIGNAL = [
         mlp(3, "softmax", (24,)), SPARSE, adam(0.005), 25),
     after("504", "a class of no weight", blobs(400, 6, 3), mlp(3, "softmax"), SPARSE,
         adam(0.003), 25, fit={"class_weight": {0: 1.0, 1: 1.0, 2: 0.0}}),
-    after("505", "shuffled on the way to fit", linear(), mlp(1, None, (32,)), "mse",
+    after("505|507", "shuffled on the way to fit", linear(), mlp(1, None, (32,)), "mse",
         adam(0.003), 40, trained_on=shuffled),
-    after("505", "labels shifted by one", blobs(640), mlp(3, "softmax", (16,)), SPARSE,
-        adam(0.005), 12, trained_on=lambda y, _: np.roll(y, 1)),
-    after("505", "labels the other way round", CANCER, mlp(1, "sigmoid", (16,)),
+    after("505|507", "labels shifted by one", blobs(640), mlp(3, "softmax", (16,)),
+        SPARSE, adam(0.005), 12, trained_on=lambda y, _: np.roll(y, 1)),
+    after("509", "labels the other way round", CANCER, mlp(1, "sigmoid", (16,)),
         BINARY, adam(0.003), 25, trained_on=lambda y, _: 1 - y),
-    after("505", "labels of other rows", CANCER, mlp(1, "sigmoid", (16,)), BINARY,
+    after("505|507", "labels of other rows", CANCER, mlp(1, "sigmoid", (16,)), BINARY,
         adam(0.003), 25, trained_on=shuffled),
 ]
 # fmt: on

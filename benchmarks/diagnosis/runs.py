@@ -13,6 +13,7 @@ from benchmarks.diagnosis import (
     faults_of_layers,
     faults_of_pipeline,
     faults_of_sequences,
+    faults_of_skill,
     faults_of_training,
 )
 from benchmarks.diagnosis.cases import build, look, train
@@ -27,6 +28,7 @@ FAULTS = [
     *faults_of_training.FAULTS,
     *faults_of_experiments.FAULTS,
     *faults_of_pipeline.FAULTS,
+    *faults_of_skill.FAULTS,
 ]
 NO_CAUSES = ("132",)  # a note about a simpler model, whatever its position
 LEARNED = 0.8  # skill above which a training did not fail
