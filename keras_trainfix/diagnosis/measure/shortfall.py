@@ -14,8 +14,6 @@ from keras_trainfix.diagnosis.measure.skill import SkillScore
 from keras_trainfix.diagnosis.thresholds import NO_SKILL, SHORT
 
 FEWEST = 32  # rows
-FEW_OF_CLASS = 20  # rows of the rarest class, with which the order of scores is sure
-RANKS = 0.1  # area under the curve beyond 0.5
 ORDERS = 0.2  # rank correlation
 SEPARATES = 0.8  # area under the curve
 SURE = 0.1  # of the loss, by which it differs between orders of the targets
@@ -75,11 +73,7 @@ def has_no_skill(own: SkillScore) -> bool:
         return False
     if own.auc is None:
         return not abs(own.correlation or 0) > ORDERS
-    areas = np.abs(np.array(own.auc) - 0.5)
-    areas = areas[np.isfinite(areas)]
-    rarest = min(share for share in own.present or [1] if share > 0) * own.samples
-    is_unsure = rarest < FEW_OF_CLASS and areas.size and areas.max() > RANKS
-    return not is_unsure
+    return not own.may_rank
 
 
 def is_far_below(own: SkillScore, learned: Learnability) -> bool:

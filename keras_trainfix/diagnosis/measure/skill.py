@@ -13,6 +13,8 @@ from keras_trainfix.diagnosis.measure.eval_pairs import EvalPairs, read
 SMALLEST = 1e-7  # probability, as in Keras
 MOST_RANKED = 2**17  # most numbers that are sorted
 MOST_COLUMNS = 64  # of a regression that are ranked
+FEW_OF_CLASS = 20  # rows of the rarest class, with which the order of scores is unsure
+RANKS = 0.1  # area under the curve beyond 0.5
 
 
 class Constant(NamedTuple):
@@ -108,6 +110,16 @@ class SkillScore(NamedTuple):
     def has_one_class(self) -> bool:
         """Whether all samples have one class, so scores carry no information."""
         return self.kind == "classes" and self.classes_present < 2
+
+    @property
+    def may_rank(self) -> bool:
+        """Whether scores seem to rank samples, with too few of a class to be sure."""
+        shares = [share for share in self.present or [] if share > 0]
+        if self.auc is None or not shares:
+            return False
+        areas = [abs(area - 0.5) for area in self.auc if np.isfinite(area)]
+        is_few = min(shares) * self.samples < FEW_OF_CLASS
+        return is_few and max(areas, default=0.0) > RANKS
 
     @property
     def never_predicted(self) -> list[int]:

@@ -5,10 +5,10 @@ from html import escape
 from keras_trainfix.diagnosis.findings import SEVERITIES, Diagnosis, Finding, provides
 from keras_trainfix.diagnosis.report.plots import draw
 from keras_trainfix.diagnosis.report.text import (
-    explanations,
     failed_checks,
     headline,
     not_judged,
+    remarks,
     where,
 )
 
@@ -25,7 +25,7 @@ def diagnosis_html(diagnosis: Diagnosis) -> str:
         color = COLORS["warning"]
     parts = [_paragraph(f"<b>{escape(s)}</b>") for s in not_judged(diagnosis)]
     parts.append(_paragraph(_chip(headline(diagnosis), color)))
-    parts += [_paragraph(escape(s)) for s in explanations(diagnosis.findings)]
+    parts += [_paragraph(escape(s)) for s in remarks(diagnosis)]
     pictures = "".join(draw(diagnosis.outputs, diagnosis.dead_shares))
     if pictures:
         parts.append(

@@ -5,10 +5,10 @@ from typing import Any
 
 from keras_trainfix.diagnosis.findings import Diagnosis, provides
 from keras_trainfix.diagnosis.report.text import (
-    explanations,
     failed_checks,
     headline,
     not_judged,
+    remarks,
     where,
 )
 
@@ -28,7 +28,7 @@ def rich_parts(diagnosis: Diagnosis) -> Iterator[Any]:
         yield Text(sentence, style="bold yellow")
     is_fine = not diagnosis.findings and not diagnosis.skipped
     yield Text(headline(diagnosis), style="bold green" if is_fine else "bold")
-    for sentence in explanations(diagnosis.findings):
+    for sentence in remarks(diagnosis):
         yield Text(sentence)
     if diagnosis.findings:
         table = Table(

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from keras_trainfix.diagnosis.findings import SEVERITIES, Diagnosis, Finding, provides
-from keras_trainfix.diagnosis.registry import symptoms_of
+from keras_trainfix.diagnosis.registry import CHECKS, symptoms_of
 from keras_trainfix.messages import count
 
 WIDTH = 80  # columns of a terminal
@@ -29,8 +29,7 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
     sentences = [
         *not_judged(diagnosis),
         headline(diagnosis),
-        *diagnosis.remarks,
-        *explanations(diagnosis.findings),
+        *remarks(diagnosis),
     ]
     paragraphs = ["\n".join(_wrapped(sentence, WIDTH)) for sentence in sentences]
     for number, finding in enumerate(diagnosis.findings, 1):
@@ -45,6 +44,26 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
 def not_judged(diagnosis: Diagnosis) -> list[str]:
     """Sentences that say which parts of a model could not be judged, and why."""
     return [diagnosis.skipped[part] for part in PARTS if part in diagnosis.skipped]
+
+
+def remarks(diagnosis: Diagnosis) -> list[str]:
+    """What a diagnosis did, which findings explain others, and what was tried."""
+    return [
+        *diagnosis.remarks,
+        *explanations(diagnosis.findings),
+        *tried(diagnosis),
+    ]
+
+
+def tried(diagnosis: Diagnosis) -> list[str]:
+    """What was looked at where a model failed and no cause was found."""
+    bad = [CHECKS[f.code] for f in diagnosis.findings if f.severity != "note"]
+    if not bad or not all(check.is_symptom for check in bad):
+        return []
+    if not diagnosis.instruments:
+        return ["No cause was found."]
+    names = "; ".join(diagnosis.instruments)
+    return [f"No cause was found. These experiments saw nothing wrong: {names}."]
 
 
 def failed_checks(diagnosis: Diagnosis) -> str:

@@ -56,6 +56,9 @@ def test_targets_that_are_the_models_own_answers():
     y[np.arange(64), np.arange(64) % 4] += 1.0  # what one action has earned
     assert has_own_answers(view(model, X, y))
     assert not has_fixed_targets(view(model, X, y))
+    labels = np.eye(4, dtype="float32")[np.arange(64) % 4]
+    model.layers[-1].kernel.assign(np.zeros((16, 4)))
+    assert not has_own_answers(view(model, X, labels))  # all answers are 0
     other = y + inputs(64, 4, seed=3)
     assert not has_own_answers(view(model, X, other))
     assert aims_at_targets(view(model, X, other))

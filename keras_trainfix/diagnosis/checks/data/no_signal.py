@@ -7,10 +7,11 @@ from keras_trainfix.diagnosis.checks.data.simple_learners import (
     described,
     evidence_of,
 )
+from keras_trainfix.diagnosis.measure.aim import has_fixed_targets
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
+from keras_trainfix.diagnosis.thresholds import NO_SKILL
 
-NO_SKILL = 0.05
 MEMORIZED = 0.9  # skill
 
 
@@ -120,4 +121,5 @@ def no_signal(view: OutputView) -> Found | None:
 
 def _is_judged(view):
     """Whether the targets are what the model should predict: unknown for own losses."""
-    return view.loss.kind not in ("custom", "none", "similarity")
+    is_known = view.loss.kind not in ("custom", "none", "similarity")
+    return is_known and has_fixed_targets(view)

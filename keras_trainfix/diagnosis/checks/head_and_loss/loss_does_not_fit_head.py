@@ -25,6 +25,7 @@ from keras_trainfix.diagnosis.fix_code import layer_of, recompiled
 from keras_trainfix.diagnosis.observe.head import last_layer
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
+from keras_trainfix.diagnosis.trial.user_step import has_own_step
 from keras_trainfix.messages import count
 
 WRONG_SUM = 0.05  # of probabilities, beyond or below 1
@@ -168,6 +169,8 @@ def _other_number(view, classes, units):
     return found(
         f"The labels have {classes} classes, and the head has {count(units, 'unit')}.",
         with_head(view, classes, activation, "" if is_kept else suited.loss),
+        # Such a step may give other targets or answers to the loss.
+        severity="note" if has_own_step(view.model) else None,
         classes=classes,
         units=units,
     )

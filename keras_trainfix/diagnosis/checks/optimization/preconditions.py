@@ -5,6 +5,7 @@ from typing import Any
 from keras_trainfix.diagnosis.observe.variation import inputs_vary
 
 HARDLY = 0.02  # gain
+AS_BEFORE = 4  # times the loss that the steps so far would have taken away
 UNTRAINED = 0.3  # skill below which a trained model has not learned
 
 
@@ -19,3 +20,15 @@ def may_blame_rate(snapshot: Any) -> bool:
     if not inputs_vary(snapshot):
         return False
     return snapshot.trial.is_fresh or snapshot.least_skill < UNTRAINED
+
+
+def goes_on(snapshot: Any) -> bool:
+    """Whether steps from the trained weights lower the loss, as earlier ones may have.
+
+    If this pace would have ended the training long ago, they are no continuation of it:
+    then `fit` got something else than these samples.
+    """
+    trial = snapshot.trial
+    if trial is None or trial.is_fresh or not trial.gain(1.0) > 0:
+        return False
+    return trial.gain(1.0) * snapshot.iterations <= AS_BEFORE * trial.steps

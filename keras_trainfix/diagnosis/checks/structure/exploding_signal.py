@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_trainfix.diagnosis.fix_code import recompiled
 from keras_trainfix.diagnosis.measure.learned import has_learned
-from keras_trainfix.diagnosis.observe.variation import root_mean_square
+from keras_trainfix.diagnosis.observe.variation import is_output, root_mean_square
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 
@@ -96,8 +96,6 @@ def exploding_signal(snapshot: Snapshot) -> Found | None:
         return None
     if snapshot.iterations and not _begins_far_off(snapshot):
         return None
-    growth = max(size for _, size in sizes) / max(1.0, *inputs, 1.0)
-    worst = max(sizes, key=lambda item: item[1])[0]
     overshoot = 0.0
     for other in snapshot.views():
         if other.task == "regression" and other.skill is not None:
@@ -105,6 +103,10 @@ def exploding_signal(snapshot: Snapshot) -> Found | None:
             if spread < TINY:  # a finding about the targets
                 continue
             overshoot = max(overshoot, _size(other.predictions) / spread)
+    intended = _answers_as_targets(snapshot)
+    sizes = [(name, size) for name, size in sizes if name not in intended] or sizes
+    growth = max(size for _, size in sizes) / max(1.0, *inputs, 1.0)
+    worst = max(sizes, key=lambda item: item[1])[0]
     if growth < GROWN and overshoot < OVERSHOT:
         return None
     return found(
@@ -121,6 +123,14 @@ def exploding_signal(snapshot: Snapshot) -> Found | None:
         overshoot=overshoot,
         layers=len(sizes),
     )
+
+
+def _answers_as_targets(snapshot):
+    """The names of the layers that give answers as large as the targets vary."""
+    known = [view.skill for view in snapshot.views()]
+    if any(seen is None or not seen.std_ratio < OVERSHOT for seen in known):
+        return set()
+    return {o.layer.name for o in snapshot.layers if is_output(snapshot, o.values)}
 
 
 def _begins_far_off(snapshot):

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from keras_trainfix.diagnosis.checks.head_and_loss.head_code import with_loss
+from keras_trainfix.diagnosis.checks.optimization.preconditions import goes_on
 from keras_trainfix.diagnosis.fix_code import (
     has_one_input,
     recompiled,
     with_new_weights,
 )
+from keras_trainfix.diagnosis.measure.aim import has_fixed_targets
 from keras_trainfix.diagnosis.measure.skill import SkillScore
 from keras_trainfix.models.optimizers import rate_of
 
@@ -28,7 +30,7 @@ BLANK, BLANK_STEPS = 1e-4, 100  # of the standard deviation of the targets
 def steps_and_skill(view: Any, least: int) -> tuple[int, Any]:
     """Steps and `SkillScore`; None for the second where there is nothing to judge."""
     steps = view.iterations
-    if steps < least or len(view.predictions) < FEW:
+    if steps < least or len(view.predictions) < FEW or not has_fixed_targets(view):
         return steps, None
     return steps, view.skill
 
@@ -41,8 +43,7 @@ def is_trained(view: Any) -> bool:
 
 def is_improving(view: Any) -> bool:
     """Whether more steps still help a trained model: in the trial, or since before."""
-    trial = view.trial
-    if trial is not None and not trial.is_fresh and trial.gain(1.0) > HELPS:
+    if goes_on(view.snapshot) and view.trial.gain(1.0) > HELPS:
         return True
     if view.snapshot.previous is None:
         return False
@@ -69,11 +70,14 @@ def is_one_class(seen: SkillScore | None, steps: int) -> bool:
     if len(seen.classes_predicted) != 1:
         return False
     if seen.std_ratio < CONSTANT:
-        blind = not seen.is_informative or is_blank(seen, steps)
+        informs = seen.is_informative or seen.may_rank
+        blind = not informs or is_blank(seen, steps)
         return blind or seen.value < CONFIDENTLY_WRONG
     # Scores that vary may become informative in the first steps. Two samples of a class
     # are too few to show that the scores do not separate them.
-    return steps >= LONG and not seen.is_informative and _second(seen) >= 3
+    if seen.is_informative or seen.may_rank:
+        return False
+    return steps >= LONG and _second(seen) >= 3
 
 
 def is_blank(seen: SkillScore, steps: int) -> bool:

@@ -9,6 +9,7 @@ from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     TRAINED,
     from_the_start,
     is_blank,
+    is_improving,
     steps_and_skill,
 )
 from keras_trainfix.diagnosis.fix_code import STANDARDIZED
@@ -80,6 +81,8 @@ def constant_prediction(view: OutputView) -> Found | None:
     fits = seen.kind == "regression" and seen.r2 >= NO_FIT
     if not seen.std_ratio < CONSTANT or fits:
         return None
+    if steps < VERY_LONG and is_improving(view):
+        return None  # it still approaches the mean
     if seen.is_informative and steps < VERY_LONG and not is_blank(seen, steps):
         return None
     evidence: dict[str, Any] = {

@@ -8,7 +8,7 @@ from keras_trainfix.diagnosis.fix_code import recompiled, with_new_weights
 from keras_trainfix.diagnosis.measure.aim import aims_at_targets, repeats_an_input
 from keras_trainfix.diagnosis.measure.eval_pairs import read
 from keras_trainfix.diagnosis.measure.linear_and_knn import column_skills, recalls
-from keras_trainfix.diagnosis.measure.shortfall import shortfall
+from keras_trainfix.diagnosis.measure.shortfall import has_no_skill, shortfall
 from keras_trainfix.diagnosis.measure.skill import rank_correlation
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
@@ -26,6 +26,7 @@ FEWEST_ROWS = 32
     "error",
     scope="output",
     order=800,
+    overrules=("KTF507",),
     before_training=False,
 )
 def dead_part(view: OutputView) -> Found | None:
@@ -177,6 +178,8 @@ def _dead_classes(view):
         return None  # KTF502
     if _mean(simple) < _mean(own) + POSSIBLE_PART:
         return None  # they lose another class instead
+    if has_no_skill(view.skill):
+        return None  # KTF507
     is_dead = (own < DEAD_PART) & (counts >= FEWEST) & (simple > LIVING_PART)
     if not is_dead.any():
         return None

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from keras_trainfix.diagnosis.checks.optimization.preconditions import goes_on
 from keras_trainfix.diagnosis.checks.symptoms.collapse import (
+    HELPS,
     is_improving,
     is_named_by_another,
     is_trained,
@@ -91,7 +93,7 @@ def far_from_possible(view: OutputView) -> Found | None:
     if seen.reachable is not None:
         evidence["reachable"] = seen.reachable
     return found(
-        f"After {steps} steps {_described(view, seen)}",
+        f"After {steps} steps {_described(view, seen)}{_contradiction(view)}",
         _where_to_look(view),
         severity="warning" if is_improving(view) else None,
         iterations=steps,
@@ -126,6 +128,19 @@ def _described(view, seen):
     return (
         "the answers are no better than the best constant (skill "
         f"{seen.skill:.2g}) and do not rank the samples.{simple}"
+    )
+
+
+def _contradiction(view):
+    """What a trial shows that learns in a few steps what training did not."""
+    trial = view.trial
+    if trial is None or trial.is_fresh or goes_on(view.snapshot):
+        return ""
+    if not trial.gain(1.0) > HELPS:
+        return ""
+    return (
+        f" Yet {trial.steps} steps on these samples lower the loss by "
+        f"{min(trial.gain(1.0), 1):.0%}: did fit get the same inputs and targets?"
     )
 
 

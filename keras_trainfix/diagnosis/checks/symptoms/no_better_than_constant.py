@@ -23,6 +23,7 @@ from keras_trainfix.diagnosis.snapshot import OutputView
 
 SOON = 50  # steps after which a classifier should not be confidently wrong
 NO_SKILL = 0.01  # skill up to which a model is no better than the best constant
+WORSE = -0.2  # skill that no weak signal explains
 OPPOSITE = 0.4  # area under the curve
 
 
@@ -87,9 +88,12 @@ def no_better_than_constant(view: OutputView) -> Found | None:
         return None
     if seen.kind != "classes" and not seen.std_ratio >= CONSTANT:
         return None  # a constant: KTF501
-    informs = seen.is_informative and not _is_opposite(seen)
+    informs = seen.may_rank or (seen.is_informative and not _is_opposite(seen))
     if seen.value > NO_SKILL or informs or has_other_aim(view):
         return None
+    learned = view.learnability
+    if seen.value > WORSE and learned is not None and learned.is_absent:
+        return None  # there may be no more: KTF131
     if seen.kind == "classes":
         chance = 1 / seen.classes_present
         if chance == 1 or seen.balanced_accuracy > 1.3 * chance:

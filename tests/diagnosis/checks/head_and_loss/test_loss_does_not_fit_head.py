@@ -26,7 +26,7 @@ from tests.diagnosis.checks.head_and_loss.cases import (
     sparse,
     tagger,
 )
-from tests.diagnosis.nets import net
+from tests.diagnosis.nets import judge, net, view
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You are using a softmax:UserWarning"),
@@ -90,3 +90,15 @@ def test_a_softmax_along_another_axis_is_turned():
     finding = assert_only("KTF205", "error", make(1))
     assert 'model.get_layer("softmax").axis = -1' in finding.fix
     assert codes(*make(-1)) == []
+
+
+def test_a_step_of_ones_own_may_give_the_loss_something_else():
+    class Metric(keras.Model):
+        def train_step(self, *data):
+            return {}
+
+    plain = net(2, None, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    own = Metric(plain.inputs, plain.outputs)
+    own.compile("adam", plain.loss)
+    found = [judge("KTF205", view(model, X, IDS)) for model in (plain, own)]
+    assert [finding.severity for finding in found] == ["error", "note"]

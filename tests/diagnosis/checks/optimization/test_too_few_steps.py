@@ -1,5 +1,6 @@
 """Training that was cut short is found, and a finished one is not."""
 
+import numpy as np
 import pytest
 from keras import optimizers
 
@@ -21,8 +22,23 @@ def test_a_training_that_was_cut_short():
     assert above_note(diagnosis) == []
     finding = next(f for f in diagnosis.findings if f.code == "KTF410")
     assert finding.evidence["iterations"] == 12
-    assert finding.evidence["steps_needed"] > 12
+    assert finding.evidence["gain"] > 0
+    assert f"{finding.evidence['gain']:.1%}" in finding.message
     assert "KTF410" not in diagnose(trained(), X, Y).codes
+
+
+def test_steps_that_are_no_continuation():
+    """The model has learned other targets: more steps were not what it lacked."""
+    model = mlp(optimizers.Adam(1e-3), (64, 64))
+    model.fit(X, np.random.default_rng(0).permutation(Y), epochs=150, verbose=0)
+    diagnosis = diagnose(model, X, Y)
+    assert "KTF410" not in diagnosis.codes
+    far = next(f for f in diagnosis.findings if f.code == "KTF507")
+    assert far.severity == "error"
+    assert "did fit get the same" in far.message
+    short = mlp(optimizers.Adam(1e-3), (64, 64))
+    short.fit(X, Y, epochs=3, verbose=0)
+    assert "KTF410" in diagnose(short, X, Y).codes
 
 
 def test_a_skill_below_zero_is_no_share():

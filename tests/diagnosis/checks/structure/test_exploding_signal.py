@@ -47,3 +47,12 @@ def test_a_head_that_multiplies_by_the_scale_of_the_targets():
     model = sequential(*net().layers, layers.Rescaling(1e4), loss="mse")
     assert run("KTF406", model, X, Y).severity == "warning"
     assert run("KTF406", model, X, answers(model, X)) is None
+
+
+def test_a_trainable_head_on_the_scale_of_the_targets():
+    """It is meant so, even before training."""
+    model = net(loss="mse")
+    head = model.layers[-1]
+    head.kernel.assign(3000 * head.kernel)
+    assert run("KTF406", model, X, Y).severity == "warning"
+    assert run("KTF406", model, X, 3000 * Y) is None
