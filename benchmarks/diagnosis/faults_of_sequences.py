@@ -1,10 +1,11 @@
 """Faults that show when a part of the inputs is replaced."""
 
+import keras
 import numpy as np
 from keras import layers
 
 from benchmarks.diagnosis.cases import BINARY, SPARSE
-from benchmarks.diagnosis.data import Data, curved, rings, series, source, texts
+from benchmarks.diagnosis.data import Data, blobs, curved, rings, series, source, texts
 from benchmarks.diagnosis.faults import before
 from benchmarks.diagnosis.nets import mlp, net, transformer, words
 
@@ -45,6 +46,40 @@ def which_first(rng, samples=400, steps=10, tokens=30):
     return Data(x, y)
 
 
+@source
+def next_words(rng, steps=10, tokens=20):
+    """Sequences that count up from a random word, and the next word at each step."""
+    first = rng.integers(0, tokens, (300, 1))
+    x = (first + np.arange(steps + 1) * rng.integers(1, 4, (300, 1))) % tokens
+    return Data(x[:, :-1], x[:, 1:])
+
+
+@net
+def both_ways(x, rng, tokens=20):
+    """A language model whose recurrent layer reads both ways."""
+    x = layers.Embedding(tokens, 16)(x)
+    x = layers.Bidirectional(layers.GRU(16, return_sequences=True))(x)
+    return layers.Dense(tokens, activation="softmax")(x)
+
+
+@net
+def unmasked(x, rng, tokens=20):
+    """A language model with attention that has no mask."""
+    x = layers.Embedding(tokens, 16)(x)
+    x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 8)(x, x))
+    return layers.Dense(tokens, activation="softmax")(x)
+
+
+def softmax_of_batch():
+    """A softmax over the samples."""
+    return layers.Softmax(axis=0)
+
+
+def without_mean():
+    """Subtracts the mean of the batch."""
+    return layers.Lambda(lambda h: h - keras.ops.mean(h, axis=0))
+
+
 @net
 def translator(x, rng, tokens=20):
     """A recurrent encoder and decoder."""
@@ -58,8 +93,8 @@ def translator(x, rng, tokens=20):
 # The formatter would put every argument on its own line.
 # fmt: off
 FAULTS = [
-    before("134", "column of the target", with_answer(curved(), lambda y: 2.713 * y - 1),
-        mlp(1), "mse"),
+    before("134", "column of the target",
+        with_answer(curved(), lambda y: 2.713 * y - 1), mlp(1), "mse"),
     before("134", "column of the class", with_answer(rings()), mlp(1, "sigmoid"),
         BINARY),
     before("134", "decoder without a shift", reversed_words(), translator(), SPARSE),
@@ -70,5 +105,11 @@ FAULTS = [
     before("430", "which word comes first", which_first(), transformer(2, "softmax",
         rows=30), SPARSE),
     before("430", "waves without positions", series(noise=0.02), transformer(1), "mse"),
+    before("426", "language model that reads both ways", next_words(), both_ways(),
+        SPARSE),
+    before("426", "language model without a mask", next_words(), unmasked(), SPARSE),
+    before("428", "softmax over the batch", blobs(),
+        mlp(3, None, after=[softmax_of_batch]), SPARSE),
+    before("428", "mean of the batch", curved(), mlp(1, after=[without_mean]), "mse"),
 ]
 # fmt: on

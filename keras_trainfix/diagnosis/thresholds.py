@@ -93,6 +93,12 @@ MOST_FADED = Threshold(
 LEAST_AT_END = Threshold(
     0.03, "movement by tokens over that with padding elsewhere", sound=1, faulty=1e-3
 )
+MOST_FROM_FUTURE = Threshold(
+    1e-3, "movement of earlier answers over that of later ones", sound=0, faulty=0.22
+)
+MOST_BY_OTHERS = Threshold(
+    1e-2, "movement by others over the distance of answers", sound=1e-6, faulty=0.15
+)
 MOST_MOVED_BY_ORDER = Threshold(
     1e-4,
     "movement by another order over that by another sample",
