@@ -4,6 +4,8 @@ A release of Keras that renames one of them needs a change here and nowhere else
 """
 
 import contextlib
+import inspect
+import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -99,6 +101,35 @@ def compilation(model: keras.Model) -> Any:
     The optimizer and the loss may be the same after it.
     """
     return getattr(model, "_compile_config", None)
+
+
+FIT_ARGUMENTS = frozenset(inspect.signature(keras.Model.fit).parameters) - {"self"}
+
+
+def arguments_of_fit(model: keras.Model) -> dict[str, Any]:
+    """The arguments of the `fit` of `model` that runs, by their names.
+
+    Callbacks are given the number of epochs and steps alone. `x` and `y` are without
+    what `validation_split` cuts off, and `validation_data` have it.
+
+    Args:
+        model: The model that `fit` belongs to.
+
+    Returns:
+        Dict of names to objects, none of them read; empty where no `fit` runs.
+    """
+    frame = sys._getframe(1)
+    try:
+        while frame is not None:
+            module = str(frame.f_globals.get("__name__"))
+            if frame.f_code.co_name == "fit" and module.startswith("keras."):
+                given = frame.f_locals
+                if given.get("self") is model:
+                    return {n: given[n] for n in FIT_ARGUMENTS if n in given}
+            frame = frame.f_back
+    except Exception:  # another Keras, or another Python
+        return {}
+    return {}
 
 
 @contextlib.contextmanager

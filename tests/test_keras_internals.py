@@ -22,6 +22,20 @@ class Penalized(layers.Layer):
         return inputs
 
 
+def test_the_arguments_of_a_running_fit(model):
+    found = []
+    look = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: found.append(internals.arguments_of_fit(model)),
+        on_epoch_end=lambda epoch, logs: found.append(internals.arguments_of_fit(own)),
+    )
+    y = np.ones((4, 2), "float32")
+    model.fit(X, y, epochs=1, verbose=0, callbacks=[look], sample_weight=np.ones(4))
+    first, other = found
+    assert first["x"] is X
+    assert (first["epochs"], first["batch_size"], other) == (1, None, {})
+    assert internals.arguments_of_fit(model) == {}
+
+
 def own(y_true, y_pred):
     return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from keras_trainfix.callbacks.collapse.running_fit import running_fit
 from keras_trainfix.callbacks.collapse.samples import MisfitError, check_inputs
 from keras_trainfix.callbacks.collapse.schedule import Settings
 from keras_trainfix.callbacks.collapse.series import (
@@ -220,7 +221,14 @@ class CollapseDetector(GuardedCallback):
         )
         show_progress = bool((self.params or {}).get("verbose"))
         try:
-            session = Session(model, self._sample, settings, self.causes, show_progress)
+            session = Session(
+                model,
+                self._sample,
+                settings,
+                self.causes,
+                show_progress,
+                running_fit(model, self.probe, self._sample),
+            )
         except CallError as error:
             check_inputs("probe", model, self._sample, error.__cause__)
             raise

@@ -52,6 +52,7 @@ from keras_trainfix.callbacks.collapse.verdict import (
 )
 from keras_trainfix.callbacks.collapse.watch import ALIVE, Watch
 from keras_trainfix.diagnosis.findings import Diagnosis, DiagnosisError
+from keras_trainfix.diagnosis.fit_arguments import FitArguments
 from keras_trainfix.diagnosis.observe.sample import Sample
 from keras_trainfix.diagnosis.trial.attempt import has_ended
 from keras_trainfix.messages import tell
@@ -72,6 +73,7 @@ class Session:
         settings: `Settings`.
         causes: Codes of the findings that count; None for all.
         show_progress: Whether a trial shows its progress.
+        fit: `FitArguments` of the first `fit`, or None.
 
     Attributes:
         diagnosis: `Diagnosis` of the collapse, or None.
@@ -87,6 +89,7 @@ class Session:
         settings: Settings,
         causes: Iterable[str] | None = None,
         show_progress: bool = False,
+        fit: FitArguments | None = None,
     ):
         self.model, self.settings, self.causes = model, settings, causes
         self.diagnosis: Diagnosis | None = None
@@ -96,7 +99,7 @@ class Session:
         self.rescues: list[str] = []
         self.state = State()
         self._steps_before = 0  # this epoch
-        self._watch = Watch(model, sample, show_progress)
+        self._watch = Watch(model, sample, show_progress, fit)
         self._rescuer: Any = None
         self._is_earlier = False  # the diagnosis may be that of an earlier `fit`
 
@@ -313,7 +316,7 @@ class Session:
         misfits = {view.name for view in views if not is_fitting(view)}
         if misfits:
             sample = without_targets(watch.sample, watch.first.names, misfits)
-            self._watch = Watch(watch.model, sample, watch.show_progress)
+            self._watch = Watch(watch.model, sample, watch.show_progress, watch.fit)
             self._watch.was_dead = watch.was_dead
 
     def _has_one_class(self):

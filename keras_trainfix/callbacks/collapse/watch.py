@@ -10,6 +10,7 @@ from keras_trainfix.callbacks.collapse.quick_check import QuickCheck, judge
 from keras_trainfix.callbacks.collapse.verdict import is_irreversible
 from keras_trainfix.diagnosis.diagnose import examine
 from keras_trainfix.diagnosis.findings import Diagnosis
+from keras_trainfix.diagnosis.fit_arguments import FitArguments
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.observe.sample import MOST, Sample, numbers_of, some_of
 from keras_trainfix.diagnosis.snapshot import Snapshot, call_named
@@ -41,6 +42,7 @@ class Watch:
         model: A built `keras.Model`.
         sample: `Sample`.
         show_progress: Whether a trial shows its progress.
+        fit: `FitArguments`, or None.
 
     Attributes:
         model: The model.
@@ -53,13 +55,17 @@ class Watch:
     """
 
     def __init__(
-        self, model: keras.Model, sample: Sample, show_progress: bool = False
+        self,
+        model: keras.Model,
+        sample: Sample,
+        show_progress: bool = False,
+        fit: FitArguments | None = None,
     ) -> None:
-        self.model, self.show_progress = model, show_progress
+        self.model, self.show_progress, self.fit = model, show_progress, fit
         batch = _fixed_batch(model)
         self.sample = some_of(sample, batch or MOST)
         few = some_of(sample, batch or _number_of_few(sample))
-        self.first = Snapshot(model, *few[:3])
+        self.first = Snapshot(model, *few[:3], fit=fit)
         self._last = self.first
         self.beginning = judge([view.skill for view in self.first.views()], False, 0)
         self.was_dead = False
@@ -87,7 +93,7 @@ class Watch:
     def snapshot(self) -> Snapshot:
         """A `Snapshot` on all samples."""
         x, y, sample_weight, _ = self.sample
-        snapshot = Snapshot(self.model, x, y, sample_weight, self._last)
+        snapshot = Snapshot(self.model, x, y, sample_weight, self._last, self.fit)
         _forget_layers(self._last)
         self._last = snapshot
         return snapshot
@@ -154,7 +160,7 @@ class Watch:
         Args:
             gain: Float, the share of the loss that steps should take away.
         """
-        snapshot = Snapshot(self.model, *self.sample[:3])
+        snapshot = Snapshot(self.model, *self.sample[:3], fit=self.fit)
         try:
             trial = try_steps(
                 snapshot, None, UPWARDS, TRIAL_SECONDS, self.show_progress

@@ -1,0 +1,52 @@
+"""What a running `fit` was given, as far as it can be read without harm."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from keras_trainfix.data import inputs, is_array, leaves
+from keras_trainfix.diagnosis.fit_arguments import FitArguments
+from keras_trainfix.diagnosis.measure.row_keys import row_keys
+from keras_trainfix.diagnosis.observe.sample import Sample, take
+from keras_trainfix.keras_internals import arguments_of_fit
+
+NUMBERS = ("epochs", "batch_size", "steps_per_epoch", "initial_epoch", "shuffle")
+
+
+def running_fit(model: keras.Model, probe: Any, sample: Sample) -> FitArguments:
+    """The `FitArguments` of the `fit` that runs, those of a plain one outside it.
+
+    Iterators are not touched: `fit` would miss what is read from them.
+
+    Args:
+        model: The model in training.
+        probe: What the samples were taken from.
+        sample: The `Sample` at hand.
+    """
+    given = arguments_of_fit(model)
+    weights = given.get("class_weight")
+    validation = _held_out(given, probe, sample)
+    known = {n: given[n] for n in NUMBERS if isinstance(given.get(n), int)}
+    return FitArguments(
+        class_weight=weights if isinstance(weights, Mapping) else None,
+        validation_data=validation,
+        **known,
+    )
+
+
+def _held_out(given, probe, sample):
+    """Validation data, if they are arrays and the samples are not from them."""
+    data = given.get("validation_data")
+    if not isinstance(data, (tuple, list)) or given.get("validation_split"):
+        return None
+    if not data or not all(map(is_array, leaves(data))):
+        return None
+    if inputs(probe) is given.get("x"):
+        return data
+    try:
+        held_out = set(row_keys(take(tuple(data)).x).tolist())
+        is_shared = not held_out.isdisjoint(row_keys(sample.x).tolist())
+    except (ValueError, TypeError):  # they cannot be compared
+        return None
+    return None if is_shared else data
