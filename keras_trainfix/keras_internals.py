@@ -177,6 +177,34 @@ def own_compiled_metrics(model: keras.Model) -> Any:
     return type(metrics)(mine, weighted, output_names=metrics.output_names)
 
 
+@contextlib.contextmanager
+def lent(model: keras.Model, **attributes: Any) -> Iterator[None]:
+    """Lends `model` other attributes, past the tracking of Keras.
+
+    An assignment would have Keras track what is assigned, and keep it.
+    """
+    before = {name: model.__dict__.get(name) for name in attributes}
+    model.__dict__.update(attributes)
+    try:
+        yield
+    finally:
+        model.__dict__.update(before)
+
+
+def has_built_metrics(model: keras.Model) -> bool:
+    """Whether the compiled metrics of `model` have their variables, if it has any."""
+    metrics = getattr(model, "_compile_metrics", None)
+    return metrics is None or metrics.built
+
+
+def build_as_fit(model: keras.Model, data: Any) -> None:
+    """Builds loss, metrics and optimizer of `model` for a batch, as `fit` does.
+
+    On JAX a training step needs all variables beforehand.
+    """
+    model._symbolic_build(data_batch=data)
+
+
 def loss_settings(loss: Any) -> dict[str, Any]:
     """The keyword arguments that a loss of Keras passes to its function.
 

@@ -138,8 +138,56 @@ def with_a_number(rng, data, scale):
     return Data(old.x, [old.y, scale * old.x.sum(axis=1, keepdims=True)])
 
 
+def own_step(changed, first_batch=False):
+    """Gives a model a `train_step` of its own, which spoils that of Keras.
+
+    Args:
+        changed: Function of the number of the call, a weight and the same weight after
+            a step of Keras, that returns what the weight becomes.
+        first_batch: Whether all steps take the batch of the first.
+    """
+
+    def prepare(model, _):
+        calls = []
+
+        class Own(type(model)):
+            def train_step(self, *arguments):
+                calls.append(arguments[-1])
+                data = calls[0] if first_batch else arguments[-1]
+                old = [keras.ops.copy(v.value) for v in self.trainable_variables]
+                number = len(calls)
+                if len(arguments) == 1:
+                    logs = super().train_step(data)
+                    for variable, value in zip(
+                        self.trainable_variables, old, strict=True
+                    ):
+                        variable.assign(changed(number, value, variable.value))
+                    return logs
+                logs, (new, *rest) = super().train_step(arguments[0], data)
+                pairs = zip(arguments[0][0], new, strict=True)
+                return logs, ([changed(number, *pair) for pair in pairs], *rest)
+
+        model.__class__ = Own
+
+    return prepare
+
+
 # The formatter would put every argument on its own line.
 # fmt: off
+STEPS = [
+    before("416", "a sum of all steps", DIGITS, mlp(10, "softmax"), SPARSE,
+        prepare=own_step(lambda number, old, new: old + number * (new - old))),
+    before("416", "a sum, of a regression", DIABETES, mlp(1), "mse",
+        prepare=own_step(lambda number, old, new: old + 2.0 ** number * (new - old))),
+    before("416", "a velocity that is kept", curved(), mlp(1), "mse", prepare=own_step(
+        lambda number, old, new: old + (1 - 0.8**number) * (new - old))),
+    before("417", "no weight is moved", DIGITS, mlp(10, "softmax"), SPARSE,
+        prepare=own_step(lambda number, old, new: old)),
+    before("417", "uphill", DIABETES, mlp(1), "mse",
+        prepare=own_step(lambda number, old, new: 2 * old - new)),
+    before("417", "always the first batch", curved(), mlp(1), "mse",
+        prepare=own_step(lambda number, old, new: new, first_batch=True)),
+]
 GRADIENTS = [
     before("412", "the length of a vector of 0",
         but(table("wine"), x=repeated_rows), with_norm(3, "softmax"), SPARSE),
@@ -169,4 +217,5 @@ GRADIENTS = [
 
 FAULTS = [
     *GRADIENTS,
+    *STEPS,
 ]

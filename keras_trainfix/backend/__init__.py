@@ -30,6 +30,8 @@ from keras_trainfix.backend.fitting import (  # noqa: E402
     has_lost_weights,
     is_traced,
     same_random_state,
+    step_of_user,
+    without_kept_gradients,
 )
 from keras_trainfix.backend.gradients import (  # noqa: E402
     custom_gradient,
@@ -83,6 +85,7 @@ __all__ = [
     "scaled_and_shifted",
     "slices_are_views",
     "softmax",
+    "step_of_user",
     "sum_over_processes",
     "sum_over_replicas",
     "sums_by_class",
@@ -91,5 +94,6 @@ __all__ = [
     "value_and_gradients",
     "watched_softmax",
     "widest",
+    "without_kept_gradients",
     "write_summary",
 ]

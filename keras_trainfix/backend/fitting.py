@@ -51,6 +51,49 @@ def same_random_state() -> Iterator[None]:
         yield
 
 
+def step_of_user(model: keras.Model, data: Any) -> None:
+    """Calls the `train_step` of a model once, eagerly, and keeps what it changes.
+
+    Args:
+        model: A compiled `keras.Model`, with built optimizer, loss and metrics on JAX.
+        data: What `fit` gives to the step.
+    """
+    if keras.backend.backend() != "jax":
+        model.train_step(data)
+        return
+    parts = (
+        model.trainable_variables,
+        model.non_trainable_variables,
+        model.optimizer.variables,
+        model.metrics_variables,
+    )
+    _, state = model.train_step(tuple([v.value for v in p] for p in parts), data)
+    for part, values in zip(parts, state, strict=True):
+        for variable, value in zip(part, values, strict=True):
+            variable.assign(value)
+
+
+@contextlib.contextmanager
+def without_kept_gradients(model: keras.Model) -> Iterator[None]:
+    """Clears the gradients that torch keeps in parameters, and puts them back.
+
+    Args:
+        model: A built `keras.Model`.
+    """
+    if keras.backend.backend() != "torch":
+        yield
+        return
+    tensors = [variable.value for variable in model.trainable_variables]
+    kept = [tensor.grad for tensor in tensors]
+    try:
+        for tensor in tensors:
+            tensor.grad = None
+        yield
+    finally:
+        for tensor, gradient in zip(tensors, kept, strict=True):
+            tensor.grad = gradient
+
+
 def has_lost_weights(model: keras.Layer) -> bool:
     """Whether the weights are gone, as after an interrupted `fit` on JAX."""
     if keras.backend.backend() != "jax":

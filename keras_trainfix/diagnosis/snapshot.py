@@ -93,6 +93,7 @@ class Snapshot:
         previous: The earlier `Snapshot`, or None.
         first: The first of a series of snapshots, or this one.
         trial: `Trial`, or None before one was made.
+        may_step: Whether the user's own training step may be called.
         seconds: How long the call took, compilation included.
 
     Raises:
@@ -126,6 +127,7 @@ class Snapshot:
         self.inputs = _named(sample.x, "input", getattr(model, "input_names", None))
         self.iterations = _iterations(model)
         self.trial: Trial | None = None
+        self.may_step = False
         start = time.perf_counter()
         try:
             outputs, self.layers = layer_outputs(model, sample.x)

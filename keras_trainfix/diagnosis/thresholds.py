@@ -57,6 +57,12 @@ OUTPUT_DROWNS = Threshold(
 )
 
 # --- step ---
+STEP_GROWS = Threshold(
+    1.5, "size of the fourth step, of that of the first", sound=1.0, faulty=4.0
+)
+UPHILL = Threshold(
+    -0.5, "cosine of the step and the downhill direction", sound=0.0, faulty=-1.0
+)
 
 # --- layers ---
 SAMPLES_LEFT = Threshold(

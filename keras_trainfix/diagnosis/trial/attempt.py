@@ -29,7 +29,7 @@ def attempt(
     """Makes the trial of a snapshot and keeps it there.
 
     Args:
-        snapshot: `Snapshot`; its `trial` is set.
+        snapshot: `Snapshot`; its `trial` and `may_step` are set.
         weights: List of arrays to start from, or None for the present ones.
         factors: Factors of the compiled learning rate.
         seconds: About how long the trial may take.
@@ -38,6 +38,7 @@ def attempt(
     Returns:
         A sentence that says why the trial could not be made, or not in full; or None.
     """
+    snapshot.may_step = True
     if not snapshot.has_targets and needs_targets(snapshot):
         return f"{NOT_JUDGED}: that takes targets."
     if any(map(has_text, snapshot.views())):

@@ -61,7 +61,8 @@ def find_failure(snapshot: Any) -> Failure | None:
 
 def has_own_step(model: Any) -> bool:
     """Whether `train_step` is the user's."""
-    return not type(model).train_step.__module__.startswith("keras.")
+    home = type(model).train_step.__module__ or ""  # None of code from `exec`
+    return not home.startswith("keras.")
 
 
 def _failure(snapshot: Any, size: int) -> Failure | None:

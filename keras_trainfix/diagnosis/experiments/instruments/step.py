@@ -1,7 +1,7 @@
 """What the user's own training step does, repeated from the same weights."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -16,6 +16,7 @@ from keras_trainfix.diagnosis.experiments.backward import (
     untouched,
 )
 from keras_trainfix.diagnosis.experiments.instrument import instrument
+from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.trial.runner import BATCH, tensors_of
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
 from keras_trainfix.keras_internals import (
@@ -56,16 +57,23 @@ class Steps(NamedTuple):
         return self.sizes[-1] / self.sizes[0] if grows and self.sizes[0] else 1.0
 
 
-@instrument("own training step, repeated")
 def repeated_step(snapshot: Any) -> Steps | None:
     """The `Steps` of a `Snapshot` whose model has a `train_step` of its own.
 
     None for other models, and where the step must not be called.
+
+    Args:
+        snapshot: `Snapshot`.
     """
+    return _repeated_step(snapshot) if snapshot.may_step else None
+
+
+@instrument("own training step, repeated")
+def _repeated_step(snapshot: Any) -> Steps | None:
     model = snapshot.model
-    if not snapshot.may_step or not has_own_step(model):
+    if not has_own_step(model) or not model.trainable_variables:
         return None
-    if getattr(model, "optimizer", None) is None or not model.trainable_variables:
+    if getattr(model, "optimizer", None) is None:
         return None
     length = len(leaves(snapshot.sample.x)[0])
     order = np.random.default_rng(0).permutation(length)
@@ -73,14 +81,13 @@ def repeated_step(snapshot: Any) -> Steps | None:
     one, other = (_data(snapshot, order[i * size : (i + 1) * size]) for i in range(2))
     are_others = length >= 2 * size and not _are_equal(one, other)
     with untouched(model), _with_descent(model, one):
-        before = [(v, backend.to_numpy(v)) for v in _variables(model)]
+        before = [backend.to_numpy(v) for v in model.trainable_variables]
 
         def moved(data, times=1):
-            for variable, value in before:
-                variable.assign(value)
-            for _ in range(times):
-                backend.step_of_user(model, data)
-            return _displacement(model, before)
+            with unchanged(model, weights=True):  # random state included
+                for _ in range(times):
+                    backend.step_of_user(model, data)
+                return _displacement(model, before)
 
         with backend.without_kept_gradients(model):
             steps = [moved(one) for _ in range(TIMES)]
@@ -143,18 +150,11 @@ def _with_descent(model: keras.Model, data: Any) -> Iterator[None]:
         yield
 
 
-def _variables(model: keras.Model) -> Sequence[keras.Variable]:
-    return [*model.variables, *model.optimizer.variables, *model.metrics_variables]
-
-
-def _displacement(model: keras.Model, before: list) -> np.ndarray:
+def _displacement(model: keras.Model, before: list[np.ndarray]) -> np.ndarray:
     """How far the trainable variables have moved: one vector."""
-    values = {id(variable): value for variable, value in before}
+    pairs = zip(model.trainable_variables, before, strict=True)
     return np.concatenate(
-        [
-            (backend.to_numpy(v).astype("float64") - values[id(v)]).ravel()
-            for v in model.trainable_variables
-        ]
+        [(backend.to_numpy(v).astype("float64") - old).ravel() for v, old in pairs]
     )
 
 

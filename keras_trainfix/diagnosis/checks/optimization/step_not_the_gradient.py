@@ -1,0 +1,90 @@
+"""KTF417: a training step of the user's own that does not lower its loss."""
+
+from keras_trainfix.diagnosis.experiments.instruments.step import MANY, repeated_step
+from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
+from keras_trainfix.diagnosis.thresholds import UPHILL
+
+
+@check(
+    "KTF417",
+    "step-not-the-gradient",
+    "error",
+    scope="model",
+    exact=True,
+    explains=ONE_ANSWER,
+    persistent=True,
+    before_training=False,
+)
+def step_not_the_gradient(snapshot: Snapshot) -> Found | None:
+    """The model's own `train_step` moves no weight, goes uphill, or ignores the batch.
+
+    ## What you see
+    The loss stays where it is, or rises from the first step on, although the learning
+    rate is small. The same model learns with the `train_step` of Keras.
+
+    ## Why it happens
+    The gradients are not applied, or are taken of something that the weights have no
+    part in, such as detached or rounded answers. Or their sign is wrong, or the loss is
+    computed from another batch than the one that came in.
+
+    ## How to check
+    Call `train_step` once with plain gradient descent, and compare the weights.
+
+    ```python
+    import keras
+    import numpy as np
+
+    class Model(keras.Sequential):
+        def train_step(self, *arguments):
+            x, y = arguments[-1]
+            loss = keras.ops.mean((self(x) - y) ** 2)
+            logs = {"loss": loss}  # and no weight is ever changed
+            return (logs, arguments[0]) if len(arguments) > 1 else logs
+
+    model = Model([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    y = x[:, :1]
+    ```
+
+    ## Fix
+    Compute the gradients of the loss and hand them to the optimizer, or leave that to
+    the `train_step` of Keras.
+
+    ```python
+    Model.train_step = keras.Sequential.train_step
+    ```
+
+    ## When this is not the cause
+    A step may follow more than the compiled loss. It is reported only if it moves
+    nothing in many calls, goes against the gradient, or is the same for two batches.
+
+    ## References
+    [Customizing fit](https://keras.io/guides/custom_train_step_in_tensorflow/)
+    """
+    steps = repeated_step(snapshot)
+    if steps is None:
+        return None
+    name = f"`{type(snapshot.model).__name__}.train_step`"
+    if not steps.moves:
+        what = f"{name} moves no weight, in {MANY} calls with plain gradient descent"
+        fix = "apply the gradients: self.optimizer.apply(gradients, variables)"
+    elif steps.slope < UPHILL:
+        what = (
+            f"{name} goes uphill: the cosine of its step and the direction in which "
+            f"the compiled loss falls is {steps.slope:.2f}"
+        )
+        fix = "give the optimizer the gradient of the loss, with its sign"
+    elif steps.depends is False:
+        what = f"{name} makes the same step for two different batches"
+        fix = "compute the loss from the `data` that came in"
+    else:
+        return None
+    return found(
+        f"{what}.",
+        f"# in train_step, {fix}",
+        sizes=steps.sizes,
+        slope=steps.slope,
+        depends_on_batch=steps.depends,
+    )
