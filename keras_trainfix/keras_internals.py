@@ -191,10 +191,24 @@ def lent(model: keras.Model, **attributes: Any) -> Iterator[None]:
         model.__dict__.update(before)
 
 
-def has_built_metrics(model: keras.Model) -> bool:
-    """Whether the compiled metrics of `model` have their variables, if it has any."""
+@contextlib.contextmanager
+def unbuilt_metrics_lent(model: keras.Model) -> Iterator[None]:
+    """Lends `model` a copy of its compiled metrics, if these have no variables yet.
+
+    The next `fit` builds them, as it does the loss: see `own_compiled_loss`.
+
+    Raises:
+        ValueError: If a metric cannot be copied.
+    """
     metrics = getattr(model, "_compile_metrics", None)
-    return metrics is None or metrics.built
+    if metrics is None or metrics.built:
+        yield
+        return
+    copy = own_compiled_metrics(model)
+    if copy is None:
+        raise ValueError("a metric of the model cannot be copied")
+    with lent(model, _compile_metrics=copy):
+        yield
 
 
 def build_as_fit(model: keras.Model, data: Any) -> None:

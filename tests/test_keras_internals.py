@@ -81,6 +81,24 @@ def test_lambda_output_shape():
     assert internals.lambda_output_shape(layer) == (3,)
 
 
+def test_what_is_lent_is_given_back(model):
+    optimizer, metrics = model.optimizer, model._compile_metrics
+    other = keras.optimizers.SGD()
+    with internals.lent(model, optimizer=other), internals.unbuilt_metrics_lent(model):
+        assert model.optimizer is other
+        assert model._compile_metrics is not metrics
+    assert model.optimizer is optimizer
+    assert model._compile_metrics is metrics
+    model.fit(X, X[:, :2], verbose=0)
+    with internals.unbuilt_metrics_lent(model):  # they are built by now
+        assert model._compile_metrics is metrics
+
+
+def test_build_as_fit(model):
+    internals.build_as_fit(model, (X, X[:, :2]))
+    assert model.optimizer.built
+
+
 def test_losses_in_call(model):
     layer = model.get_layer("penalized")
     model(X)

@@ -29,9 +29,9 @@ from keras_trainfix.backend.fitting import (  # noqa: E402
     effect_of_trainable,
     has_lost_weights,
     is_traced,
+    kept_by_user,
     same_random_state,
     step_of_user,
-    without_kept_gradients,
 )
 from keras_trainfix.backend.gradients import (  # noqa: E402
     custom_gradient,
@@ -73,6 +73,7 @@ __all__ = [
     "is_concrete",
     "is_faster_in_one_piece",
     "is_traced",
+    "kept_by_user",
     "keras_mask",
     "no_gradient",
     "numpy_to_read",
@@ -94,6 +95,5 @@ __all__ = [
     "value_and_gradients",
     "watched_softmax",
     "widest",
-    "without_kept_gradients",
     "write_summary",
 ]

@@ -74,24 +74,41 @@ def step_of_user(model: keras.Model, data: Any) -> None:
 
 
 @contextlib.contextmanager
-def without_kept_gradients(model: keras.Model) -> Iterator[None]:
-    """Clears the gradients that torch keeps in parameters, and puts them back.
+def kept_by_user(model: keras.Model) -> Iterator[None]:
+    """Puts back what a step of the user's own keeps outside of Keras' variables.
+
+    That are gradients in the parameters of torch, which are empty in the beginning, and
+    variables of TensorFlow that are attributes of the model.
 
     Args:
         model: A built `keras.Model`.
     """
-    if keras.backend.backend() != "torch":
+    backend = keras.backend.backend()
+    if backend == "torch":
+        tensors = [variable.value for variable in model.trainable_variables]
+        gradients = [tensor.grad for tensor in tensors]
+        try:
+            for tensor in tensors:
+                tensor.grad = None
+            yield
+        finally:
+            for tensor, gradient in zip(tensors, gradients, strict=True):
+                tensor.grad = gradient
+    elif backend == "tensorflow":
+        import tensorflow as tf
+
+        lists = [
+            v if isinstance(v, (list, tuple)) else [v] for v in vars(model).values()
+        ]
+        kept = [v for some in lists for v in some if isinstance(v, tf.Variable)]
+        values = [variable.numpy() for variable in kept]
+        try:
+            yield
+        finally:
+            for variable, value in zip(kept, values, strict=True):
+                variable.assign(value)
+    else:
         yield
-        return
-    tensors = [variable.value for variable in model.trainable_variables]
-    kept = [tensor.grad for tensor in tensors]
-    try:
-        for tensor in tensors:
-            tensor.grad = None
-        yield
-    finally:
-        for tensor, gradient in zip(tensors, kept, strict=True):
-            tensor.grad = gradient
 
 
 def has_lost_weights(model: keras.Layer) -> bool:

@@ -82,3 +82,36 @@ def test_has_lost_weights():
     if NAME == "jax":
         model.weights[0].value.delete()
         assert backend.has_lost_weights(model)
+
+
+def test_a_step_of_keras_is_one_of_fit():
+    one, other = fitted(), fitted()
+    other.set_weights(one.get_weights())
+    other.fit(X, X[:, :1], verbose=0, shuffle=False)
+    x, y = keras.ops.convert_to_tensor(X), keras.ops.convert_to_tensor(X[:, :1])
+    backend.step_of_user(one, (x, y))
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_what_a_user_keeps_beside_the_variables_of_keras():
+    model = fitted()
+    if NAME == "torch":
+        import torch
+
+        value = model.layers[0].kernel.value
+        value.grad = torch.ones_like(value)
+        with backend.kept_by_user(model):
+            assert value.grad is None
+            value.grad = torch.zeros_like(value)
+        assert value.grad.sum() == value.numel()
+    elif NAME == "tensorflow":
+        import tensorflow as tf
+
+        model.sums = [tf.Variable(1.0)]
+        with backend.kept_by_user(model):
+            model.sums[0].assign(5.0)
+        assert model.sums[0].numpy() == 1
+    else:
+        with backend.kept_by_user(model):
+            assert model.built

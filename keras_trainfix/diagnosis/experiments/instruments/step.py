@@ -21,9 +21,8 @@ from keras_trainfix.diagnosis.trial.runner import BATCH, tensors_of
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
 from keras_trainfix.keras_internals import (
     build_as_fit,
-    has_built_metrics,
     lent,
-    own_compiled_metrics,
+    unbuilt_metrics_lent,
 )
 
 TIMES = 4
@@ -89,10 +88,10 @@ def _repeated_step(snapshot: Any) -> Steps | None:
                     backend.step_of_user(model, data)
                 return _displacement(model, before)
 
-        with backend.without_kept_gradients(model):
+        with backend.kept_by_user(model):
             steps = [moved(one) for _ in range(TIMES)]
             moves = any(map(np.any, steps)) or moved(one, MANY).any()
-        with backend.without_kept_gradients(model):
+        with backend.kept_by_user(model):
             another = moved(other) if are_others and steps[0].any() else None
     depends = None if another is None else _differ(steps[0], another)
     sizes = [float(np.linalg.norm(step)) for step in steps]
@@ -138,16 +137,28 @@ def _with_descent(model: keras.Model, data: Any) -> Iterator[None]:
         for name, value in vars(model).items()
         if isinstance(value, keras.Optimizer)
     }
-    if not has_built_metrics(model):
-        metrics = own_compiled_metrics(model)
-        if metrics is None:
-            raise ValueError("a metric of the model cannot be copied")
-        own["_compile_metrics"] = metrics
     own["optimizer"].build(model.trainable_variables)
-    with lent(model, **own):
+    with unbuilt_metrics_lent(model), lent(model, **own), _counters(model):
         if keras.backend.backend() == "jax":
             build_as_fit(model, data)
         yield
+
+
+@contextlib.contextmanager
+def _counters(model: keras.Model) -> Iterator[None]:
+    """Puts back the plain numbers that a step of the user counts in its model."""
+    before = _numbers_of(model)
+    try:
+        yield
+    finally:
+        for name in _numbers_of(model).keys() - before.keys():
+            del vars(model)[name]
+        vars(model).update(before)
+
+
+def _numbers_of(model: keras.Model) -> dict[str, float]:
+    kinds = (bool, int, float)
+    return {name: v for name, v in vars(model).items() if isinstance(v, kinds)}
 
 
 def _displacement(model: keras.Model, before: list[np.ndarray]) -> np.ndarray:

@@ -117,7 +117,8 @@ def test_the_model_stays_as_it_is(is_trained):
     def state():
         optimizer = model.optimizer
         variables = [*model.variables, *model.metrics_variables, *optimizer.variables]
-        return [optimizer, optimizer.built], [to_numpy(v) for v in variables]
+        facts = [optimizer, optimizer.built, model.calls]
+        return facts, [to_numpy(v) for v in variables]
 
     facts, values = state()
     assert repeated_step(one).moves
