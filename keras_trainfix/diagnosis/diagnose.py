@@ -9,6 +9,7 @@ from keras_trainfix.data import is_text
 from keras_trainfix.diagnosis.experiments.instrument import names_of_answers
 from keras_trainfix.diagnosis.findings import Diagnosis
 from keras_trainfix.diagnosis.fit_arguments import FitArguments, split
+from keras_trainfix.diagnosis.measure.unmeasured import unmeasured
 from keras_trainfix.diagnosis.observe.sample import as_given, number_of_inputs
 from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS, Check
@@ -188,9 +189,13 @@ def examine(
 
 def _remarks(snapshot: Snapshot) -> tuple[str, ...]:
     taken = 0 if snapshot.batches is None else snapshot.batches.taken
-    if not taken:
-        return ()
-    return (
-        f"{count(taken, 'batch')} of the iterator went into this diagnosis, and `fit` "
-        "will not see them: create the iterator again.",
-    )
+    try:
+        lines = unmeasured(snapshot)
+    except Exception:  # targets that do not fit, which a check names
+        lines = []
+    if taken:
+        lines.append(
+            f"{count(taken, 'batch')} of the iterator went into this diagnosis, and "
+            "`fit` will not see them: create the iterator again."
+        )
+    return tuple(lines)

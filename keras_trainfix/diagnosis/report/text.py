@@ -57,11 +57,10 @@ def remarks(diagnosis: Diagnosis) -> list[str]:
 
 def tried(diagnosis: Diagnosis) -> list[str]:
     """What was looked at where a model failed and no cause was found."""
-    bad = [CHECKS[f.code] for f in diagnosis.findings if f.severity != "note"]
-    if not bad or not all(check.is_symptom for check in bad):
+    bad = {f.code for f in diagnosis.findings if f.severity != "note"}
+    symptoms = {code for code, check in CHECKS.items() if check.is_symptom}
+    if not bad or not bad <= symptoms or not diagnosis.instruments:
         return []
-    if not diagnosis.instruments:
-        return ["No cause was found."]
     names = "; ".join(diagnosis.instruments)
     return [f"No cause was found. These experiments saw nothing wrong: {names}."]
 
