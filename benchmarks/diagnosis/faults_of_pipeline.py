@@ -17,7 +17,7 @@ from benchmarks.diagnosis.data import (
     squares,
 )
 from benchmarks.diagnosis.faults import before
-from benchmarks.diagnosis.nets import cnn, mlp, segmenter
+from benchmarks.diagnosis.nets import cnn, mlp, segmenter, unet
 
 DIGITS = digits()
 
@@ -74,6 +74,45 @@ def mirrored(rng, data, size=32):
 
 
 @source
+def in_order(rng, data, size=32, scale=None):
+    """Batches sorted by target, or with inputs scaled by a function of the index."""
+    old = data(rng)
+    if scale is None:
+        order = np.argsort(old.y, kind="stable")
+        old = Data(old.x[order], old.y[order])
+
+    class Changed(_Rows):
+        def __getitem__(self, index):
+            x, y = super().__getitem__(index)
+            return (x if scale is None else x * scale(index)).astype("float32"), y
+
+    def rows(index):
+        return slice(index * size, (index + 1) * size)
+
+    return Data(Changed(old, rows, len(old.x) // size))
+
+
+def moved(values, _):
+    """Each sample gets what belongs to the next."""
+    return np.roll(values, 1, axis=0)
+
+
+def backwards(values, _):
+    """The samples in reversed order."""
+    return values[::-1]
+
+
+def turned(values, _):
+    """Rows and columns of maps exchanged."""
+    return values.swapaxes(1, 2)
+
+
+def upside_down(values, _):
+    """Maps with the last row first."""
+    return values[:, ::-1]
+
+
+@source
 def validated(rng, data, x=None, y=None, shared=0):
     """A fourth held out, changed by functions, with some samples of the training."""
     old = data(rng)
@@ -99,6 +138,22 @@ def inverted(y, _):
 FAULTS = [
     before("135", "rows drawn once", same_batch(rings()), mlp(1, "sigmoid"), BINARY),
     before("135", "batches that move by one", creeping(curved()), mlp(1), "mse"),
+    before("136", "batches class by class", in_order(DIGITS), mlp(10, "softmax"),
+        SPARSE),
+    before("136", "two classes one after the other", in_order(rings()),
+        mlp(1, "sigmoid"), BINARY),
+    before("137", "every third batch divided",
+        in_order(DIGITS, scale=lambda i: 1 if i % 3 else 1 / 255), mlp(10, "softmax"),
+        SPARSE),
+    before("137", "every other batch of another unit",
+        in_order(curved(), scale=lambda i: 1 if i % 2 else 60), mlp(1), "mse"),
+    before("139", "targets moved by a row", but(linear(), y=moved), mlp(1), "mse"),
+    before("139", "digits in reversed order", but(DIGITS, y=backwards),
+        mlp(10, "softmax"), SPARSE),
+    before("140", "masks transposed", but(masks(), y=turned), segmenter(1, "sigmoid"),
+        BINARY),
+    before("140", "masks upside down", but(masks(), y=upside_down),
+        unet(1, "sigmoid"), BINARY),
     before("138", "mirrored images, masks as they were", mirrored(masks()),
         segmenter(1, "sigmoid"), BINARY),
     before("138", "mirrored images, positions as they were", mirrored(squares()),

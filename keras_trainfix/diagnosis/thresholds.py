@@ -129,6 +129,21 @@ DIFFERENT_WITHIN_BATCH = Threshold(
 NEW_IN_NEXT_BATCHES = Threshold(
     0.25, "share of samples that earlier batches lack", sound=0.5, faulty=0.03
 )
+LABELS_BETWEEN_BATCHES = Threshold(
+    4.0, "variance of labels between batches over that within", sound=2.35, faulty=30.0
+)
+BATCH_SCALE = Threshold(
+    5.0, "ratio of the spreads of inputs of batches", sound=1.69, faulty=100.0
+)
+BATCH_SHIFT = Threshold(
+    5.0, "spreads between the centers of inputs of batches", sound=0.92, faulty=8.0
+)
+PAIRING_GAIN = Threshold(
+    0.3, "R2 of another pairing of rows over that as given", sound=0.22, faulty=1.0
+)
+PATCH_GAIN = Threshold(
+    0.2, "R2 of moved masks over that of masks as given", sound=0.05, faulty=0.4
+)
 MOVED_PAIRS = Threshold(
     0.2, "share of moved images among those of one target", sound=0.0, faulty=0.5
 )

@@ -17,8 +17,8 @@ class InputGap(NamedTuple):
         shift: Float, distance of the means in standard deviations of the first: the
             median over columns or channels.
         scale: Float, the standard deviation of the second over that of the first: 1 for
-            the same scale. Whichever is closer to 1 of the median over columns and of
-            all columns together.
+            the same scale. Whichever is closest to 1 of the median over columns, all
+            columns together, and a spread in which outliers count little.
         is_reversed: Whether the second have the channels of the first in reversed
             order: BGR for RGB.
         ranges: Two pairs `(low, high)` of all numbers, of the first and the second.
@@ -57,7 +57,11 @@ def input_gap(first: np.ndarray, second: np.ndarray) -> InputGap | None:
         return None
     ratios = np.maximum(spread_2[kept], TINY) / spread[kept]
     shifts = np.abs(mean_2 - mean)[kept] / spread[kept]
-    scales = np.array([np.median(ratios), np.sqrt((ratios**2).mean())])
+    robust = robust_spread(columns[1])[kept] / robust_spread(columns[0])[kept]
+    scales = np.array(
+        [np.median(ratios), np.sqrt((ratios**2).mean()), np.median(robust)]
+    )
+    scales = np.maximum(scales, TINY)
     ranges = tuple((float(c.min()), float(c.max())) for c in columns)
     return InputGap(
         float(np.median(shifts)),
@@ -65,6 +69,20 @@ def input_gap(first: np.ndarray, second: np.ndarray) -> InputGap | None:
         are_channels_reversed(one, two),
         (ranges[0], ranges[1]),
     )
+
+
+def robust_spread(columns: np.ndarray) -> np.ndarray:
+    """The spread of each column around its median; outliers count by their roots.
+
+    Unlike a quantile it is not 0 for columns that are mostly 0.
+
+    Args:
+        columns: Array `(N, C)`.
+
+    Returns:
+        Array `(C,)`.
+    """
+    return np.sqrt(np.abs(columns - np.median(columns, 0))).mean(0) ** 2
 
 
 def are_channels_reversed(first: np.ndarray, second: np.ndarray) -> bool:

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import keras
+
 from keras_trainfix.data import batches
 from keras_trainfix.diagnosis.observe.sample import BatchLimits, Sample, first_batches
 
@@ -65,3 +67,19 @@ def read_batches(
 def is_once(data: Any) -> bool:
     """Whether this is an iterator that cannot begin again, such as a generator."""
     return hasattr(data, "__next__") and iter(data) is data
+
+
+def of_output(y: Any, view: Any) -> Any:
+    """The part of targets, as the user gave them, that belongs to an output.
+
+    Args:
+        y: Array, or a list, tuple or dict of them.
+        view: `OutputView`.
+
+    Returns:
+        Array, or None.
+    """
+    if isinstance(y, dict):
+        return y.get(view.name, next(iter(y.values())) if len(y) == 1 else None)
+    parts = keras.tree.flatten(y)
+    return parts[view.index] if view.index < len(parts) else None

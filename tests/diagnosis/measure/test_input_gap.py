@@ -35,6 +35,13 @@ def test_rare_columns_do_not_count():
     assert input_gap(words[:100], words[100:] * 50).scale > 10
 
 
+def test_outliers_do_not_decide():
+    sales = np.exp(2.5 * RNG.normal(size=(400, 1)))
+    for cut in (40, 100, 200):
+        assert 0.4 < input_gap(sales[cut:], sales[:cut]).scale < 2.5
+    assert input_gap(sales[100:], 10 * sales[:100]).scale > 5
+
+
 def test_constant_columns_do_not_count():
     table = TABLE.copy()
     table[:, 0] = 3

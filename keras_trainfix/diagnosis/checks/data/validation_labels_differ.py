@@ -73,7 +73,7 @@ def validation_labels_differ(snapshot: Snapshot) -> Found | None:
     """
     gap = validation_gap(snapshot)
     said = None if gap is None else labels_differ(gap, "validation")
-    if said is None:
+    if gap is None or said is None:
         return None
     output, message = said
     return found(message, FIX, output=output, **_evidence(gap, output))
