@@ -76,6 +76,42 @@ def brighter(**settings):
     return lambda: layers.RandomBrightness(0.3, **settings)
 
 
+def on_body(units, head, *before, is_trained=True, many=2):
+    """A head on a frozen body, trained on other images or as it was drawn.
+
+    Args:
+        units: Units of the head.
+        head: Activation of the head.
+        *before: Factories of layers that begin the body.
+        is_trained: Whether the body was trained.
+        many: How many convolutions it has.
+    """
+
+    def build(shape, rng):
+        parts = [make() for make in before]
+        for _ in range(many):
+            parts.append(layers.Conv2D(int(rng.choice([12, 16])), 3, padding="same"))
+            parts += [layers.BatchNormalization(momentum=0.7), layers.ReLU()]
+        body = keras.Sequential([keras.Input(shape), *parts], name="body")
+        pooled = layers.GlobalAveragePooling2D()
+        if is_trained:
+            whole = keras.Sequential([body, pooled, layers.Dense(4, "softmax")])
+            whole.compile("adam", SPARSE)
+            images = rng.uniform(0, 255, (256, *shape))
+            quarter = (images.mean((1, 2, 3)) * 1.7).astype("int64") % 4
+            whole.fit(images, quarter, epochs=2, verbose=0)
+        body.trainable = False
+        given = keras.Input(shape)
+        return keras.Model(given, layers.Dense(units, head)(pooled(body(given))))
+
+    return build
+
+
+def dividing():
+    """A layer that expects pixels of 0 to 255."""
+    return layers.Rescaling(1 / 255)
+
+
 # The formatter would put every argument on its own line.
 # fmt: off
 FAULTS = [
@@ -99,5 +135,14 @@ FAULTS = [
             lambda: layers.Rescaling(1 / 255)]), SPARSE),
     before("305", "a rate of dropout that was meant to be kept", curved(),
         mlp(1, dropout=0.98), "mse"),
+    before("306", "a body that was not loaded", DIGITS,
+        on_body(10, "softmax", is_trained=False, many=3), SPARSE),
+    before("306", "a frozen table of words that was not loaded", texts(),
+        mlp(2, "softmax", before=[lambda: layers.Embedding(60, 16, trainable=False),
+            layers.GlobalAveragePooling1D]), SPARSE),
+    before("133", "scaled before a body that scales", DIGITS,
+        on_body(10, "softmax", dividing), SPARSE),
+    before("133", "a body that was trained on pixels", DIGITS,
+        on_body(10, "softmax"), SPARSE),
 ]
 # fmt: on

@@ -81,9 +81,16 @@ BLANK = Threshold(
     0.25, "share of the samples that are blank in training", sound=0.0, faulty=0.5
 )
 
+FRESH = Threshold(
+    0.5, "share of the frozen layers that are fresh", sound=0.33, faulty=1.0
+)
+
 # --- head ---
 
 # --- pretrained body ---
+BODY_SCALE = Threshold(
+    10, "times the scale that a body expects", sound=2.0, faulty=127.0
+)
 
 # --- perturbation ---
 

@@ -124,7 +124,7 @@ class _Recorder:
 
         @functools.wraps(original)
         def recorded(layer, *args, **kwargs):
-            if threading.get_ident() != self.thread:
+            if threading.get_ident() != self.thread or self._is_in_a_loop():
                 return original(layer, *args, **kwargs)
             return self._call(original, layer, args, kwargs)
 
@@ -134,6 +134,10 @@ class _Recorder:
                 yield
         finally:
             keras.Layer.__call__ = original
+
+    def _is_in_a_loop(self):
+        """Whether a recurrent layer is calling its cell, once for each step."""
+        return bool(self.open) and isinstance(self.open[-1][0], keras.layers.RNN)
 
     def _call(self, original, layer, args, kwargs):
         if self.open:
