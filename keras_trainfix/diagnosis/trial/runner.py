@@ -122,7 +122,7 @@ class Runner:
 
     def _steps_in_time(self):
         """How many steps of a run there is time for: fewer of a slow model."""
-        self._reset(0.0)
+        self._reset(1.0)
         start = time.monotonic()
         self._step(0)  # compiles
         before = time.monotonic()
@@ -140,10 +140,24 @@ class Runner:
 
     def _start(self, steps):
         """The mean loss of the last steps of a run if no step changed anything."""
-        self._reset(0.0)
+        self._reset(1.0)
         batches = [self._number(n) for n in range(first_of_last(steps), steps)]
-        losses = {n: self._step(n)[0] for n in dict.fromkeys(batches)}
+        losses = {}
+        for number in dict.fromkeys(batches):
+            losses[number] = self._step(number)[0]
+            self._undo()
         return float(np.mean([losses[n] for n in batches]))
+
+    def _undo(self):
+        """Takes the steps back, and leaves the random state where it is.
+
+        A rate of 0 would not do: some optimizers divide by it, as Ftrl does.
+        """
+        moved = [*self.model.trainable_variables, *self.optimizer.variables]
+        ids = {id(variable) for variable in moved}
+        for variable, value in zip(self.variables, self.before, strict=True):
+            if id(variable) in ids:
+                variable.assign(value)
 
     def _steps(self, factor, steps):
         """The loss of each step, and the gradients of the first."""

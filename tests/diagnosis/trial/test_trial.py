@@ -471,6 +471,19 @@ def test_an_arm_ends_with_the_first_loss_that_is_not_finite():
     assert trial_run.predictions == []
 
 
+def test_the_loss_without_a_step_for_an_optimizer_that_divides_by_the_rate():
+    """Ftrl with a rate of 0 gives NaN, and with any small one still moves weights."""
+    starts = []
+    for optimizer in (keras.optimizers.Ftrl(0.01), keras.optimizers.SGD(0.01)):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((6,)), layers.Dense(4), layers.Dense(1)])
+        model.compile(optimizer, "mse")
+        starts.append(try_steps(Snapshot(model, X, Y)).start)
+        codes = [finding.code for finding in diagnose(model, X, Y).findings]
+        assert "KTF409" not in codes
+    assert starts[0] == pytest.approx(starts[1], rel=1e-5)
+
+
 def test_dead_units_are_those_after_the_arm():
     model = keras.Sequential(
         [keras.Input((6,)), layers.Dense(8, "relu"), layers.Dense(1)]
