@@ -15,6 +15,7 @@ from keras_trainfix.diagnosis.measure.loss_skill import LossSkill, loss_skill
 from keras_trainfix.diagnosis.measure.skill import SkillScore, score_of
 from keras_trainfix.diagnosis.observe.batches import Batches, is_once, read_batches
 from keras_trainfix.diagnosis.observe.head import Head, find_head
+from keras_trainfix.diagnosis.observe.inputs import hint_for_call
 from keras_trainfix.diagnosis.observe.label_faults import label_faults
 from keras_trainfix.diagnosis.observe.layer_outputs import (
     LayerOutput,
@@ -62,7 +63,7 @@ class CallError(ValueError):
         super().__init__(
             "The model could not be called on these samples "
             f"({in_one_line(error)}). Inputs have the shapes "
-            f"{snapshot.shapes}. Check them by `model(x[:1])`."
+            f"{snapshot.shapes}. {hint_for_call(snapshot.model, snapshot.sample)}"
         )
         self.snapshot = snapshot
 

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import keras
 import numpy as np
+
+from keras_trainfix.data import leaves
 
 
 def numeric_inputs(snapshot: Any) -> dict[str, np.ndarray]:
@@ -26,3 +29,31 @@ def may_be_unscaled(array: np.ndarray) -> bool:
     sizes = feature_sizes(array)
     largest = np.abs(np.nan_to_num(array)).max()
     return bool(sizes.max() >= 10 or 0 < largest < 0.01)
+
+
+def hint_for_call(model: keras.Model, sample: Any) -> str:
+    """What may be wrong with samples on which the model cannot be called.
+
+    Args:
+        model: The `keras.Model`.
+        sample: `Sample`.
+
+    Returns:
+        String, a sentence for an error message.
+    """
+    arrays = leaves(sample.x)
+    expected = leaves(getattr(model, "inputs", None) or [])
+    if len(arrays) == len(expected) and all(
+        array.ndim == len(tensor.shape) - 1
+        for array, tensor in zip(arrays, expected, strict=True)
+    ):
+        return "Data must be batched: call `.batch(32)` on a `tf.data.Dataset`."
+    parts = [leaves(part) for part in sample[:3]]
+    if all(len(part) == 1 for part in parts):
+        x, y, weights = (part[0] for part in parts)
+        if x.shape == y.shape == weights.shape and x.ndim > 1:
+            return (
+                "A batch of three arrays is read as (x, y, sample_weight): put three "
+                "inputs into a tuple of their own, ((a, b, c),)."
+            )
+    return "Check them by `model(x[:1])`."

@@ -15,7 +15,6 @@ from keras_trainfix.data import (
     is_arrays,
     leaves,
     mapped,
-    shapes,
 )
 from keras_trainfix.messages import count
 
@@ -233,8 +232,16 @@ def _check_number(x: Any, number: int | None) -> None:
     if len(leaves(x)) != number:
         raise ValueError(
             f"The model takes {count(number, 'input')}. Received: x of "
-            f"{len(leaves(x))} arrays with the shapes {shapes(x)}. Pass targets as `y`."
+            f"{len(leaves(x))} arrays with the shapes {_some_shapes(x)}. Pass targets "
+            "as `y`; a list of samples must be one array: `np.array(x)`."
         )
+
+
+def _some_shapes(x: Any, most: int = 6) -> str:
+    """The first shapes in a structure, and how many more there are."""
+    arrays = leaves(x)
+    text = ", ".join(str(tuple(np.shape(leaf))) for leaf in arrays[:most])
+    return text + (f" and {len(arrays) - most} more" if len(arrays) > most else "")
 
 
 def _of_arrays(sample: Sample, most: int) -> Sample:
@@ -346,6 +353,11 @@ def _parts_of_batch(batch: Any, number: int | None) -> list:
     batch = tuple(batch) if isinstance(batch, list) else batch  # as `fit` does
     if _is_inputs(batch) and number == len(batch) > 1:
         batch = (list(batch),)
+    if isinstance(batch, tuple) and len(batch) > 3:
+        raise ValueError(
+            "A batch must be (x,), (x, y) or (x, y, sample_weight); pass several "
+            f"inputs as a tuple in it, ((x1, x2), y). Received: a tuple of {len(batch)}."
+        )
     parts = [
         None if part is None else mapped(as_array, part)
         for part in keras.utils.unpack_x_y_sample_weight(batch)
@@ -355,8 +367,9 @@ def _parts_of_batch(batch: Any, number: int | None) -> list:
     if None in lengths or len(lengths) > 1:
         raise ValueError(
             "Data must be batched, with all samples of a batch on the first axis: call "
-            "`.batch(32)` on a `tf.data.Dataset`. Received: an entry with the shapes "
-            f"{', '.join(str(leaf.shape) for leaf in arrays[:6])}."
+            "`.batch(32)` on a `tf.data.Dataset`. If only the model's own `train_step` "
+            "can read the batches, pass samples that the model can be called on. "
+            f"Received: an entry with the shapes {_some_shapes(arrays)}."
         )
     return parts
 

@@ -209,11 +209,21 @@ def test_more_arrays_than_inputs_are_refused(data):
         (([(X[0], Y[0, 0])],), r"batched.*\.batch\(32\)"),
         ((iter([(X, Y)]), Y), "`y` must be None"),
         (((X, Y, Y, Y),), "a tuple of 4"),
+        ((iter([(X, Y, X, Y)]),), r"pass several inputs.*Received: a tuple of 4"),
+        ((iter([{"a": X, "b": [(X[:4], Y[:4])]}]),), r"own `train_step`.*\(64, 4\)"),
+        (([np.float32(i) for i in range(9000)], Y), "same number of samples"),
+        (([X[0]] * 9000, Y[:1]), "same number of samples"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_few_words(data, words):
     with pytest.raises(ValueError, match=words) as raised:
         take(*data)
+    assert len(str(raised.value)) < 400
+
+
+def test_a_list_of_very_many_arrays_is_refused_in_few_words():
+    with pytest.raises(ValueError, match=r"x of 5000 arrays.*and 4994 more") as raised:
+        take([X] * 5000, Y, model=model_of_one())
     assert len(str(raised.value)) < 400
 
 

@@ -66,7 +66,7 @@ def targets_nearly_constant(view: OutputView) -> Found | None:
     if y is None or len(y) < FEWEST or not np.isfinite(y).all():
         return None
     mean, spread = y.mean(0), y.std(0)
-    if view.loss.kind == "custom" and not spread.any():
+    if view.loss.kind in ("custom", "none") and not spread.any():
         return None  # a placeholder, for a loss of the predictions alone
     shares = np.array([_most_frequent(column)[1] for column in y.T])
     tight = (spread < 0.01 * np.abs(mean)) & ~_is_met(view, mean, spread)
