@@ -22,9 +22,18 @@ class StepEnded(NamedTuple):
 
 
 class QuickChecked(NamedTuple):
-    """A quick check was made."""
+    """A quick check was made.
+
+    Attributes:
+        is_suspicious: Whether the predictions look like those of a collapse.
+        lacks_skill: Whether there is little skill, or none that can be measured, and no
+            more than at half of the steps.
+        ends_epoch: Whether it is the check at the end of an epoch.
+    """
 
     is_suspicious: bool
+    lacks_skill: bool = False
+    ends_epoch: bool = False
 
 
 class SymptomsSeen(NamedTuple):

@@ -27,6 +27,7 @@ from keras_trainfix.callbacks.collapse.schedule import (
     State,
     is_examination_due,
     is_known,
+    is_skill_due,
 )
 
 GROWTH = 2.0  # from one quick check of the first epoch to the next
@@ -123,7 +124,12 @@ def _after_quick_check(settings, state, event):
     step = math.ceil(state.steps * GROWTH) if every == "auto" else state.steps + every
     state = replace(state, next_check=step, checked_at=state.step)
     if not event.is_suspicious:
-        return replace(state, wait=0), Action.CONTINUE
+        state = replace(state, wait=0)
+        is_due = event.lacks_skill and is_skill_due(state, event.ends_epoch)
+        if not is_due or is_reported(settings, state):
+            return state, Action.CONTINUE
+        state = replace(state, is_searched=True, examined_at=state.step)
+        return state, Action.FIND_CAUSE
     is_calm = state.steps < state.cooldown_until or is_reported(settings, state)
     return state, Action.CONTINUE if is_calm else Action.LOOK_FOR_SYMPTOMS
 
@@ -171,6 +177,7 @@ def _after_rescue(state):
         cooldown_until=0,
         wait=0,
         examined=frozenset(),
+        is_searched=False,
         rescues=state.rescues + 1,
     )
 
@@ -182,7 +189,8 @@ def _at_end(settings, event):
         return Action.CONTINUE  # such samples carry no information about the training
     if not event.counts or (event.is_ok and not explains_as_note):
         return Action.CONTINUE
-    if not (event.names_cause or event.is_collapse or explains_as_note):
+    has_reason = event.names_cause or event.is_collapse or event.has_error
+    if not has_reason and not explains_as_note:
         return Action.CONTINUE  # a class is missing, as with many that still learn
     if settings.action == "rescue" and event.has_gap and event.is_recalibrated is None:
         return Action.RECALIBRATE

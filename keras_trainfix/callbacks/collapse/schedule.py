@@ -53,6 +53,7 @@ class State:
         examinations: Integer, how many there were at the end of a `fit`.
         examined_at: Integer, the step of the last one, or of one before the end.
         examined: The codes of its symptoms.
+        is_searched: Whether there was an examination because skill was due.
     """
 
     step: int = 0
@@ -69,6 +70,7 @@ class State:
     examinations: int = 0
     examined_at: int = 0
     examined: frozenset[str] = frozenset()
+    is_searched: bool = False
 
     @property
     def steps(self) -> int:
@@ -79,6 +81,11 @@ class State:
     def fit_steps(self) -> int:
         """Steps of this `fit`."""
         return self.step - self.fit_from
+
+    @property
+    def is_series(self) -> bool:
+        """Whether this `fit` is one of many short ones, whose targets may move."""
+        return self.fit_from > 0 and self.fit_steps < LONG_FIT
 
 
 def is_check_due(settings: Settings, state: State) -> bool:
@@ -95,9 +102,21 @@ def is_epoch_check_due(state: State, is_last: bool) -> bool:
         is_last: Whether it is the last epoch of this `fit`.
     """
     since = state.step - state.checked_at
-    if state.fit_from and state.fit_steps < LONG_FIT:  # one of many short ones
+    if state.is_series:
         return state.steps >= state.next_check or since >= MOST
     return is_last or since >= min(max(state.steps // SHARE, FEWEST), MOST)
+
+
+def is_skill_due(state: State, ends_epoch: bool) -> bool:
+    """Whether a training without skill is due for its examination.
+
+    Args:
+        state: `State`.
+        ends_epoch: Whether an epoch ends.
+    """
+    is_epoch_over = ends_epoch or state.epoch > state.first_epoch
+    is_long = state.steps >= LONG and is_epoch_over
+    return is_long and not state.is_searched and not state.is_series
 
 
 def is_examination_due(state: State) -> bool:

@@ -29,11 +29,6 @@ from keras_trainfix.callbacks.collapse.policy import (
 )
 from keras_trainfix.callbacks.collapse.remedies import REMEDIES, find_remedy
 from keras_trainfix.callbacks.collapse.rescue import Rescuer
-from keras_trainfix.callbacks.collapse.samples import (
-    is_fitting,
-    unseen,
-    without_targets,
-)
 from keras_trainfix.callbacks.collapse.schedule import (
     Settings,
     State,
@@ -49,6 +44,12 @@ from keras_trainfix.callbacks.collapse.verdict import (
     may_pass,
     names_cause,
     stale_statistics,
+)
+from keras_trainfix.callbacks.collapse.visibility import (
+    has_one_class,
+    limits,
+    unmeasured_line,
+    without_misfits,
 )
 from keras_trainfix.callbacks.collapse.watch import ALIVE, Watch
 from keras_trainfix.diagnosis.findings import Diagnosis, DiagnosisError
@@ -102,27 +103,22 @@ class Session:
         self._watch = Watch(model, sample, show_progress, fit)
         self._rescuer: Any = None
         self._is_earlier = False  # the diagnosis may be that of an earlier `fit`
+        self._is_told = False  # that skill cannot be seen
 
     def begin(self) -> None:
         """Judges what no step can change, and repairs it where it may."""
         diagnosis = self._watch.examine_beginning()
         if has_error(diagnosis):
             self.diagnosis = self._counted(diagnosis)
-        self._report_unseen()
-        self._leave_out_misfits()
-        watch = self._watch
+        loud, quiet = limits(self._watch)
+        self._is_told = bool(loud or quiet)
+        for line in loud:
+            warnings.warn(line, CollapseWarning, stacklevel=5)
+        for line in quiet:
+            tell(line)
+        self._watch = without_misfits(self._watch)
         self._rescuer = self._new_rescuer()
-        self._rescuer.keep_best(watch.beginning.skill)
-        if self._has_one_class():
-            tell(
-                "CollapseDetector: all samples of `probe` have one class, so a model "
-                "that always answers it looks like a good one."
-            )
-        if watch.sample.y is None:
-            tell(
-                "CollapseDetector: `probe` has no targets, so only predictions that "
-                "are not finite can be seen."
-            )
+        self._rescuer.keep_best(self._watch.beginning.skill)
         if self.diagnosis is None:
             return
         if self._rescuer.repair_beginning(self.diagnosis):
@@ -165,13 +161,17 @@ class Session:
         """
         self._steps_before = self.state.step
         if is_epoch_check_due(self.state, is_last):
-            self.quick_check()
+            self.quick_check(ends_epoch=True)
         if self.rescues and self.state.steps:
             self._rescuer.end_warm_up(self.last("skill"), self._when())
 
     def end(self) -> None:
         """Training ends: a last diagnosis where it has not gone well."""
         skill = self.last("skill")
+        unmeasured = unmeasured_line(self.history["skill"])
+        if unmeasured and not self._is_told and self.diagnosis is None:
+            self._is_told = True
+            tell(unmeasured)
         self._rescuer.put_best_back(skill, self.state.steps)
         if self._decide(TrainingEnded(skill)) is Action.CONTINUE:
             return
@@ -186,8 +186,9 @@ class Session:
             counts=self._counted(diagnosis) is not None,
             is_ok=diagnosis.ok,
             has_error=has_error(diagnosis),
-            has_one_class=self._has_one_class(),
-            names_cause=names_cause(diagnosis),
+            has_one_class=has_one_class(self._watch),
+            names_cause=names_cause(diagnosis)
+            and (has_error(diagnosis) or not self.state.is_series),
             is_collapse=is_collapse(diagnosis),
             explains_as_note=explains_as_note(diagnosis),
             is_growing=last > before + GROWING,
@@ -215,8 +216,12 @@ class Session:
         self.state, action = decide(self.settings, self.state, event)
         return action
 
-    def quick_check(self) -> None:
-        """Compares a few predictions with their targets; all checks may follow."""
+    def quick_check(self, ends_epoch: bool = False) -> None:
+        """Compares a few predictions with their targets; all checks may follow.
+
+        Args:
+            ends_epoch: Whether an epoch ends.
+        """
         state = self.state
         if self.history["step"][-1:] == [state.step]:
             return
@@ -234,10 +239,20 @@ class Session:
         self._rescuer.keep_best(seen.skill)
         if self._is_earlier and seen.skill >= LEARNED:
             self.diagnosis, self._is_earlier = None, False
-        if self._decide(QuickChecked(seen.is_suspicious)) is Action.LOOK_FOR_SYMPTOMS:
-            self._full_check(seen)
+        event = QuickChecked(seen.is_suspicious, self._lacks_skill(), ends_epoch)
+        action = self._decide(event)
+        if action is not Action.CONTINUE:
+            self._full_check(seen, is_sure=action is Action.FIND_CAUSE)
 
-    def _full_check(self, seen):
+    def _lacks_skill(self):
+        """Whether the last check saw little skill, and no more than half way."""
+        steps, skills = self.history["step"], self.history["skill"]
+        if skills[-1] >= HEALTHY:
+            return False
+        half = [s for n, s in zip(steps, skills, strict=True) if 2 * n <= steps[-1]]
+        return not half or not 1 - skills[-1] < (1 - GROWING) * (1 - half[-1])
+
+    def _full_check(self, seen, is_sure):
         watch, rescuer = self._watch, self._rescuer
         snapshot = watch.snapshot()
         symptoms = watch.symptoms(snapshot)
@@ -248,13 +263,17 @@ class Session:
             is_irreversible(symptoms),
             frozenset(f"{f.code} {f.severity}" for f in symptoms.findings),
         )
-        if self._decide(event) is not Action.FIND_CAUSE:
+        if not is_sure and self._decide(event) is not Action.FIND_CAUSE:
             return
         diagnosis = watch.examine(snapshot, rescuer.initial, trial=True)
+        # Where skill is merely small, or targets move, a warning is no news.
+        named = is_named(diagnosis, self.state.steps)
+        if is_sure or self.state.is_series:
+            named = has_error(diagnosis)
         action = self._decide(
             CauseSought(
                 has_collapsed,
-                is_named(diagnosis, self.state.steps),
+                named,
                 may_pass(diagnosis, self.state.steps),
                 is_irreversible(diagnosis),
                 self._counted(diagnosis) is not None,
@@ -296,32 +315,6 @@ class Session:
 
     def _when(self):
         return f"epoch {self.state.epoch + 1}"
-
-    def _report_unseen(self):
-        """Says once which outputs cannot be compared with their targets."""
-        views = self._watch.first.views()
-        with_loss = [view for view in views if view.loss.kind != "none"]
-        views = with_loss or views  # some outputs have no loss, and that is meant
-        for is_own in (False, True):  # a loss of the user's may take any targets
-            chosen = [v for v in views if (v.loss.kind == "custom") == is_own]
-            text = " ".join(filter(None, map(unseen, chosen)))
-            if text and is_own:
-                tell(f"CollapseDetector: {text}")
-            elif text:
-                warnings.warn(text, CollapseWarning, stacklevel=6)
-
-    def _leave_out_misfits(self):
-        """Continues without targets that cannot be compared with the predictions."""
-        watch, views = self._watch, self._watch.first.views()
-        misfits = {view.name for view in views if not is_fitting(view)}
-        if misfits:
-            sample = without_targets(watch.sample, watch.first.names, misfits)
-            self._watch = Watch(watch.model, sample, watch.show_progress, watch.fit)
-            self._watch.was_dead = watch.was_dead
-
-    def _has_one_class(self):
-        scores = [view.skill for view in self._watch.first.views()]
-        return any(score is not None and score.has_one_class for score in scores)
 
     def _counted(self, diagnosis):
         """A diagnosis, or None where none of its findings count."""

@@ -163,7 +163,8 @@ def test_a_trial_is_made_once_for_a_cause(monkeypatch):
     with collected() as texts:
         fit(mlp(), detector, y=y, epochs=40)
     assert not texts  # none of them counts, so it looks again and again
-    assert len(made) == 1
+    starts_now = [weights is None for _, weights, *_ in made]
+    assert starts_now == [False, True]  # from the initial and from the last weights
 
 
 # --- a collapse ---
@@ -699,6 +700,28 @@ def test_a_model_compiled_without_a_loss():
     assert detector.diagnosis is None
     assert not texts
     assert history["collapse/skill"][-1] > 0.2
+
+
+class Scrambled(OwnLoss):
+    """Sees its samples in an order that has nothing to do with the targets."""
+
+    def call(self, inputs):
+        return super().call(keras.ops.flip(inputs, 0))
+
+
+@pytest.mark.parametrize(
+    ("build", "is_seen"), [(Scrambled, True), (OwnLoss, False)], ids=str
+)
+def test_a_model_without_a_loss_that_learns_nothing_is_never_silent(build, is_seen):
+    labels = np.digitize(X[:, 0], np.linspace(-1.5, 1.5, 9))
+    model = build("softmax")
+    model.compile(adam(0.01))
+    detector = kt.CollapseDetector((X, labels))
+    with collected() as texts:
+        fit(model, detector, y=labels, epochs=40)
+    assert (detector.diagnosis is not None) == is_seen
+    assert bool(detector.alarms) == is_seen  # during `fit`, not only at its end
+    assert bool(texts) == is_seen
 
 
 def test_targets_that_do_not_fit_hide_no_nan():

@@ -77,6 +77,27 @@ def test_after_a_quick_check(state, settings, suspicious, action):
     assert state.next_check == 128
 
 
+@pytest.mark.parametrize(
+    ("changes", "event", "action"),
+    [
+        ({}, QuickChecked(False, lacks_skill=True), Action.FIND_CAUSE),
+        ({}, QuickChecked(False), Action.CONTINUE),
+        ({"step": 199}, QuickChecked(False, lacks_skill=True), Action.CONTINUE),
+        ({"is_searched": True}, QuickChecked(False, lacks_skill=True), Action.CONTINUE),
+        ({"alarms": (8,)}, QuickChecked(False, lacks_skill=True), Action.CONTINUE),
+        ({"epoch": 0}, QuickChecked(False, lacks_skill=True), Action.CONTINUE),
+        ({"epoch": 0}, QuickChecked(False, True, ends_epoch=True), Action.FIND_CAUSE),
+        ({"fit_from": 199}, QuickChecked(False, lacks_skill=True), Action.CONTINUE),
+    ],
+)
+def test_a_training_without_skill_is_examined_once_it_is_due(changes, event, action):
+    state = State(**{"step": 200, "epoch": 1, "first_epoch": 0, **changes})
+    state, found = after(state, event)
+    assert found is action
+    if action is Action.FIND_CAUSE:
+        assert after(state, event)[1] is Action.CONTINUE
+
+
 def test_a_healthy_check_ends_a_row_of_suspicious_ones():
     assert after(State(step=8, wait=1), QuickChecked(False))[0].wait == 0
     assert after(State(step=8, wait=1), QuickChecked(True))[0].wait == 1
@@ -262,6 +283,7 @@ FAILED = EndExamined(skill=0.1, names_cause=True)
             Action.CONTINUE,
         ),
         ({"names_cause": False}, WARN, Action.CONTINUE),
+        ({"names_cause": False, "has_error": True}, WARN, Action.REPORT),
         ({"names_cause": False, "is_collapse": True}, WARN, Action.REPORT),
         ({"has_one_class": True}, WARN, Action.CONTINUE),
         ({"has_one_class": True, "has_error": True}, WARN, Action.REPORT),

@@ -214,6 +214,33 @@ def collapsed(model, **settings):
     return session
 
 
+@pytest.mark.parametrize(
+    ("skills", "lacks"),
+    [
+        ([0.1, 0.1], True),
+        ([0.1, 0.2], False),  # it still learns
+        ([-9.0, -5.0], False),
+        ([0.1, 0.4], False),
+        ([np.nan, np.nan], True),
+    ],
+)
+def test_when_skill_is_missing(skills, lacks):
+    session = session_of(mlp())
+    session.history["step"] += [100, 200]
+    session.history["skill"] += skills
+    assert session._lacks_skill() == lacks
+
+
+def test_skill_that_was_never_measured_is_noted_once(capsys):
+    session = session_of(mlp())
+    session._watch.examine = lambda *args, **kwargs: diagnosis()
+    session.begin()
+    session.history["skill"] += [np.nan, np.nan]
+    session.end()
+    session.end()
+    assert capsys.readouterr().out.count("could be compared at none of 2 looks") == 1
+
+
 @pytest.mark.parametrize("patience", [1, 3])
 def test_patience_is_the_number_of_suspicious_checks(patience):
     model = mlp()
