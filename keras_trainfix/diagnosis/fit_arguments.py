@@ -22,6 +22,8 @@ class FitArguments:
         steps_per_epoch: Integer, or None.
         initial_epoch: Integer.
         shuffle: Boolean, whether arrays are shuffled.
+        in_fit: Samples as `fit` itself got them, `(x, y)` or batches, if those at hand
+            came another way; None if they are the same.
 
     Raises:
         ValueError: If an argument is not what `fit` takes.
@@ -35,6 +37,7 @@ class FitArguments:
     steps_per_epoch: int | None = None
     initial_epoch: int = 0
     shuffle: bool = True
+    in_fit: Any = None
 
     def __post_init__(self) -> None:
         if self.class_weight is not None and not isinstance(self.class_weight, Mapping):

@@ -356,7 +356,8 @@ def _parts_of_batch(batch: Any, number: int | None) -> list:
     if isinstance(batch, tuple) and len(batch) > 3:
         raise ValueError(
             "A batch must be (x,), (x, y) or (x, y, sample_weight); pass several "
-            f"inputs as a tuple in it, ((x1, x2), y). Received: a tuple of {len(batch)}."
+            "inputs as a tuple in it, ((x1, x2), y). Received: a tuple of "
+            f"{len(batch)}."
         )
     parts = [
         None if part is None else mapped(as_array, part)

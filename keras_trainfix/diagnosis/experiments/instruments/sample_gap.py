@@ -15,7 +15,8 @@ from keras_trainfix.diagnosis.measure.label_gap import (
     label_gap,
     order_of_classes,
 )
-from keras_trainfix.diagnosis.observe.sample import Sample
+from keras_trainfix.diagnosis.observe.batches import is_once
+from keras_trainfix.diagnosis.observe.sample import Sample, take
 
 MOST_CLASSES = 1000
 
@@ -47,6 +48,24 @@ def validation_gap(snapshot: Any) -> SampleGap | None:
     if snapshot.validation is None:
         return None
     return sample_gap(snapshot.sample, snapshot.validation, tasks_of(snapshot))
+
+
+@instrument("samples in fit against samples at hand")
+def fit_gap(snapshot: Any) -> SampleGap | None:
+    """Compares the samples at hand with those that `fit` itself got.
+
+    Args:
+        snapshot: `Snapshot`; `FitArguments.in_fit` has what `fit` got.
+
+    Returns:
+        `SampleGap` of the samples at hand against those in `fit`; None if these are not
+        known apart.
+    """
+    given = snapshot.fit.in_fit
+    if given is None or is_once(given):
+        return None
+    in_fit = take(given, model=snapshot.model)
+    return sample_gap(in_fit, snapshot.sample, tasks_of(snapshot))
 
 
 def tasks_of(snapshot: Any) -> list[str]:
