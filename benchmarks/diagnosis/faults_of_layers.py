@@ -6,8 +6,16 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from benchmarks.diagnosis.cases import SPARSE
-from benchmarks.diagnosis.data import but, curved, digits, series, texts
+from benchmarks.diagnosis.cases import CATEGORICAL, SPARSE
+from benchmarks.diagnosis.data import (
+    but,
+    curved,
+    digits,
+    one_hot,
+    series,
+    tagged,
+    texts,
+)
 from benchmarks.diagnosis.faults import before
 from benchmarks.diagnosis.nets import cnn, mlp, net
 
@@ -23,6 +31,13 @@ def attended(x, rng, units, score):
         weights = make()(weights)
     x = layers.Flatten()(layers.Dot(1)([weights, x]))
     return layers.Dense(units)(layers.Dense(16, activation="relu")(x))
+
+
+@net
+def each_step(x, rng, units, axis):
+    """An answer for each step, with the axis of its softmax."""
+    x = layers.GRU(24, return_sequences=True)(x)
+    return layers.Softmax(axis)(layers.Dense(units)(x))
 
 
 def whole_tenths():
@@ -135,6 +150,9 @@ FAULTS = [
             lambda: layers.Rescaling(1 / 255)]), SPARSE),
     before("305", "a rate of dropout that was meant to be kept", curved(),
         mlp(1, dropout=0.98), "mse"),
+    before("213", "softmax over the steps", but(tagged(), y=one_hot),
+        each_step(2, 1), CATEGORICAL),
+    before("213", "softmax over the steps, ids", tagged(), each_step(2, 1), SPARSE),
     before("306", "a body that was not loaded", DIGITS,
         on_body(10, "softmax", is_trained=False, many=3), SPARSE),
     before("306", "a frozen table of words that was not loaded", texts(),
