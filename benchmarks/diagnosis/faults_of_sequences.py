@@ -5,7 +5,16 @@ import numpy as np
 from keras import layers
 
 from benchmarks.diagnosis.cases import BINARY, SPARSE
-from benchmarks.diagnosis.data import Data, blobs, curved, rings, series, source, texts
+from benchmarks.diagnosis.data import (
+    Data,
+    blobs,
+    curved,
+    masks,
+    rings,
+    series,
+    source,
+    texts,
+)
 from benchmarks.diagnosis.faults import before
 from benchmarks.diagnosis.nets import mlp, net, transformer, words
 
@@ -81,6 +90,24 @@ def without_mean():
 
 
 @net
+def misplaced(x, rng, turn):
+    """Convolutions whose answers are turned."""
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
+    x = turn()(x)
+    return layers.Conv2D(1, 1, activation="sigmoid")(x)
+
+
+def transposed():
+    """Width before height."""
+    return layers.Permute((2, 1, 3))
+
+
+def upside_down():
+    """The last row first."""
+    return layers.Lambda(lambda h: keras.ops.flip(h, 1))
+
+
+@net
 def translator(x, rng, tokens=20):
     """A recurrent encoder and decoder."""
     one, two = (layers.Embedding(tokens, 16)(part) for part in x)
@@ -110,6 +137,8 @@ FAULTS = [
     before("426", "language model without a mask", next_words(), unmasked(), SPARSE),
     before("428", "softmax over the batch", blobs(),
         mlp(3, None, after=[softmax_of_batch]), SPARSE),
+    before("429", "width before height", masks(), misplaced(transposed), BINARY),
+    before("429", "upside down", masks(), misplaced(upside_down), BINARY),
     before("428", "mean of the batch", curved(), mlp(1, after=[without_mean]), "mse"),
 ]
 # fmt: on

@@ -106,6 +106,18 @@ MOST_FADED = Threshold(
 LEAST_AT_END = Threshold(
     0.03, "movement by tokens over that with padding elsewhere", sound=1, faulty=1e-3
 )
+MOST_OUT_OF_PLACE = Threshold(
+    0.3, "share of the movement in the block, 0 by chance", sound=0.57, faulty=0.19
+)
+LEAST_TURNED = Threshold(
+    0.35, "share of the movement elsewhere, 0 by chance", sound=0.03, faulty=0.81
+)
+LEAST_UNTOUCHED = Threshold(
+    0.5, "share of the places that do not move", sound=0, faulty=0.75
+)
+LEAST_SCATTERED = Threshold(
+    0.6, "share of the movement in as many places", sound=0.44, faulty=0.84
+)
 MOST_FROM_FUTURE = Threshold(
     1e-3, "movement of earlier answers over that of later ones", sound=0, faulty=0.22
 )
