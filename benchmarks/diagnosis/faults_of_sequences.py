@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from benchmarks.diagnosis.cases import BINARY, SPARSE
+from benchmarks.diagnosis.cases import BINARY, SPARSE, sgd
 from benchmarks.diagnosis.data import (
     Data,
     blobs,
@@ -107,6 +107,24 @@ def upside_down():
     return layers.Lambda(lambda h: keras.ops.flip(h, 1))
 
 
+@source
+def slow_series(rng, steps=12, samples=400, memory=0.72):
+    """Windows of a series whose changes are alike, and its next value."""
+    s = rng.normal(size=samples + steps)
+    for i in range(2, len(s)):
+        s[i] += (1 + memory - 0.02) * s[i - 1] - memory * s[i - 2]
+    s = (s - s.mean()) / s.std()
+    x = np.stack([s[i : i + steps] for i in range(samples)])
+    return Data(x.astype("float32"), s[steps:].astype("float32"))
+
+
+@net
+def echo(x, rng):
+    """The last value of the window, by a layer that has learned it."""
+    kernel = np.eye(x.shape[1])[:, -1:]
+    return layers.Dense(1, kernel_initializer=lambda *args, **kwargs: kernel)(x)
+
+
 @net
 def translator(x, rng, tokens=20):
     """A recurrent encoder and decoder."""
@@ -140,5 +158,8 @@ FAULTS = [
     before("429", "width before height", masks(), misplaced(transposed), BINARY),
     before("429", "upside down", masks(), misplaced(upside_down), BINARY),
     before("428", "mean of the batch", curved(), mlp(1, after=[without_mean]), "mse"),
+    before("506", "echo of a slow series", slow_series(), echo(), "mse", sgd(1e-4)),
+    before("506", "echo of a slower series", slow_series(memory=0.9), echo(), "mse",
+        sgd(1e-4)),
 ]
 # fmt: on

@@ -190,6 +190,19 @@ IN_BOTH = Threshold(
 
 # --- time series ---
 
+LEAST_ECHO = Threshold(
+    0.95, "correlation of answers and last values", sound=0.94, faulty=0.999
+)
+MOST_OF_CHANGE = Threshold(
+    0.2, "correlation of predicted and true changes", sound=0.33, faulty=0
+)
+MOST_OVER_LAST = Threshold(
+    0.05, "share of the squared error of the last value", sound=0.37, faulty=-0.5
+)
+LEAST_POSSIBLE = Threshold(
+    0.1, "R2 of the change by a linear model", sound=-0.1, faulty=0.33
+)
+
 # --- skill ---
 NO_SKILL = Threshold(0.01, "skill, of the task", sound=0.05, faulty=0.0)
 SHORT = Threshold(0.2, "skill below that of a linear model", sound=0.1, faulty=0.4)
