@@ -13,6 +13,7 @@ from keras_trainfix.diagnosis.measure.unmeasured import unmeasured
 from keras_trainfix.diagnosis.observe.sample import as_given, number_of_inputs
 from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS, Check
+from keras_trainfix.diagnosis.report.layer_picture import layer_summaries
 from keras_trainfix.diagnosis.report.plots import dead_shares, output_summary
 from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
 from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended, new_weights
@@ -184,6 +185,7 @@ def examine(
         dead,
         names_of_answers(snapshot.measured),
         _remarks(snapshot),
+        layer_summaries(snapshot),
     )
 
 

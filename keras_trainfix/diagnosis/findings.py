@@ -46,6 +46,26 @@ class OutputSummary(NamedTuple):
     constant: float
 
 
+class LayerSummary(NamedTuple):
+    """What is drawn of one layer; None for what is not known.
+
+    Attributes:
+        name: String.
+        kind: String, the name of its class.
+        different: Float, the share of the samples that differ behind it.
+        constant: Float, the share of its units that give one number for all samples.
+        dead: Float, the share of its units that are 0 for all samples, of a ReLU.
+        gradient: Float, the root mean square of the gradient of its kernel.
+    """
+
+    name: str
+    kind: str
+    different: float | None
+    constant: float | None
+    dead: float | None
+    gradient: float | None
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong.
@@ -107,6 +127,7 @@ class Diagnosis:
         instruments: Tuple of the names of the experiments that gave an answer.
         remarks: Tuple of sentences about what the diagnosis did, such as how many
             batches of a generator it took.
+        layers: Tuple of `LayerSummary`, from the input on, for a plot.
 
     Examples:
         >>> from keras_trainfix import Diagnosis
@@ -125,6 +146,7 @@ class Diagnosis:
     )
     instruments: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    layers: tuple[LayerSummary, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def ok(self) -> bool:

@@ -3,6 +3,7 @@
 from html import escape
 
 from keras_trainfix.diagnosis.findings import SEVERITIES, Diagnosis, Finding, provides
+from keras_trainfix.diagnosis.report.layer_picture import draw_layers
 from keras_trainfix.diagnosis.report.plots import draw
 from keras_trainfix.diagnosis.report.text import (
     failed_checks,
@@ -26,7 +27,9 @@ def diagnosis_html(diagnosis: Diagnosis) -> str:
     parts = [_paragraph(f"<b>{escape(s)}</b>") for s in not_judged(diagnosis)]
     parts.append(_paragraph(_chip(headline(diagnosis), color)))
     parts += [_paragraph(escape(s)) for s in remarks(diagnosis)]
-    pictures = "".join(draw(diagnosis.outputs, diagnosis.dead_shares))
+    pictures = "".join(
+        [*draw(diagnosis.outputs, diagnosis.dead_shares), draw_layers(diagnosis.layers)]
+    )
     if pictures:
         parts.append(
             "<div style='display:flex;flex-wrap:wrap;gap:16px;margin:0 0 .8em'>"

@@ -8,7 +8,7 @@ from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.thresholds import BLANK, FLAT, TRAINING_R2
 
-FAR = 10  # times the threshold: nothing is left of the input
+FAR = 10  # times the threshold for dropout and noise, which are large on purpose
 
 
 @check(
@@ -64,8 +64,10 @@ def training_differs_from_inference(snapshot: Snapshot) -> Found | None:
     ```
 
     ## When this is not the cause
-    Batch normalization has its own finding, [KTF301](KTF301.md). Layers that draw
-    samples, as in a variational autoencoder, are not judged.
+    A rate of dropout below 0.98 is not judged here: where it keeps a model from
+    learning, that is [KTF408](KTF408.md). Batch normalization has its own finding,
+    [KTF301](KTF301.md). Layers that draw samples, as in a variational autoencoder, are
+    left out.
 
     ## References
     [keras.layers.RandomBrightness](
@@ -75,11 +77,9 @@ def training_differs_from_inference(snapshot: Snapshot) -> Found | None:
     worst = max(destroyed, key=_loss, default=None)
     if worst is None:
         return None
-    is_error = not worst.is_noise or worst.r2 < FAR * TRAINING_R2
     return found(
         _message(worst),
         _fix(worst),
-        severity="error" if is_error else "warning",
         layer=worst.layer.name,
         r2=worst.r2,
         blank=worst.blank,
@@ -90,7 +90,8 @@ def training_differs_from_inference(snapshot: Snapshot) -> Found | None:
 
 def _loss(one: TrainingDifference) -> float:
     """How much of its input a layer destroys; 0 if it leaves enough."""
-    if one.r2 < TRAINING_R2:
+    line = FAR * TRAINING_R2 if one.is_noise else TRAINING_R2
+    if one.r2 < line:
         return 1 - one.r2
     return 1.0 if _is_blank(one) or _is_flat(one) else 0.0
 

@@ -27,7 +27,7 @@ def test_a_wrong_range_of_brightness(scale):
 
 
 @pytest.mark.parametrize(
-    ("rate", "severity"), [(0.99, "error"), (0.92, "warning"), (0.8, None), (0.5, None)]
+    ("rate", "severity"), [(0.99, "error"), (0.92, None), (0.5, None)]
 )
 def test_dropout(rate, severity):
     finding = augmented(layers.Dropout(rate), inputs(256, 32))
