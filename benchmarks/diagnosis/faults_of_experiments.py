@@ -92,13 +92,14 @@ class _Sampling(layers.Layer):
     def __init__(self, weight, **settings):
         super().__init__(**settings)
         self.weight = weight
+        self.seed = keras.random.SeedGenerator(1)
 
     def call(self, inputs):
         mean, log_var = inputs
         terms = keras.ops.square(mean) + keras.ops.exp(log_var) - log_var - 1
         divergence = keras.ops.mean(keras.ops.sum(terms, axis=-1)) / 2
         self.add_loss(self.weight * divergence)
-        noise = keras.random.normal(keras.ops.shape(mean))
+        noise = keras.random.normal(keras.ops.shape(mean), seed=self.seed)
         return mean + keras.ops.exp(log_var / 2) * noise
 
 
@@ -172,8 +173,31 @@ def own_step(changed, first_batch=False):
     return prepare
 
 
+@net
+def cut_branch(x, rng, units, head=None, cut=keras.ops.stop_gradient, twice=False):
+    """Two branches, of which an operation cuts one off the gradient."""
+    x = layers.Flatten()(x) if len(x.shape) > 2 else x
+    one = layers.Dense(4 * width(rng), activation="relu")(x)
+    one = layers.Dense(width(rng), activation="relu")(one) if twice else one
+    other = layers.Dense(4, activation="relu")(x)
+    joined = layers.Concatenate()([layers.Lambda(cut)(one), other])
+    return layers.Dense(units, activation=head)(joined)
+
+
+def as_whole_numbers(h):
+    """Features cast to integers and back."""
+    return keras.ops.cast(keras.ops.cast(10 * h, "int32"), "float32")
+
+
 # The formatter would put every argument on its own line.
 # fmt: off
+MISSING = [
+    before("414", "a branch behind stop_gradient", DIGITS, cut_branch(10, "softmax"),
+        SPARSE),
+    before("414", "a branch of two layers", DIABETES, cut_branch(1, twice=True), "mse"),
+    before("414", "a branch of whole numbers", curved(),
+        cut_branch(1, cut=as_whole_numbers), "mse"),
+]
 STEPS = [
     before("416", "a sum of all steps", DIGITS, mlp(10, "softmax"), SPARSE,
         prepare=own_step(lambda number, old, new: old + number * (new - old))),
@@ -218,4 +242,5 @@ GRADIENTS = [
 FAULTS = [
     *GRADIENTS,
     *STEPS,
+    *MISSING,
 ]

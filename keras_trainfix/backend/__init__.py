@@ -36,6 +36,7 @@ from keras_trainfix.backend.fitting import (  # noqa: E402
 from keras_trainfix.backend.gradients import (  # noqa: E402
     custom_gradient,
     gradient,
+    have_gradients,
     no_gradient,
     training_step,
     value_and_gradients,
@@ -70,6 +71,7 @@ __all__ = [
     "global_seeds",
     "gradient",
     "has_lost_weights",
+    "have_gradients",
     "is_concrete",
     "is_faster_in_one_piece",
     "is_traced",

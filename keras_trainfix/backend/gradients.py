@@ -180,6 +180,62 @@ def gradient(function: Callable[[Tensor], Tensor], array: np.ndarray) -> np.ndar
         return to_numpy(torch.autograd.grad(value, tensor)[0])
 
 
+def have_gradients(
+    function: Callable[[], Tensor],
+    variables: Sequence[keras.Variable],
+    others: Sequence[keras.Variable] = (),
+) -> list[bool]:
+    """For each variable, whether a function has a gradient for it, be it 0.
+
+    JAX gives 0 where there is none. There the program of the gradient tells: a 0 that
+    is computed from nothing is no gradient.
+
+    Args:
+        function: As for `value_and_gradients`, and so are the others.
+        variables: List of `keras.Variable`.
+        others: List of `keras.Variable`.
+
+    Returns:
+        List of booleans.
+
+    Examples:
+        >>> one, two = keras.Variable(0.0), keras.Variable(0.0)
+        >>> have_gradients(lambda: one**2, [one, two])
+        [True, False]
+    """
+    _, slopes = value_and_gradients(function, variables, others)
+    if keras.backend.backend() != "jax":
+        return [slope is not None for slope in slopes]
+    import jax
+
+    slope_of = jax.grad(_stateless(function, variables, others))
+    program = jax.make_jaxpr(slope_of)([v.value for v in variables]).jaxpr
+    known = {id(v) for v in (*program.invars, *program.constvars)}
+    for step in program.eqns:
+        if any(id(v) in known for v in step.invars):
+            known |= {id(v) for v in step.outvars}
+    pairs = zip(program.outvars, slopes, strict=True)
+    return [id(v) in known or bool(np.any(slope)) for v, slope in pairs]
+
+
+def _stateless(
+    function: Callable[[], Tensor],
+    variables: Sequence[keras.Variable],
+    others: Sequence[keras.Variable],
+) -> Callable[[Tensors], Tensor]:
+    """A function of the values of variables, for JAX."""
+
+    def pure(values: Tensors) -> Tensor:
+        pairs = [
+            *zip(variables, values, strict=True),
+            *((v, v.value) for v in others),
+        ]
+        with keras.StatelessScope(state_mapping=pairs, collect_losses=True):
+            return function()
+
+    return pure
+
+
 def value_and_gradients(
     function: Callable[[], Tensor],
     variables: Sequence[keras.Variable],
@@ -209,14 +265,7 @@ def value_and_gradients(
     if backend == "jax":
         import jax
 
-        def pure(values: Tensors) -> Tensor:
-            pairs = [
-                *zip(variables, values, strict=True),
-                *((v, v.value) for v in others),
-            ]
-            with keras.StatelessScope(state_mapping=pairs, collect_losses=True):
-                return function()
-
+        pure = _stateless(function, variables, others)
         value, slopes = jax.value_and_grad(pure)([v.value for v in variables])
         return to_numpy(value), [to_numpy(slope) for slope in slopes]
     if backend == "tensorflow":

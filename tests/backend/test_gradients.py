@@ -143,3 +143,13 @@ def test_a_loss_without_gradient_changes_nothing(x):
         assert gradient is None or not to_numpy(gradient).any()
     for a, b in zip(before, model.trainable_variables, strict=True):
         np.testing.assert_array_equal(a, to_numpy(b))
+
+
+def test_a_gradient_of_0_is_told_from_none():
+    one, two, three = (keras.Variable(np.zeros((2, 2))) for _ in range(3))
+
+    def function():
+        cut = keras.ops.stop_gradient(keras.ops.matmul(two, one))
+        return keras.ops.sum(keras.ops.relu(one) * 0.0 + cut + three)
+
+    assert backend.have_gradients(function, [one, two, three]) == [True, False, True]

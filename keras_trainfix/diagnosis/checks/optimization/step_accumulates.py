@@ -42,18 +42,19 @@ def step_accumulates(snapshot: Snapshot) -> Found | None:
 
         def train_step(self, *arguments):
             self.sum_of_steps += 1.0
-            *state, (x, y) = arguments
+            *state, data = arguments
             if state:  # JAX
-                logs, state = super().train_step(*arguments)
-                before = [v.value for v in self.trainable_variables]
-                after = [a + self.sum_of_steps * (b - a)
-                         for a, b in zip(before, state[0])]
-                return logs, (after, *state[1:])
+                logs, (after, *rest) = super().train_step(*arguments)
+                pairs = zip(state[0][0], after)
+                return logs, ([self.grown(*pair) for pair in pairs], *rest)
             before = [keras.ops.copy(v.value) for v in self.trainable_variables]
-            logs = super().train_step((x, y))
+            logs = super().train_step(data)
             for variable, value in zip(self.trainable_variables, before):
-                variable.assign(value + self.sum_of_steps * (variable - value))
+                variable.assign(self.grown(value, variable.value))
             return logs
+
+        def grown(self, old, new):
+            return old + self.sum_of_steps * (new - old)
 
     model = Model([keras.Input((4,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")

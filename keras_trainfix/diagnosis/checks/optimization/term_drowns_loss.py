@@ -50,11 +50,16 @@ def term_drowns_loss(snapshot: Snapshot) -> Found | None:
     class Sampling(layers.Layer):
         weight = 1.0
 
+        def __init__(self):
+            super().__init__()
+            self.seed = keras.random.SeedGenerator(1)
+
         def call(self, inputs):
             mean, log_var = inputs
             kl = ops.sum(ops.square(mean) + ops.exp(log_var) - log_var - 1, axis=-1)
             self.add_loss(self.weight * ops.mean(kl) / 2)
-            return mean + ops.exp(log_var / 2) * keras.random.normal(ops.shape(mean))
+            noise = keras.random.normal(ops.shape(mean), seed=self.seed)
+            return mean + ops.exp(log_var / 2) * noise
 
     def autoencoder():
         image = keras.Input((64,))

@@ -30,8 +30,8 @@ class Own(keras.Sequential):
     def train_step(self, *arguments):
         x, y = arguments[-1]  # as in the guides: no weights of samples
         self.calls += 1
-        old = [keras.ops.copy(v.value) for v in self.trainable_variables]
         if len(arguments) == 1:
+            old = [keras.ops.copy(v.value) for v in self.trainable_variables]
             logs = super().train_step((x, y))
             for variable, value in zip(self.trainable_variables, old, strict=True):
                 variable.assign(self.changed(value, variable.value))
