@@ -74,6 +74,7 @@ def segmenter(*first):
     return model
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("name", ["RandomFlip", "RandomRotation", "RandomTranslation"])
 def test_a_layer_that_moves_images(name):
     size = {"RandomFlip": (), "RandomRotation": (0.3,), "RandomTranslation": (0.2, 0.2)}
