@@ -21,6 +21,7 @@ OUTPUT_GAP = 0.5  # standard deviations
 ANSWERS_CHANGE = 0.1  # share of the predicted classes
 STILL = 1e-4  # change of the weights in one step, of their size
 COSTS = 0.05  # skill
+FINDS = 0.3  # of the way from chance to all classes right
 SHIFT = 0.3  # standard deviations, of the statistics of a layer
 
 
@@ -90,7 +91,8 @@ def batch_norm_gap(snapshot: Snapshot) -> Found | None:
     ## When this is not the cause
     If training and inference agree on the training data, and only new data do badly, it
     is overfitting. Dropout causes a gap of its own, which is not counted here. If
-    inference is as good as training, the gap is a note.
+    inference is as good as training, or finds the classes as well, the gap is a note;
+    so it is where targets cannot be compared with answers.
 
     ## References
     [Wu and Johnson, 2021](https://arxiv.org/abs/2105.07576)
@@ -148,8 +150,21 @@ def batch_norm_gap(snapshot: Snapshot) -> Found | None:
 
 
 def _loses_skill(view):
-    """Whether inference is worse than training, or neither can be judged."""
-    in_training = view.skill_of(view.training_predictions)
-    if view.skill is None or in_training is None:
+    """Whether inference is worse than training, in its answers and in its classes.
+
+    Where targets cannot be compared with answers, as in a net for distances, a gap
+    alone is no loss; without any targets it may be one.
+    """
+    if view.targets is None:
         return True
-    return not view.skill.value >= in_training.value - COSTS
+    now, in_training = view.skill, view.skill_of(view.training_predictions)
+    if now is None or in_training is None:
+        return False
+    if now.value >= in_training.value - COSTS:
+        return False
+    right, in_step = now.balanced_accuracy, in_training.balanced_accuracy
+    if right is None or in_step is None:
+        return True
+    chance = 1 / max(1, int((np.asarray(now.present) > 0).sum()))
+    finds_classes = right > chance + FINDS * (1 - chance)
+    return bool(not finds_classes or right < in_step - COSTS)

@@ -61,3 +61,46 @@ def test_a_gap_that_costs_no_skill_is_a_note():
     in_training = keras.ops.convert_to_numpy(model(x, training=True))
     assert run("KTF301", model, x, in_training).severity == "warning"
     assert run("KTF301", model, x, answers(model, x)).severity == "note"
+
+
+def test_other_answers_that_find_the_classes_as_well_are_a_note():
+    model = with_batch_norm(steps=10)
+    x = 5 + X / 2
+    in_training = keras.ops.convert_to_numpy(model(x, training=True)).argmax(1)
+    assert run("KTF301", model, x, in_training).severity == "warning"
+    as_well = np.where(np.arange(len(x)) % 2, in_training, answers(model, x).argmax(1))
+    assert run("KTF301", model, x, as_well).severity == "note"
+
+
+def test_answers_that_targets_cannot_judge():
+    def apart(y, p):
+        return -keras.ops.mean(keras.ops.square(p), axis=-1)
+
+    model = sequential(layers.BatchNormalization(), layers.Dense(4), loss=apart)
+    x = 5 + X / 2
+    model.fit(x, np.zeros((64, 1)), batch_size=32, epochs=10, verbose=0)
+    assert run("KTF301", model, x, np.zeros((64, 1))).severity == "note"
+    assert run("KTF301", model, x).severity == "warning"
+
+
+@pytest.mark.parametrize("how", ["layers", "kt", None])
+def test_two_stages_with_statistics_that_are_frozen_at_last(how):
+    body = keras.Sequential(
+        [keras.Input((6,)), layers.Dense(16), layers.BatchNormalization()]
+    )
+    given = keras.Input((6,))
+    head = layers.Dense(3, "softmax")(body(given, training=False))
+    model = keras.Model(given, head)
+    x = 5 + X / 2
+    body.trainable = False
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, IDS, epochs=10, verbose=0)
+    body.trainable = True
+    if how == "layers":
+        body.layers[-1].trainable = False
+    elif how == "kt":
+        kt.freeze_batch_norm(body)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, IDS, epochs=10, verbose=0)
+    found = {run(code, model, x, IDS) is not None for code in ("KTF301", "KTF302")}
+    assert found == {how is None}
