@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import sys
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any, NamedTuple
 
 import keras
@@ -118,7 +119,7 @@ def arguments_of_fit(model: keras.Model) -> dict[str, Any]:
     Returns:
         Dict of names to objects, none of them read; empty where no `fit` runs.
     """
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     try:
         while frame is not None:
             module = str(frame.f_globals.get("__name__"))
@@ -237,6 +238,21 @@ def rate_or_schedule(optimizer: keras.Optimizer) -> Any:
     `learning_rate` is the value of the schedule at the present step.
     """
     return getattr(optimizer, "_learning_rate", None)
+
+
+def optimizer_config(optimizer: keras.Optimizer) -> dict[str, Any]:
+    """The configuration of an optimizer, without its learning rate.
+
+    `get_config` also serializes the schedule, and a user's may have no `get_config`.
+    """
+    rate = optimizer.__dict__.get("_learning_rate")
+    optimizer.__dict__["_learning_rate"] = None
+    try:
+        config = optimizer.get_config()
+    finally:
+        optimizer.__dict__["_learning_rate"] = rate
+    config.pop("learning_rate", None)
+    return config
 
 
 def optimized_variables(optimizer: keras.Optimizer) -> list[keras.Variable]:

@@ -7,7 +7,7 @@ import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_trainfix.backend import to_numpy
-from keras_trainfix.keras_internals import rate_or_schedule
+from keras_trainfix.keras_internals import optimizer_config, rate_or_schedule
 
 FEW = 16  # steps: fewer are not enough, whatever the rate
 
@@ -80,11 +80,11 @@ def copy_of(
         >>> type(copy).__name__, rate_of(copy)
         ('SGD', 0.5)
     """
-    config = optimizer.get_config()
     inner = getattr(optimizer, "inner_optimizer", None)
     if inner is not None:
         copy = type(optimizer)(copy_of(inner, variables, with_state))
     else:
+        config = optimizer_config(optimizer)
         copy = type(optimizer).from_config({**config, "learning_rate": 0.5})
         copy.learning_rate = rate_of(optimizer)
     copy.build(variables)

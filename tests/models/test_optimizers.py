@@ -64,8 +64,15 @@ def test_steps_of_schedule():
     assert steps_of_schedule(short) == pytest.approx(5)
 
 
+class OwnSchedule(schedules.LearningRateSchedule):
+    """A schedule as users write it: without `get_config`."""
+
+    def __call__(self, step):
+        return 0.1 / (1 + keras.ops.cast(step, "float32"))
+
+
 @pytest.mark.parametrize("wrap", [lambda optimizer: optimizer, scaled])
-@pytest.mark.parametrize("rate", [0.1, decay()])
+@pytest.mark.parametrize("rate", [0.1, decay(), OwnSchedule()])
 @pytest.mark.parametrize("with_state", [False, True])
 def test_copies(wrap, rate, with_state):
     weight = keras.Variable([1.0, 2.0])

@@ -44,9 +44,11 @@ class CollapseDetector(GuardedCallback):
 
     Args:
         probe: Up to 256 samples of the training data: `(x, y)` or
-            `(x, y, sample_weight)` of arrays, or batches as `fit` takes them. Held-out
-            samples work as well; on training data alone, a model that only overfits
-            looks healthy.
+            `(x, y, sample_weight)` of arrays, or batches as `fit` takes them, from
+            which the first ones are read. A `tf.data` pipeline that shuffles gives
+            another order to `fit` afterwards: hand over a second one. Held-out samples
+            work as well; on training data alone, a model that only overfits looks
+            healthy.
         action: What to do about a collapse: `"warn"`; `"stop"` training; `"raise"` a
             `DiagnosisError`; or `"rescue"`: return to the last healthy or the initial
             weights, apply the mildest remedy for the cause (usually a lower learning

@@ -1,17 +1,21 @@
 """The output of a model to draw, and how to interpret its predictions."""
 
+import copy
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from keras_trainfix.callbacks.collapse.samples import ArgumentError, MisfitError
+from keras_trainfix.data import as_array
 from keras_trainfix.diagnosis.observe.sample import Sample
 from keras_trainfix.diagnosis.observe.targets import Targets, read_targets
 from keras_trainfix.diagnosis.observe.task import CLASSIFIES
 from keras_trainfix.diagnosis.snapshot import OutputView, Snapshot
 from keras_trainfix.labels import ignored_ids
 from keras_trainfix.labels.types import IgnoreClass
+from keras_trainfix.messages import in_one_line
 
 SMALLEST = 8  # pixels of each side of an image without a channel axis
 NUMBERS = ("regression", "count", "similarity")  # kinds of losses of real numbers
@@ -26,6 +30,7 @@ class Settings(NamedTuple):
     ignore_class: IgnoreClass
     axis: int
     from_logits: bool | None
+    decode: Callable[[np.ndarray], Any] | None = None
 
 
 class Output(NamedTuple):
@@ -94,7 +99,31 @@ def find_output(settings: Settings, snapshot: Snapshot, sample: Sample) -> Outpu
                 "arrays."
             )
         y = y[number]
-    return Output(name, snapshot.views()[number], first_images(sample.x), y)
+    view = snapshot.views()[number]
+    if settings.decode is not None:
+        view = copy.copy(view)
+        view.predictions = decoded(settings, view.predictions)
+    return Output(name, view, first_images(sample.x), y)
+
+
+def decoded(settings: Settings, predictions: np.ndarray) -> np.ndarray:
+    """The answers to draw: predictions, or what `decode` makes of them.
+
+    Raises:
+        MisfitError: If `decode` raises, or does not give an answer per sample.
+    """
+    if settings.decode is None:
+        return predictions
+    try:
+        answers = np.asarray(as_array(settings.decode(predictions)))
+    except Exception as error:  # the user's own code
+        raise MisfitError(f"`decode` raised {in_one_line(error)}") from error
+    if answers.ndim == 0 or len(answers) != len(predictions):
+        raise MisfitError(
+            f"`decode` must return one answer per sample, {len(predictions)} in all. "
+            f"Received: an array of shape {answers.shape}."
+        )
+    return answers
 
 
 def first_images(x: Any) -> np.ndarray | None:

@@ -1,6 +1,6 @@
 """Draws what a model predicts for the same samples, epoch by epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from keras_trainfix.callbacks.collapse.samples import (
     check_inputs,
 )
 from keras_trainfix.callbacks.guarded import GuardedCallback
-from keras_trainfix.callbacks.snapshots.outputs import Settings, find_output
+from keras_trainfix.callbacks.snapshots.outputs import Settings, decoded, find_output
 from keras_trainfix.callbacks.snapshots.pictures import Column
 from keras_trainfix.callbacks.snapshots.publish import (
     is_notebook,
@@ -98,6 +98,10 @@ class PredictionSnapshots(GuardedCallback):
         from_logits: Boolean, whether a single unit is a logit, so that class 1 begins
             at 0 instead of 0.5; None to infer it from head and loss. Defaults to
             `None`.
+        decode: Function of the predictions of the output, a NumPy array `(N, ...)`,
+            that returns one answer per sample, to draw instead: numbers like the
+            labels, such as the mean of a mixture density; or strings, such as what a
+            CTC head reads, with `labels` that are strings. Defaults to `None`.
 
     Raises:
         ImportError: If matplotlib is not installed.
@@ -137,6 +141,7 @@ class PredictionSnapshots(GuardedCallback):
         ignore_class: IgnoreClass = 255,
         axis: int = -1,
         from_logits: bool | None = None,
+        decode: Callable[[np.ndarray], Any] | None = None,
     ) -> None:
         super().__init__()
         _require_matplotlib()
@@ -164,12 +169,19 @@ class PredictionSnapshots(GuardedCallback):
                 "`add_image`, or a function of (tag, image, step). Received: writer of "
                 f"type {type(writer).__name__}."
             )
+        if decode is not None and not callable(decode):
+            raise TypeError(
+                "`decode` must be a function of an array of predictions. Received: "
+                f"decode of type {type(decode).__name__}."
+            )
         ignored_ids(ignore_class)
         self.every = every
         self.folder = None if folder is None else Path(folder)
         self.writer = writer
         names = None if class_names is None else list(class_names)
-        self.settings = Settings(output, task, names, ignore_class, axis, from_logits)
+        self.settings = Settings(
+            output, task, names, ignore_class, axis, from_logits, decode
+        )
         self._sample = _read_sample(images, labels)
         self._reset()
         if self.folder is not None:
@@ -238,7 +250,7 @@ class PredictionSnapshots(GuardedCallback):
     def _draw(self, epoch):
         with unchanged(self.model), backend.no_gradient():
             predictions = call_named(self.model, self._inputs)[self._output]
-        content = self._reader.content(predictions)
+        content = self._reader.content(decoded(self.settings, predictions))
         self._keep(Column(self._count, epoch, content))
         self._count += 1
         self._publish(epoch)

@@ -27,6 +27,7 @@ from keras_trainfix.callbacks.snapshots.pictures import (
     Scatter,
 )
 from keras_trainfix.callbacks.snapshots.tiles import image_tiles
+from keras_trainfix.data import is_text
 from keras_trainfix.labels import class_ids
 from keras_trainfix.metrics.predictions import predicted_classes, prediction_form
 from keras_trainfix.metrics.reading import labels_of
@@ -60,6 +61,8 @@ def reader_of(output: Output, settings: Settings) -> Reader:
         ArgumentError: If `task` or `class_names` does not fit the predictions.
         ValueError: If labels do not fit the predictions.
     """
+    if is_text(output.predictions):
+        return TextReader(output)
     is_map = output.is_map
     if settings.task in ("classification", "segmentation"):
         check_task(settings.task, output)
@@ -213,6 +216,31 @@ class ClassReader:
         return [f"{name}  {probability:.2f}" for name, probability in pairs]
 
 
+class TextReader:
+    """Reads texts, as `decode` makes them of predictions.
+
+    Args:
+        output: `Output`.
+    """
+
+    def __init__(self, output: Output) -> None:
+        texts = valid = None
+        if output.labels is not None:
+            if not is_text(output.labels):
+                raise ValueError(
+                    "`labels` must be strings where `decode` returns strings. "
+                    f"Received: labels of dtype {output.labels.dtype}."
+                )
+            texts = _strings(output.labels)
+            valid = np.ones(len(texts), bool)
+        self.picture = ClassGrid(_tiles(output), texts, valid)
+
+    def content(self, predictions: np.ndarray) -> list[Cell]:
+        """What the picture keeps of texts `(N,)`."""
+        texts = _strings(predictions)
+        return self.picture.content(texts, texts)
+
+
 class MultiLabelReader:
     """Reads which classes a sample has, if it may have several or none.
 
@@ -253,6 +281,13 @@ def _names(settings, number):
             f"`class_names` must have {number} names. Received: {len(names)} names."
         )
     return list(map(str, names))
+
+
+def _strings(texts):
+    return [
+        text.decode() if isinstance(text, bytes) else str(text)
+        for text in texts.ravel()
+    ]
 
 
 def _tiles(output):

@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
+from keras_trainfix.diagnosis.observe.generators import unmoved
 from keras_trainfix.keras_internals import (
     added_losses,
     child_layers,
@@ -117,7 +118,7 @@ def unchanged(model: keras.Model, weights: bool = False) -> Iterator[None]:
     losses = [(layer, added_losses(layer)) for layer in all_layers(model)]
     generators = random.getstate(), np.random.get_state()
     try:
-        with backend.same_random_state():
+        with backend.same_random_state(), unmoved(all_layers(model)):
             yield
     finally:
         random.setstate(generators[0])

@@ -59,6 +59,42 @@ def test_a_training_is_the_same_with_and_without_it():
         )
 
 
+def two_tasks():
+    """Two outputs, one of whose targets are partly unknown, and fifty classes."""
+
+    def known(y_true, y_pred):
+        is_known = keras.ops.isfinite(y_true)
+        error = keras.ops.where(is_known, y_true, 0.0) - y_pred
+        return keras.ops.mean(keras.ops.square(error * is_known), -1)
+
+    inputs = keras.Input((4,))
+    hidden = layers.Dropout(0.2)(layers.Dense(32, "relu")(inputs))
+    outputs = {
+        "number": layers.Dense(1, name="number")(hidden),
+        "class": layers.Dense(50, "softmax", name="class")(hidden),
+    }
+    model = keras.Model(inputs, outputs)
+    model.compile(
+        adam(0.01), {"number": known, "class": "sparse_categorical_crossentropy"}
+    )
+    return model
+
+
+def test_two_trainings_without_it_and_one_with_it_have_the_same_weights():
+    """Whether the machine itself repeats a training is seen by the second."""
+    numbers = np.where(np.arange(256)[:, None] % 3, Y, np.nan)
+    y = {"number": numbers, "class": np.arange(256) % 50}
+    trained = []
+    for detector in (None, None, kt.CollapseDetector((X, y))):
+        keras.utils.set_random_seed(1)
+        trained.append(two_tasks())
+        with collected():
+            fit(trained[-1], detector, y=y)
+    if not same_weights(*trained[:2]):
+        pytest.skip("this machine does not repeat a training to the bit")
+    assert same_weights(*trained[1:])
+
+
 def test_a_healthy_model_has_no_diagnosis():
     detector = kt.CollapseDetector((X, Y))
     history = fit(mlp(), detector, epochs=12)
@@ -435,6 +471,24 @@ def test_several_inputs():
     detector = kt.CollapseDetector(({"a": X, "b": X}, Y, np.ones(256)))
     fit(model, detector, x={"a": X, "b": X}, epochs=8)
     assert detector.history["skill"][-1] > 0.8
+
+
+@pytest.mark.backend_only("tensorflow", reason="it is about tf.data")
+@pytest.mark.parametrize("form", ["unbatched", "three inputs", "padded"])
+def test_probes_of_tf_data_never_end_a_training(form):
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensor_slices((X, Y))
+    if form == "three inputs":
+        data = tf.data.Dataset.from_tensor_slices((X, X, X)).batch(32)
+    elif form == "padded":
+        data = tf.data.Dataset.range(1, 9).map(
+            lambda n: (tf.ones((4, n)), tf.ones((4, 1)))
+        )
+    with collected() as texts:
+        history = fit(mlp(), kt.CollapseDetector(data), epochs=2)
+    assert len(history["loss"]) == 2
+    assert all(len(text.splitlines()) == 1 for text in texts), texts
 
 
 @pytest.mark.backend_only("tensorflow", reason="only TensorFlow has ragged tensors")

@@ -21,6 +21,7 @@ from tests.callbacks.snapshots.nets import (
     columns_of,
     fitted,
     linear,
+    texts_of,
 )
 
 pytest.importorskip("matplotlib")
@@ -100,6 +101,65 @@ def test_plot_saves(tmp_path):
         snapshots.plot()
     fitted(linear(), X, Y, snapshots).plot(tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+# --- answers that must be decoded ---
+
+
+def best_path(probabilities):
+    """What a CTC head reads: repeated letters count once, and class 0 is blank."""
+    texts = []
+    for path in probabilities.argmax(-1):
+        changed = np.concatenate([[True], path[1:] != path[:-1]])
+        texts.append("".join(" ab"[i] for i in path[changed] if i))
+    return texts
+
+
+def test_a_ctc_head_is_read_by_decode():
+    steps = np.array([[1, 1, 0, 2], [0, 2, 2, 1]])
+    x = np.eye(3, dtype="float32")[steps]
+    model = keras.Sequential([keras.Input((4, 3)), layers.Dense(3, "softmax")])
+    model.set_weights([9 * np.eye(3), np.zeros(3)])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    texts = np.array(["ab", "bb"])
+    snapshots = fitted(model, x, x, kt.PredictionSnapshots(x, texts, decode=best_path))
+    assert texts_of(snapshots, "label") == ["ab", "bb"]
+    assert texts_of(snapshots, "epoch 1") == ["ab", "ba"]
+    colors = [cell.tile[0, 0].tolist() for cell in columns_of(snapshots)["epoch 1"]]
+    assert colors == [list(pictures.CORRECT), list(pictures.INCORRECT)]
+    assert snapshots.plot().axes
+
+
+def test_a_mixture_density_head_is_read_by_decode():
+    def mean(predictions):
+        weights = np.exp(predictions[:, :2])
+        weights /= weights.sum(1, keepdims=True)
+        return (weights * predictions[:, 2:4]).sum(1, keepdims=True)
+
+    def likelihood(y_true, y_pred):
+        return keras.ops.mean(keras.ops.square(y_true - y_pred[:, 2:4]), -1)
+
+    model = linear(6, loss=likelihood)
+    snapshots = fitted(model, X, Y, kt.PredictionSnapshots(X, Y, decode=mean))
+    (column,) = snapshots._columns
+    expected = mean(model.predict(X, verbose=0))
+    assert np.allclose(column.content, expected, atol=1e-5)
+    assert snapshots.plot().axes
+    with pytest.warns(module.SnapshotWarning, match="draws no more"):
+        fitted(model, X, Y, kt.PredictionSnapshots(X, Y))  # six numbers for one
+
+
+@pytest.mark.parametrize(
+    ("decode", "match"),
+    [
+        (lambda predictions: predictions[:3], "one answer per sample"),
+        (lambda predictions: 1 / 0, "`decode` raised ZeroDivisionError"),
+    ],
+    ids=["number", "raises"],
+)
+def test_a_decode_that_fails_ends_the_pictures_alone(decode, match):
+    with pytest.warns(module.SnapshotWarning, match=match):
+        fitted(linear(), X, Y, kt.PredictionSnapshots(X, Y, decode=decode))
 
 
 # --- training does not change ---
@@ -201,6 +261,7 @@ def test_an_error_of_its_own_ends_the_pictures_with_one_warning(tmp_path):
         ({"task": "detection"}, ValueError, "`task`.*'detection'"),
         ({"class_names": "cat"}, TypeError, "`class_names`"),
         ({"writer": "logs"}, TypeError, "`writer`.*type str"),
+        ({"decode": "ctc"}, TypeError, "`decode`.*type str"),
         ({"ignore_class": 1.5}, ValueError, "`ignore_class`"),
         ({"labels": Y[:3]}, ValueError, "`images` and `labels`.*3, 40"),
         ({"images": 3}, TypeError, "`images` and `labels` cannot"),
