@@ -189,8 +189,41 @@ def as_whole_numbers(h):
     return keras.ops.cast(keras.ops.cast(10 * h, "int32"), "float32")
 
 
+@net
+def half(x, rng, units, function, head=None):
+    """A net whose hidden layers compute in float16."""
+    policy = {"dtype": "mixed_float16"}
+    h = layers.Dense(width(rng), activation="relu", use_bias=False, **policy)(x)
+    h = layers.Lambda(function, **policy)(h)
+    h = layers.Dense(width(rng), activation="relu", **policy)(h)
+    return layers.Dense(units, activation=head, dtype="float32")(h)
+
+
+def of_length_1(h):
+    """Vectors divided by their length, with a constant that float16 lacks."""
+    length = keras.ops.sqrt(keras.ops.sum(h * h, axis=-1, keepdims=True))
+    return h / (length + 1e-8)
+
+
+def as_shares(h):
+    """Positive numbers that sum to 1, by exponentials that overflow."""
+    powers = keras.ops.exp(20 * keras.ops.relu(h))
+    return powers / keras.ops.sum(powers, axis=-1, keepdims=True)
+
+
+def centered(h):
+    """Differences to a mean that is taken over squares of large numbers."""
+    return keras.ops.sqrt(keras.ops.mean(keras.ops.square(500 * h), -1, True)) / 500 + h
+
+
 # The formatter would put every argument on its own line.
 # fmt: off
+HALVES = [
+    before("418", "a length of 0 in float16", but(table("wine"), x=repeated_rows),
+        half(3, of_length_1, "softmax"), SPARSE),
+    before("418", "exponentials in float16", DIABETES, half(1, as_shares), "mse"),
+    before("418", "squares in float16", DIABETES, half(1, centered), "mse"),
+]
 MISSING = [
     before("414", "a branch behind stop_gradient", DIGITS, cut_branch(10, "softmax"),
         SPARSE),
@@ -243,4 +276,5 @@ FAULTS = [
     *GRADIENTS,
     *STEPS,
     *MISSING,
+    *HALVES,
 ]

@@ -60,6 +60,7 @@ OUTPUT_DROWNS = Threshold(
 STEP_GROWS = Threshold(
     1.5, "size of the fourth step, of that of the first", sound=1.0, faulty=4.0
 )
+LOSS_SCALE = Threshold(1.0, "factor of the loss", sound=32768.0, faulty=0.5)
 UPHILL = Threshold(
     -0.5, "cosine of the step and the downhill direction", sound=0.0, faulty=-1.0
 )
