@@ -289,7 +289,12 @@ def value_and_gradients(
     return to_numpy(value), [None if s is None else to_numpy(s) for s in slopes]
 
 
-def training_step(model: keras.Model, optimizer: keras.Optimizer, graph: bool) -> Step:
+def training_step(
+    model: keras.Model,
+    optimizer: keras.Optimizer,
+    graph: bool,
+    loss: Callable[..., Tensor] | None = None,
+) -> Step:
     """A function that trains on one batch.
 
     Args:
@@ -297,6 +302,8 @@ def training_step(model: keras.Model, optimizer: keras.Optimizer, graph: bool) -
         optimizer: `keras.Optimizer`, built for the trainable variables of the model.
         graph: Boolean, whether TensorFlow compiles the step, which is faster from about
             ten steps on.
+        loss: Function of `(model, x, y, y_pred, sample_weight)`; None for the compiled
+            one, with its penalties.
 
     Returns:
         Function of `(x, y, sample_weight)` that updates the variables of the model and
@@ -306,6 +313,8 @@ def training_step(model: keras.Model, optimizer: keras.Optimizer, graph: bool) -
 
     def loss_of(x: Any, y: Any, sample_weight: Any) -> Tensor:
         y_pred = model(x, training=True)
+        if loss is not None:
+            return loss(model, x, y, y_pred, sample_weight)
         return model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
 
     variables = model.trainable_variables

@@ -155,10 +155,26 @@ class Snapshot:
         most = max(FEWEST, min(MOST, MOST_NUMBERS // numbers_of(sample.x)))
         if len(keras.tree.flatten(sample.x)[0]) > most:
             sample = some_of(sample, most)._replace(ordered=sample.ordered)
+        return self._weighted(sample)
+
+    def _weighted(self, sample):
+        """The samples with the class weights of `fit` in their weights."""
         weights = weighted_by_class(
             sample.y, sample.sample_weight, self.fit.class_weight
         )
         return sample._replace(sample_weight=weights)
+
+    def more(self, most: int) -> Sample:
+        """Up to `most` samples of the same data, which may be more than `sample` has.
+
+        Args:
+            most: Integer.
+        """
+        if self.batches is not None:
+            sample = joined(self.batches.first, most)
+        else:
+            sample = take(*self.given[:3], most=most, model=self.model)
+        return self._weighted(checked(sample, number_of_inputs(self.model)))
 
     @functools.cached_property
     def validation(self) -> Sample | None:

@@ -214,3 +214,9 @@ LIVING_PART = Threshold(
 POSSIBLE_PART = Threshold(0.15, "skill of a simple learner", sound=0.05, faulty=0.3)
 OPPOSITE_ORDER = Threshold(-0.5, "rank correlation", sound=0.1, faulty=-0.8)
 OPPOSITE_AREA = Threshold(0.25, "area under the curve", sound=0.5, faulty=0.05)
+
+# --- treatments ---
+
+EFFECT = Threshold(0.2, "skill gained over the control", sound=0.13, faulty=0.25)
+SPREADS = 3.0  # standard deviations of the control that a gain must exceed
+LEARNS = 0.4  # skill of the control with which nothing is treated without a finding

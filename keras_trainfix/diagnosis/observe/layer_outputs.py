@@ -111,7 +111,7 @@ def unchanged(model: keras.Model, weights: bool = False) -> Iterator[None]:
         model: A built `keras.Model`.
         weights: Whether to put back the trainable weights and the metrics as well.
     """
-    variables = [*model.non_trainable_variables, *_seeds(model)]
+    variables = [*model.non_trainable_variables, *seeds_of(model)]
     if weights:
         variables += [*model.trainable_variables, *model.metrics_variables]
     before = [(v, backend.to_numpy(v)) for v in variables]
@@ -130,7 +130,8 @@ def unchanged(model: keras.Model, weights: bool = False) -> Iterator[None]:
                 variable.assign(value)
 
 
-def _seeds(model):
+def seeds_of(model: keras.Model) -> list[keras.Variable]:
+    """The states of the random generators that a call of a model advances."""
     seeds = [v for v in model.variables if "seed" in v.path.lower()]
     return [*seeds, *backend.global_seeds()]
 

@@ -1,0 +1,227 @@
+"""Equal steps from the same weights on the same batches, with one thing replaced."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_trainfix import backend
+from keras_trainfix.data import leaves
+from keras_trainfix.diagnosis.experiments.outcome import Outcome, task_skill
+from keras_trainfix.diagnosis.experiments.training import Training
+from keras_trainfix.diagnosis.experiments.work import Plan, plan, work_of
+from keras_trainfix.diagnosis.observe.layer_outputs import seeds_of, unchanged
+from keras_trainfix.diagnosis.snapshot import Snapshot, call_named
+from keras_trainfix.diagnosis.trial.runner import tensors_of
+from keras_trainfix.models.batch_norm_layers import batch_norm_layers
+from keras_trainfix.models.optimizers import copy_of, rate_to_come
+
+STEPS = 128
+RUNS = 20
+BUDGET = 2e11  # multiply-adds of all runs together
+FEWEST = Plan(4, 24, 6)
+
+
+class NotPutBackError(RuntimeError):
+    """The first loss of the control did not come back after an experiment."""
+
+
+class Bench:
+    """Runs trainings from the same state, and puts the model back.
+
+    Use it inside `opened`.
+
+    Args:
+        training: `Training` of the user, nothing replaced.
+        snapshot: `Snapshot` of the model.
+        batch: Integer, the batch size of `fit`.
+
+    Attributes:
+        training: As given.
+        plan: `Plan`: batch size, steps of a run, and how many runs the budget allows.
+        runs: Integer, the runs so far.
+    """
+
+    def __init__(self, training: Training, snapshot: Snapshot, batch: int) -> None:
+        self.training, self.model = training, training.model
+        length = len(leaves(training.train.x)[0])
+        work = work_of(snapshot.layers, snapshot.inputs.values())
+        wanted = Plan(min(batch, length), STEPS, RUNS)
+        self.plan = plan(work, BUDGET, wanted, FEWEST._replace(batch=min(4, batch)))
+        self.rate = rate_to_come(self.model.optimizer)
+        self.runs = 0
+        self._variables = [*self.model.variables, *seeds_of(self.model)]
+        self._before = [backend.to_numpy(variable) for variable in self._variables]
+        self._has_batch_norm = bool(batch_norm_layers(self.model))
+        self._control: Any = None  # the optimizer and the step of the control
+        self._first: float | None = None
+
+    def run(
+        self, training: Training | None = None, factor: float = 1.0, order: int = 0
+    ) -> Outcome:
+        """The `Outcome` of a training.
+
+        Args:
+            training: `Training`; that of the user by default.
+            factor: Float, of the compiled learning rate.
+            order: Integer, the seed of the order of the batches.
+
+        Raises:
+            NotPutBackError: If the control no longer begins as it did.
+        """
+        training = training or self.training
+        self.runs += 1
+        with training.change(self.model):
+            outcome = self._run(training, factor, order)
+        self._check_put_back(training)
+        return outcome
+
+    def _run(self, training, factor, order):
+        optimizer, step = self._step_of(training)
+        slots = [backend.to_numpy(variable) for variable in optimizer.variables]
+        optimizer.learning_rate = self.rate * factor
+        held_out = self._snapshot(training)
+        numbers = self._batches(training, order)
+        losses, half = [], float("nan")
+        try:
+            for number, chosen in enumerate(numbers, 1):
+                loss, _ = step(*tensors_of(training.train, chosen))
+                losses.append(float(backend.to_numpy(loss)))
+                if not np.isfinite(losses[-1]):
+                    break
+                if number == self.plan.steps // 2:
+                    half = self._measured(training, held_out)[0]
+            skill, loss_skill = self._measured(training, held_out)
+        finally:
+            for variable, value in zip(optimizer.variables, slots, strict=True):
+                variable.assign(value)
+            self._put_back()
+        return Outcome(skill, loss_skill, half, np.array(losses))
+
+    def _step_of(self, training):
+        if training.is_compiled_step and self._control is not None:
+            return self._control
+        optimizer = copy_of(
+            self.model.optimizer, self.model.trainable_variables, with_state=False
+        )
+        if training.clip is not None:
+            optimizer.clipnorm = optimizer.clipvalue = None
+            optimizer.global_clipnorm = training.clip
+        step = backend.training_step(self.model, optimizer, True, training.loss)
+        if training.is_compiled_step:
+            self._control = optimizer, step
+        return optimizer, step
+
+    def _batches(self, training, order):
+        length = len(leaves(training.train.x)[0])
+        size = min(self.plan.batch, length)
+        rng = np.random.default_rng(order)
+        numbers: list = []
+        while len(numbers) < self.plan.steps:
+            epoch = rng.permutation(length)
+            starts = range(0, length - size + 1, size)
+            numbers += [epoch[start : start + size] for start in starts]
+        return numbers[: self.plan.steps]
+
+    def _snapshot(self, training):
+        """The held-out samples, read as their targets are now."""
+        return Snapshot(self.model, *training.held_out[:3])
+
+    def _measured(self, training, snapshot):
+        """`(skill, loss_skill)` of the present weights on the held-out samples."""
+        skills = [self._task_skill(snapshot, training=False)]
+        if self._has_batch_norm:  # whose statistics lag behind
+            skills.append(self._task_skill(snapshot, training=True))
+        known = [skill for skill in skills if np.isfinite(skill)]
+        skill = max(known, default=float("nan"))
+        return skill, self._loss_skill(training, snapshot)
+
+    def _task_skill(self, snapshot, training):
+        with unchanged(self.model), backend.no_gradient():
+            if training:
+                predictions = snapshot.call_in_training()[0]
+                named = dict(zip(snapshot.names, predictions, strict=True))
+            else:
+                named = call_named(self.model, snapshot.sample.x)
+        views = snapshot.views()
+        return task_skill([view.skill_of(named[view.name]) for view in views])
+
+    def _loss_skill(self, training, snapshot):
+        sample = snapshot.sample
+        if sample.y is None:
+            return float("nan")
+        length = len(leaves(sample.x)[0])
+        shuffled = np.roll(np.random.default_rng(1).permutation(length), 1)
+        whole = np.arange(length)
+        x, y, weights = tensors_of(sample, whole)
+        _, other, _ = tensors_of(sample, shuffled)
+        with unchanged(self.model), backend.no_gradient():
+            y_pred = self.model(x, training=False)
+            here, there = (
+                self._loss(training, x, targets, y_pred, weights)
+                for targets in (y, other)
+            )
+        if not np.isfinite([here, there]).all() or not there:
+            return float("nan")
+        return float(np.clip((there - here) / abs(there), -1, 1))
+
+    def _loss(self, training, x, y, y_pred, weights):
+        if training.loss is not None:
+            loss = training.loss(self.model, x, y, y_pred, weights)
+        else:
+            loss = self.model.compute_loss(
+                x=x, y=y, y_pred=y_pred, sample_weight=weights
+            )
+        return float(backend.to_numpy(loss))
+
+    def _put_back(self):
+        for variable, value in zip(self._variables, self._before, strict=True):
+            variable.assign(value)
+
+    def _check_put_back(self, training):
+        """Whether the control begins with the same loss, to the bit."""
+        if training.is_compiled_step and self._first is not None:
+            return
+        optimizer, step = self._step_of(self.training)
+        slots = [backend.to_numpy(variable) for variable in optimizer.variables]
+        size = min(self.plan.batch, len(leaves(self.training.train.x)[0]))
+        loss, _ = step(*tensors_of(self.training.train, np.arange(size)))
+        loss = float(backend.to_numpy(loss))
+        for variable, value in zip(optimizer.variables, slots, strict=True):
+            variable.assign(value)
+        self._put_back()
+        first, self._first = self._first, loss
+        if first is not None and first != loss and not np.isnan([first, loss]).all():
+            raise NotPutBackError(
+                f"The first loss of the control was {first:.9g} and is {loss:.9g}."
+            )
+
+
+@contextlib.contextmanager
+def opened(model: keras.Model) -> Iterator[None]:
+    """While open, a bench may step on a model, which is put back in the end.
+
+    Args:
+        model: A compiled `keras.Model`.
+    """
+    with unchanged(model, weights=True), backend.own_compiled_loss(model):
+        yield
+
+
+class Deadline:
+    """Guards the time of a user; what it cuts off is named in the diagnosis.
+
+    Args:
+        seconds: Float.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() > self._end

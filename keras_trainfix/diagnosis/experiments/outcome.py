@@ -1,0 +1,88 @@
+"""What a run on the bench reached, by the task's own measure and by the loss."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_trainfix.diagnosis.measure.skill import SkillScore
+
+LOWEST = -1.0  # a worse skill counts as this
+
+
+class Outcome(NamedTuple):
+    """What a run reached on samples that it did not step on.
+
+    Attributes:
+        skill: Float, by the task's own measure, the mean over the outputs; NaN where
+            predictions and targets cannot be compared.
+        loss_skill: Float, how much larger the loss is with permuted targets, as a share
+            of that; NaN where there is no loss.
+        half: Float, `skill` (or `loss_skill`) after half of the steps.
+        losses: Array of the loss of each step.
+    """
+
+    skill: float
+    loss_skill: float
+    half: float
+    losses: np.ndarray
+
+    @property
+    def value(self) -> float:
+        """The skill to go by: the task's own where there is one."""
+        value = self.skill if np.isfinite(self.skill) else self.loss_skill
+        return float(value) if np.isfinite(value) else LOWEST
+
+    @property
+    def climb(self) -> float:
+        """How much the second half of the steps has added."""
+        return self.value - self.half
+
+
+def task_skill(scores: list[SkillScore | None]) -> float:
+    """The mean skill of several outputs; NaN if none can be judged.
+
+    Of classes it is the mean of how well the scores rank the samples and of how many
+    of each class are right: class weights move one and not the other.
+
+    Args:
+        scores: `SkillScore` of each output, or None.
+    """
+    values = [_skill(score) for score in scores if score is not None]
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _skill(score: SkillScore) -> float:
+    if score.kind == "regression":
+        return float(np.clip(score.value, LOWEST, 1))
+    areas = [2 * area - 1 for area in score.auc or [] if np.isfinite(area)]
+    if not areas or score.balanced_accuracy is None:
+        return float("nan")
+    hard = _beyond_chance(score)
+    return float((np.mean(areas) + hard) / 2)
+
+
+def _beyond_chance(score: SkillScore) -> float:
+    chance = 1 / max(2, score.classes_present) if score.kind == "classes" else 0.5
+    return ((score.balanced_accuracy or 0.0) - chance) / (1 - chance)
+
+
+def gain(treated: Outcome, control: Outcome) -> float:
+    """By how much a run is better than the control, by the measure that both have.
+
+    By the loss where the task's own measure is missing, or where it stays and the loss
+    says more.
+
+    Args:
+        treated: `Outcome`.
+        control: `Outcome`.
+    """
+    by_task = _difference(treated.skill, control.skill)
+    by_loss = _difference(treated.loss_skill, control.loss_skill)
+    return by_task if np.isfinite(by_task) else by_loss
+
+
+def _difference(one: Any, other: Any) -> float:
+    one = np.clip(one, LOWEST, 1) if np.isfinite(one) else one
+    other = np.clip(other, LOWEST, 1) if np.isfinite(other) else other
+    return float(one - other)

@@ -1,0 +1,118 @@
+"""What a run on the bench trains: data, weights, and what is replaced in the model."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_trainfix.data import leaves, mapped
+from keras_trainfix.diagnosis.observe.sample import Sample
+
+MOST_TRAINED = 2048  # samples to train on,
+MOST_HELD_OUT = 256  # and to measure on
+
+# A change of a model in place, which is undone when it closes.
+Change = Callable[[keras.Model], contextlib.AbstractContextManager]
+
+
+@contextlib.contextmanager
+def no_change(model: keras.Model) -> Iterator[None]:
+    """Leaves a model as it is."""
+    yield
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training on the bench.
+
+    Attributes:
+        model: The compiled `keras.Model`.
+        train: `Sample` to step on.
+        held_out: `Sample` to measure on.
+        change: Function of the model: a context in which it is changed in place.
+        loss: Function `(model, x, y, y_pred, sample_weight) -> scalar tensor`.
+        clip: Float, the norm that gradients are clipped to, or None.
+        is_compiled_step: Whether the step of the control can be reused: only the data
+            differ.
+    """
+
+    model: keras.Model
+    train: Sample
+    held_out: Sample
+    change: Change = no_change
+    loss: Callable[..., Any] | None = None
+    clip: float | None = None
+    is_compiled_step: bool = True
+
+    def with_inputs(self, function: Callable[[Any], Any]) -> "Training":
+        """The same with other inputs, a function of the structure of arrays."""
+        return self._mapped(lambda s: s._replace(x=function(s.x)))
+
+    def with_targets(self, function: Callable[[Any], Any]) -> "Training":
+        """The same with other targets."""
+        return self._mapped(lambda s: s._replace(y=function(s.y)))
+
+    def with_weights(self, function: Callable[[Sample], Any]) -> "Training":
+        """The same with other sample weights, a function of a `Sample`."""
+        return self._mapped(lambda s: s._replace(sample_weight=function(s)))
+
+    def changed(self, change: Change) -> "Training":
+        """The same with a change of the model, which is compiled anew."""
+        return replace(self, change=change, is_compiled_step=False)
+
+    def with_loss(self, loss: Callable[..., Any]) -> "Training":
+        """The same with another loss."""
+        return replace(self, loss=loss, is_compiled_step=False)
+
+    def clipped(self, norm: float) -> "Training":
+        """The same with gradients clipped to a norm."""
+        return replace(self, clip=norm, is_compiled_step=False)
+
+    def _mapped(self, function):
+        return replace(
+            self, train=function(self.train), held_out=function(self.held_out)
+        )
+
+
+def split_samples(sample: Sample) -> tuple[Sample, Sample]:
+    """Samples to step on and samples to measure on, with the same mix of targets.
+
+    Args:
+        sample: `Sample`.
+
+    Returns:
+        `(train, held_out)`. The samples are ordered by their targets, and one of every
+        few is held out: a ninth of many samples, a quarter of few.
+    """
+    length = len(leaves(sample.x)[0])
+    every = 4 if length < 4 * MOST_HELD_OUT else -(-length // MOST_HELD_OUT)
+    order = np.random.default_rng(0).permutation(length)
+    if sample.y is not None:
+        keys = _keys(leaves(sample.y), length)
+        if keys is not None:
+            order = order[np.argsort(keys[order], kind="stable")]
+    is_held_out = np.zeros(length, bool)
+    is_held_out[order[every // 2 :: every]] = True
+    return _chosen(sample, ~is_held_out), _chosen(sample, is_held_out)
+
+
+def _keys(targets, length):
+    """A number for each sample by which targets are ordered."""
+    target = np.asarray(targets[0])
+    if target.dtype.kind not in "biuf" or len(target) != length:
+        return None
+    flat = target.reshape(length, -1)
+    if flat.shape[1] > 1 and ((flat == 0) | (flat == 1)).all():
+        return flat @ np.arange(flat.shape[1])  # one-hot rows
+    return np.nan_to_num(flat[:, 0].astype("float64"))
+
+
+def _chosen(sample, mask):
+    parts = (
+        None if part is None else mapped(lambda leaf: leaf[mask], part)
+        for part in sample[:3]
+    )
+    return Sample(*parts)

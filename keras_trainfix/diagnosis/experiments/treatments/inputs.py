@@ -1,0 +1,120 @@
+"""Treatments of the inputs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_trainfix.data import leaves, mapped
+from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
+from keras_trainfix.models.batch_norm_layers import all_layers
+
+TINY = 1e-7
+
+
+@treatment("inputs-standardized", 40, ("KTF101", "KTF404", "KTF406"))
+def standardized(case: Case) -> Iterator[Variant]:
+    """Inputs with mean 0 and variance 1, by feature or channel."""
+    if _has_ids(case):
+        return
+    statistics = mapped(_statistics, case.training.train.x)
+    if all(pair is None for pair in _pairs(statistics)):
+        return
+    yield Variant(
+        "the inputs standardized",
+        case.training.with_inputs(lambda x: _standardized(x, statistics)),
+        "x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-7)",
+    )
+
+
+@treatment("inputs-rescaled", 41, ("KTF133", "KTF101"))
+def rescaled(case: Case) -> Iterator[Variant]:
+    """A second scaling by 255 undone, or one made."""
+    if _has_ids(case):
+        return
+    largest = max(_largest(leaf) for leaf in leaves(case.training.train.x))
+    if not all(leaf.ndim > 2 for leaf in leaves(case.training.train.x)):
+        return
+    if 0 < largest <= 1.5:
+        factor, words, code = 255.0, "times 255", "x = x * 255"
+    elif 100 < largest <= 255:
+        factor, words, code = 1 / 255, "divided by 255", "x = x / 255"
+    else:
+        return
+    yield Variant(
+        f"the inputs {words}",
+        case.training.with_inputs(
+            lambda x: mapped(lambda leaf: (leaf * factor).astype("float32"), x)
+        ),
+        code,
+    )
+
+
+@treatment("padding-in-front", 32, ("KTF427",))
+def padding_in_front(case: Case) -> Iterator[Variant]:
+    """Trailing zeros of sequences of ids moved in front."""
+    x = leaves(case.training.train.x)
+    padded = [leaf.ndim == 2 and _is_padded(leaf) for leaf in x]
+    if not any(padded):
+        return
+
+    def moved(structure: Any) -> Any:
+        return mapped(
+            lambda leaf: _rolled(leaf) if leaf.ndim == 2 and _is_padded(leaf) else leaf,
+            structure,
+        )
+
+    yield Variant(
+        "the padding in front of the tokens",
+        case.training.with_inputs(moved),
+        "# mask the padding: keras.layers.Embedding(..., mask_zero=True)\n"
+        "# or pad in front: keras.utils.pad_sequences(x, padding='pre')",
+    )
+
+
+def _has_ids(case):
+    kinds = (keras.layers.Embedding,)
+    numbers = all(leaf.dtype.kind in "biuf" for leaf in leaves(case.training.train.x))
+    return not numbers or any(
+        isinstance(layer, kinds) for layer in all_layers(case.training.model)
+    )
+
+
+def _statistics(leaf):
+    axes = tuple(range(leaf.ndim - 1)) if leaf.ndim > 2 else 0
+    numbers = leaf.astype("float64")
+    with np.errstate(all="ignore"):
+        mean, spread = numbers.mean(axes), numbers.std(axes)
+    if not np.isfinite(mean).all() or not np.isfinite(spread).all():
+        return np.array([0.0, 1.0])
+    return np.stack([mean, np.where(spread > TINY, spread, 1.0)])
+
+
+def _pairs(statistics):
+    return leaves(statistics)
+
+
+def _standardized(x, statistics):
+    return keras.tree.map_structure(
+        lambda leaf, pair: ((leaf - pair[0]) / pair[1]).astype("float32"), x, statistics
+    )
+
+
+def _largest(leaf):
+    return float(np.abs(leaf).max(initial=0)) if leaf.dtype.kind in "iuf" else np.inf
+
+
+def _is_padded(ids):
+    """Whether most rows of non-negative integers end with zeros."""
+    whole = ids.dtype.kind in "iu" or (ids == np.round(ids)).all()
+    if not whole or ids.shape[1] < 4 or ids.min() < 0 or ids.max() < 3:
+        return False
+    ends = (ids[:, -1] == 0).mean() > 0.5
+    return bool(ends and (ids[:, 0] != 0).mean() > 0.9)
+
+
+def _rolled(ids):
+    lengths = ids.shape[1] - (ids[:, ::-1] != 0).argmax(1)
+    rows = [np.roll(row, -length) for row, length in zip(ids, lengths, strict=True)]
+    return np.stack(rows)

@@ -1,0 +1,118 @@
+"""Treatments of the loss."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
+from keras_trainfix.diagnosis.observe.loss import losses_of
+
+STANDARD = ("binary", "categorical", "sparse")
+
+
+@treatment("standard-loss", 60, ("KTF212", "KTF413", "KTF208", "KTF207", "KTF210"))
+def standard_loss(case: Case) -> Iterator[Variant]:
+    """The standard loss of each task."""
+    views = case.snapshot.views()
+    names = [_standard(view) for view in views]
+    if any(name is None for name in names):
+        return
+    if all(_is_standard(view) for view in views):
+        return
+    losses = [_loss(view, name) for view, name in zip(views, names, strict=True)]
+    words = ", ".join(dict.fromkeys(name for name in names if name))
+    shown = f'"{names[0]}"' if len(names) == 1 else str(names)
+    yield Variant(
+        f"the loss {words}",
+        case.training.with_loss(_sum_of(losses)),
+        f"model.compile(model.optimizer, loss={shown})",
+    )
+
+
+@treatment("loss-negated", 61)
+def loss_negated(case: Case) -> Iterator[Variant]:
+    """The other sign of a loss of the user."""
+    losses = losses_of(case.training.model, case.snapshot.names)
+    kinds = [view.loss.kind for view in case.snapshot.views()]
+    if "custom" not in kinds or not losses:
+        return
+
+    def negated(model: keras.Model, x: Any, y: Any, y_pred: Any, weights: Any) -> Any:
+        return -model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights)
+
+    yield Variant(
+        "the sign of the loss changed",
+        case.training.with_loss(negated),
+        "loss = model.loss\n"
+        "model.compile(model.optimizer, lambda y_true, y_pred: -loss(y_true, y_pred))",
+    )
+
+
+def _standard(view: Any) -> str | None:
+    """The name of the standard loss of an output, or None."""
+    labels = view.labels
+    if view.task == "regression":
+        same = labels is not None and view.targets.size == view.predictions.size
+        return "mean_squared_error" if same else None
+    if (
+        labels is None
+        or labels.numbers is None
+        or view.class_axis != (view.predictions.ndim - 1)
+    ):
+        return None
+    if view.head.units == 1 or "multi" in view.task:
+        return "binary_crossentropy"
+    return (
+        "categorical_crossentropy"
+        if labels.is_rows
+        else ("sparse_categorical_crossentropy")
+    )
+
+
+def _is_standard(view):
+    if view.task == "regression":
+        return view.loss.name == "mean_squared_error"
+    return view.loss.kind in STANDARD
+
+
+def _loss(view: Any, name: str) -> Callable[[Any, Any], Any]:
+    settings = {}
+    if name != "mean_squared_error":
+        settings["from_logits"] = not view.head.is_probability
+    loss = (
+        keras.losses.get({"class_name": name, "config": settings})
+        if settings
+        else (keras.losses.get(name))
+    )
+    if not isinstance(loss, keras.Loss):
+        loss = keras.losses.MeanSquaredError()
+    index = view.index
+
+    def of_output(y: Any, y_pred: Any) -> Any:
+        target, answer = _part(y, view), _part(y_pred, view)
+        if name == "mean_squared_error":
+            target = ops.reshape(target, ops.shape(answer))
+        return loss(target, answer)
+
+    of_output.index = index
+    return of_output
+
+
+def _part(structure: Any, view: Any) -> Any:
+    if isinstance(structure, dict):
+        return (
+            structure[view.name]
+            if view.name in structure
+            else (next(iter(structure.values())))
+        )
+    parts = keras.tree.flatten(structure)
+    return parts[view.index]
+
+
+def _sum_of(losses: list[Callable]) -> Callable[..., Any]:
+    def total(model: keras.Model, x: Any, y: Any, y_pred: Any, weights: Any) -> Any:
+        return sum(loss(y, y_pred) for loss in losses) + sum(model.losses)
+
+    return total

@@ -1,0 +1,61 @@
+"""Treatments of the optimization, beside the learning rate."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from keras_trainfix import backend
+from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
+from keras_trainfix.models.optimizers import inner_of
+
+CLIP = 1.0
+
+
+@treatment("gradients-clipped", 70, ("KTF401", "KTF409"))
+def gradients_clipped(case: Case) -> Iterator[Variant]:
+    """Gradients clipped to a norm of 1."""
+    optimizer = inner_of(case.training.model.optimizer)
+    names = ("clipnorm", "global_clipnorm", "clipvalue")
+    if any(getattr(optimizer, name, None) for name in names):
+        return
+    yield Variant(
+        "gradients clipped to a norm of 1",
+        case.training.clipped(CLIP),
+        f"model.optimizer.global_clipnorm = {CLIP}",
+    )
+
+
+@treatment("default-initializers", 75, ("KTF403", "KTF405", "KTF406", "KTF407"))
+def default_initializers(case: Case) -> Iterator[Variant]:
+    """New initial weights as Keras draws them by default."""
+    kernels = [v for v in case.training.model.trainable_variables if len(v.shape) > 1]
+    if not kernels:
+        return
+
+    @contextlib.contextmanager
+    def drawn(model: keras.Model) -> Iterator[None]:
+        before = [(v, backend.to_numpy(v)) for v in model.trainable_variables]
+        for number, variable in enumerate(model.trainable_variables):
+            variable.assign(_initial(variable, number))
+        try:
+            yield
+        finally:
+            for variable, value in before:
+                variable.assign(value)
+
+    yield Variant(
+        "new initial weights from the default initializers",
+        case.training.changed(drawn),
+        "# build the layers without `kernel_initializer` and `bias_initializer`",
+    )
+
+
+def _initial(variable: keras.Variable, seed: int) -> Any:
+    """New values: Glorot for kernels; others stay, but for biases, which are 0."""
+    if len(variable.shape) > 1:
+        return keras.initializers.GlorotUniform(seed=seed)(variable.shape)
+    if variable.path.endswith("bias"):
+        return keras.ops.zeros(variable.shape)
+    return variable.value
