@@ -1,12 +1,17 @@
 """Checks a model and its data, before or after training, and names what is wrong."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
 
 from keras_trainfix.data import is_text
 from keras_trainfix.diagnosis.experiments.instrument import names_of_answers
+from keras_trainfix.diagnosis.experiments.proving import (
+    SECONDS as TREATMENT_SECONDS,
+)
+from keras_trainfix.diagnosis.experiments.proving import proven, try_treatments
 from keras_trainfix.diagnosis.findings import Diagnosis
 from keras_trainfix.diagnosis.fit_arguments import FitArguments, split
 from keras_trainfix.diagnosis.measure.unmeasured import unmeasured
@@ -139,6 +144,12 @@ def diagnose(
             snapshot, weights, seconds=limit, show_progress=verbose not in (0, "0")
         )
     diagnosis = examine(snapshot)
+    if fit and snapshot.trial is not None:
+        limit = TREATMENT_SECONDS if seconds is None else seconds
+        untried = try_treatments(snapshot, diagnosis.findings, limit)
+        diagnosis = with_proofs(snapshot, diagnosis)
+        if untried is not None:
+            diagnosis.skipped["treatments"] = untried
     if reason is not None:
         diagnosis.skipped["trial"] = reason
     if not snapshot.has_targets:
@@ -186,6 +197,24 @@ def examine(
         names_of_answers(snapshot.measured),
         _remarks(snapshot),
         layer_summaries(snapshot),
+    )
+
+
+def with_proofs(snapshot: Snapshot, diagnosis: Diagnosis) -> Diagnosis:
+    """The diagnosis with what the experiments of a snapshot have shown.
+
+    Args:
+        snapshot: `Snapshot`.
+        diagnosis: `Diagnosis` by the checks.
+    """
+    if snapshot.experiments is None:
+        return diagnosis
+    shown = examine(snapshot, lambda check: check.code[3] == "6").findings
+    known = {finding.code for finding in shown}
+    findings = [f for f in diagnosis.findings if f.code not in known] + shown
+    return replace(
+        diagnosis,
+        findings=ranked([proven(f, snapshot.experiments) for f in findings]),
     )
 
 

@@ -66,6 +66,24 @@ class LayerSummary(NamedTuple):
     gradient: float | None
 
 
+class Proof(NamedTuple):
+    """What was seen when the cause was treated, on samples that were not stepped on.
+
+    Attributes:
+        treatment: String that ends the sentence "it learns with ...".
+        skill_without: Float, of the best control: 0 is a constant answer, 1 perfect.
+        skill_with: Float, with the treatment.
+        steps: Integer, the steps of each run.
+        holds: Boolean, whether the treatment made a difference that counts.
+    """
+
+    treatment: str
+    skill_without: float
+    skill_with: float
+    steps: int
+    holds: bool
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong.
@@ -80,6 +98,7 @@ class Finding:
         fix: String, code to paste, or what to do.
         url: String, the page of the code.
         output: Name of the output of the model that it concerns, or None.
+        proof: `Proof`, what a treatment of the cause did; None if none was tried.
 
     Examples:
         >>> from keras_trainfix import Finding
@@ -100,6 +119,7 @@ class Finding:
     fix: str
     url: str
     output: str | None = None
+    proof: Proof | None = None
 
     def __str__(self) -> str:
         return _PROVIDED["finding_text"](self)
@@ -224,6 +244,8 @@ def _plain(value: Any) -> Any:
     """What JSON knows: NumPy's numbers and arrays as those of Python."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, dict):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple | set | range):

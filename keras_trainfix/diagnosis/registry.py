@@ -41,7 +41,8 @@ FAMILIES = {
     "2": Family("Head, loss and labels", 0, "the code of the model must change"),
     "3": Family("Normalization and freezing", 2, "the code of the model must change"),
     "4": Family("Weights and optimization", 3, "layers or training must change"),
-    "5": Family("Collapse: the symptoms", 4, "a symptom of the cause", is_symptom=True),
+    "5": Family("Collapse: the symptoms", 5, "a symptom of the cause", is_symptom=True),
+    "6": Family("Found by experiment", 4, "the code of the model must change"),
 }
 
 

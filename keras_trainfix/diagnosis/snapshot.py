@@ -3,7 +3,7 @@
 import copy
 import functools
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -52,6 +52,9 @@ from keras_trainfix.diagnosis.trial.result import Trial
 from keras_trainfix.diagnosis.trial.user_step import Failure, find_failure
 from keras_trainfix.messages import in_one_line
 
+if TYPE_CHECKING:  # the bench stands above the snapshot
+    from keras_trainfix.diagnosis.experiments.trials import Experiments
+
 MOST_NUMBERS = 2**22  # entries of the inputs: fewer samples of large images,
 FEWEST = 8  # but at least these
 
@@ -95,6 +98,7 @@ class Snapshot:
         first: The first of a series of snapshots, or this one.
         trial: `Trial`, or None before one was made.
         may_step: Whether the user's own training step may be called.
+        experiments: `Experiments` on the bench, or None before they were made.
         seconds: How long the call took, compilation included.
 
     Raises:
@@ -129,6 +133,7 @@ class Snapshot:
         self.iterations = _iterations(model)
         self.trial: Trial | None = None
         self.may_step = False
+        self.experiments: Experiments | None = None
         start = time.perf_counter()
         try:
             outputs, self.layers = layer_outputs(model, sample.x)

@@ -79,6 +79,13 @@ class Bench:
         self._check_put_back(training)
         return outcome
 
+    def without_steps(self) -> Outcome:
+        """The `Outcome` of the weights as they are."""
+        skill, loss_skill = self._measured(
+            self.training, self._snapshot(self.training)
+        )
+        return Outcome(skill, loss_skill, skill, np.array([]))
+
     def _run(self, training, factor, order):
         optimizer, step = self._step_of(training)
         slots = [backend.to_numpy(variable) for variable in optimizer.variables]

@@ -34,6 +34,7 @@ FACTORS = (1.0, 10.0, 0.1, 100.0)  # of the learning rate
 DONE = 0.9  # skill with which there is nothing left to try
 UNSTEADY = 0.1  # difference between two orders of the batches
 ALIKE = 0.15  # gain within which the smaller intervention is the better one
+FALLEN = 0.02  # skill lost in a run with which a model does not learn
 BATCH = 32  # where `fit` does not say
 SHOWN_AFTER = 2.0  # seconds
 
@@ -64,6 +65,7 @@ class Experiments:
 
     Attributes:
         controls: Dict of the factor of the learning rate to its `Outcome`.
+        start: Float, the skill before the first step.
         spread: Float, between orders of the batches.
         steps: Integer, steps of each run.
         tried: List of `Tried`.
@@ -72,6 +74,7 @@ class Experiments:
     """
 
     controls: dict[float, Outcome]
+    start: float
     spread: float = 0.0
     steps: int = 0
     tried: list[Tried] = field(default_factory=list)
@@ -91,7 +94,8 @@ class Experiments:
     @property
     def learns(self) -> bool:
         """Whether the model learns as it is, at one of the rates."""
-        return self.control.value >= LEARNS
+        value = self.control.value
+        return value >= LEARNS and value >= self.start - FALLEN
 
     @property
     def cure(self) -> Tried | None:
@@ -133,7 +137,8 @@ def experiment(
 
 
 def _tried(bench, snapshot, codes, is_explained, deadline, progress):
-    found = Experiments({1.0: bench.run()}, steps=bench.plan.steps)
+    start = bench.without_steps().value
+    found = Experiments({1.0: bench.run()}, start, steps=bench.plan.steps)
     for factor in FACTORS[1:]:
         if found.control.value >= DONE or deadline.is_over:
             break

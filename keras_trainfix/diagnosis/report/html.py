@@ -10,6 +10,7 @@ from keras_trainfix.diagnosis.report.text import (
     headline,
     not_judged,
     remarks,
+    proof_sentence,
     where,
 )
 
@@ -71,9 +72,17 @@ def _finding_html(number: int, finding: Finding) -> str:
         f"<a href='{url}' target='_blank' style='color:inherit'>{finding.code}</a>"
         f"{escape(where(finding))}</div>"
         f"<div>{escape(finding.message)}</div>"
+        f"{_proof_html(finding)}"
         f"<details{is_open}>"
         "<summary style='cursor:pointer'>Fix</summary>"
         "<pre style='margin:.3em 0;padding:8px;border-radius:4px;overflow-x:auto;"
         "background:rgba(128,128,128,.14);color:inherit'>"
         f"{escape(finding.fix)}</pre></details></div>"
     )
+
+
+def _proof_html(finding: Finding) -> str:
+    if finding.proof is None:
+        return ""
+    color = FINE if finding.proof.holds else "inherit"
+    return f"<div style='color:{color}'>{escape(proof_sentence(finding.proof))}</div>"

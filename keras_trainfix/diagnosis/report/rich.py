@@ -9,6 +9,7 @@ from keras_trainfix.diagnosis.report.text import (
     headline,
     not_judged,
     remarks,
+    proof_sentence,
     where,
 )
 
@@ -51,7 +52,10 @@ def rich_parts(diagnosis: Diagnosis) -> Iterator[Any]:
                 word_wrap=True,
             )
             url = Text(finding.url, style="dim")
-            table.add_row(str(number), Group(first, Text(finding.message), code, url))
+            parts = [first, Text(finding.message)]
+            if finding.proof is not None:
+                parts.append(Text(proof_sentence(finding.proof), style="green"))
+            table.add_row(str(number), Group(*parts, code, url))
         yield table
     failed = failed_checks(diagnosis)
     if failed:

@@ -4,14 +4,20 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
-from keras_trainfix.diagnosis.findings import SEVERITIES, Diagnosis, Finding, provides
+from keras_trainfix.diagnosis.findings import (
+    SEVERITIES,
+    Diagnosis,
+    Finding,
+    Proof,
+    provides,
+)
 from keras_trainfix.diagnosis.registry import CHECKS, symptoms_of
 from keras_trainfix.messages import count
 
 WIDTH = 80  # columns of a terminal
 INDENT = " " * 3
 # The entries of `Diagnosis.skipped` that are no checks: whole sentences.
-PARTS = ("targets", "trial")
+PARTS = ("targets", "trial", "treatments")
 
 
 @provides
@@ -19,6 +25,8 @@ def finding_text(finding: Finding) -> str:
     """A finding as lines for a terminal."""
     first = f"{finding.code} {finding.name}: {finding.severity}{where(finding)}"
     lines = [first, *_wrapped(finding.message, WIDTH - len(INDENT))]
+    if finding.proof is not None:
+        lines += _wrapped(proof_sentence(finding.proof), WIDTH - len(INDENT))
     lines += [f"    {line}".rstrip() for line in finding.fix.splitlines()]
     return "\n".join([*lines, f"    {finding.url}"])
 
@@ -114,6 +122,21 @@ def explanations(findings: Sequence[Finding]) -> list[str]:
             f"{_joined(causes)} {verb or 'may explain'} {_joined(symptoms)}."
         )
     return sentences
+
+
+def proof_sentence(proof: Proof) -> str:
+    """What a treatment did, in a sentence.
+
+    Examples:
+        >>> proof_sentence(Proof("balanced class weights", 0.1, 0.75, 128, True))
+        'Tried: with balanced class weights, 128 steps reach skill 0.75; without, 0.10.'
+    """
+    if not proof.holds:
+        return f"Tried: {proof.treatment} made no difference in {proof.steps} steps."
+    return (
+        f"Tried: with {proof.treatment}, {proof.steps} steps reach skill "
+        f"{proof.skill_with:.2f}; without, {max(proof.skill_without, 0):.2f}."
+    )
 
 
 def where(finding: Finding) -> str:

@@ -1,0 +1,83 @@
+"""KTF601 learns-with-a-change: one replaced part makes the model learn."""
+
+from keras_trainfix.diagnosis.registry import Found, check, found
+from keras_trainfix.diagnosis.snapshot import Snapshot
+from keras_trainfix.diagnosis.thresholds import LEARNS
+
+SURE = 0.5  # skill with the change at which the finding is an error
+
+
+@check(
+    "KTF601",
+    "learns-with-a-change",
+    "error",
+    scope="model",
+    before_training=False,
+)
+def learns_with_a_change(snapshot: Snapshot) -> Found | None:
+    """The model learns as soon as one part of it is replaced.
+
+    ## What you see
+    The loss falls a little, or not at all, and no rule names the reason.
+
+    ## Why it happens
+    Equal steps from the same weights on the same batches were tried at four learning
+    rates, and then again with one part replaced by the textbook choice: data, a layer,
+    a term of the loss, the initial weights. Only with that part replaced does the model
+    answer better than a constant on samples that it was not trained on.
+
+    ## How to check
+    ```python
+    import keras
+    import numpy as np
+
+    class Backwards(keras.Loss):
+        def call(self, y_true, y_pred):
+            error = keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+            return 1 / (1 + error)  # falls while the error grows
+
+    keras.utils.set_random_seed(1)
+    x = np.random.default_rng(0).normal(size=(512, 4)).astype("float32")
+    y = x[:, :1] - x[:, 1:2]
+    model = keras.Sequential([
+        keras.Input((4,)),
+        keras.layers.Dense(16, activation="tanh"),
+        keras.layers.Dense(1),
+    ])
+    model.compile("adam", Backwards())
+    ```
+
+    ## Fix
+    Replace the part that the finding names.
+
+    ```python
+    model.compile("adam", "mean_squared_error")
+    ```
+
+    ## When this is not the cause
+    A large change cures much that is not its fault: another loss, all layers trainable,
+    new weights. So the finding names the smallest change that does about as well as the
+    best, and it is silent if the model learns by itself at any of the rates.
+
+    ## References
+    [Karpathy, 2019](https://karpathy.github.io/2019/04/25/recipe/)
+    """
+    experiments = snapshot.experiments
+    if experiments is None or experiments.learns:
+        return None
+    cure = experiments.cure
+    if cure is None or cure.outcome.value < LEARNS:
+        return None
+    without, skill = experiments.control.value, cure.outcome.value
+    rates = len(experiments.controls)
+    return found(
+        f"With {cure.words}, {experiments.steps} steps reach a skill of {skill:.2f}. "
+        f"Without, the best of {rates} learning rates reaches {max(without, 0):.2f} "
+        "(0 is a constant answer, 1 is perfect).",
+        cure.code,
+        severity=None if skill >= SURE else "warning",
+        treatment=cure.treatment.name,
+        skill_without=without,
+        skill_with=skill,
+        steps=experiments.steps,
+    )

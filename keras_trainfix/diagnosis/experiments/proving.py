@@ -1,0 +1,62 @@
+"""Gives findings their proof: what a treatment of the cause did on the bench."""
+
+from dataclasses import replace
+from typing import Any
+
+from keras_trainfix.diagnosis.experiments.trials import Experiments, Tried, experiment
+from keras_trainfix.diagnosis.findings import Finding, Proof
+from keras_trainfix.diagnosis.registry import CHECKS
+from keras_trainfix.messages import in_one_line
+
+SECONDS = 60.0
+
+
+def try_treatments(
+    snapshot: Any, findings: list[Finding], seconds: float = SECONDS
+) -> str | None:
+    """Tries what may help, and keeps the `Experiments` on the snapshot.
+
+    Args:
+        snapshot: `Snapshot`; its `experiments` are set.
+        findings: List of `Finding` so far.
+        seconds: Float, a guard.
+
+    Returns:
+        A sentence that says what could not be tried, or None.
+    """
+    bad = [finding for finding in findings if finding.severity != "note"]
+    errors = [f for f in bad if f.severity == "error"]
+    is_explained = any(not CHECKS[f.code].is_symptom for f in errors)
+    codes = [finding.code for finding in bad]
+    try:
+        found = experiment(snapshot, codes, is_explained, seconds)
+    except Exception as error:  # the user's code, or the backend
+        return f"No treatment was tried: {in_one_line(error)}."
+    snapshot.experiments = found
+    if found.left_out:
+        return f"There was no time to try: {', '.join(dict.fromkeys(found.left_out))}."
+    return None
+
+
+def proven(finding: Finding, experiments: Experiments) -> Finding:
+    """The finding with its proof, if its cause was treated.
+
+    Args:
+        finding: `Finding`.
+        experiments: `Experiments`.
+    """
+    tried = experiments.proof_of(finding.code)
+    return (
+        finding if tried is None else replace(finding, proof=proof(tried, experiments))
+    )
+
+
+def proof(tried: Tried, experiments: Experiments) -> Proof:
+    """The `Proof` of a treatment that was tried."""
+    return Proof(
+        tried.words,
+        experiments.control.value,
+        tried.outcome.value,
+        experiments.steps,
+        tried.holds,
+    )
