@@ -81,9 +81,7 @@ class Bench:
 
     def without_steps(self) -> Outcome:
         """The `Outcome` of the weights as they are."""
-        skill, loss_skill = self._measured(
-            self.training, self._snapshot(self.training)
-        )
+        skill, loss_skill = self._measured(self.training, self._snapshot(self.training))
         return Outcome(skill, loss_skill, skill, np.array([]))
 
     def _run(self, training, factor, order):

@@ -1,7 +1,5 @@
 """Tries treatments on the bench, and says which of them makes a model learn."""
 
-import importlib
-import pkgutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -9,9 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_trainfix.data import leaves
-from keras_trainfix.diagnosis.experiments import treatments
 from keras_trainfix.diagnosis.experiments.bench import Bench, Deadline, opened
-from keras_trainfix.diagnosis.experiments.outcome import Outcome, gain
+from keras_trainfix.diagnosis.experiments.outcome import LOWEST, Outcome, gain
 from keras_trainfix.diagnosis.experiments.training import (
     MOST_HELD_OUT,
     MOST_TRAINED,
@@ -26,9 +23,6 @@ from keras_trainfix.diagnosis.experiments.treatment import (
 )
 from keras_trainfix.diagnosis.thresholds import EFFECT, LEARNS, SPREADS
 from keras_trainfix.messages import Progress, in_one_line
-
-for _module in pkgutil.iter_modules(treatments.__path__, f"{treatments.__name__}."):
-    importlib.import_module(_module.name)
 
 FACTORS = (1.0, 10.0, 0.1, 100.0)  # of the learning rate
 DONE = 0.9  # skill with which there is nothing left to try
@@ -93,9 +87,18 @@ class Experiments:
 
     @property
     def learns(self) -> bool:
-        """Whether the model learns as it is, at one of the rates."""
+        """Whether the model learns as it is, at one of the rates.
+
+        By either measure: a sound distance ranks the other way than its targets, and
+        only the loss shows that it learns.
+        """
         value = self.control.value
-        return value >= LEARNS and value >= self.start - FALLEN
+        by_loss = max(
+            (o.loss_skill for o in self.controls.values() if np.isfinite(o.loss_skill)),
+            default=-1.0,
+        )
+        by_task = value >= LEARNS and value >= self.start - FALLEN
+        return bool(by_task or (by_loss >= LEARNS and value == LOWEST))
 
     @property
     def cure(self) -> Tried | None:

@@ -16,7 +16,7 @@ from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatm
 from keras_trainfix.keras_internals import child_layers
 from keras_trainfix.models.batch_norm_layers import all_layers, batch_norm_layers
 
-EPSILON = 1e-3
+EPSILON = 1e-5
 WITH_KERNEL = (
     keras.layers.Dense,
     keras.layers.Conv1D,

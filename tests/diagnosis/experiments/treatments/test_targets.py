@@ -1,0 +1,74 @@
+"""Targets in another order, exchanged, or on another scale."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_trainfix.diagnosis.thresholds import EFFECT
+from tests.diagnosis.experiments.benches import compiled, gains, mlp, table
+
+X, Y = table()
+
+
+def two_branches():
+    """An output for each of two inputs."""
+    keras.utils.set_random_seed(1)
+    inputs = [keras.Input((4,), name=name) for name in ("left", "right")]
+    outputs = [
+        keras.layers.Dense(1, name=name)(keras.layers.Dense(16, "relu")(x))
+        for name, x in zip(("a", "b"), inputs, strict=True)
+    ]
+    return compiled(keras.Model(inputs, outputs), ["mse", "mse"])
+
+
+@pytest.mark.parametrize("is_swapped", [True, False])
+def test_outputs_swapped(is_swapped):
+    x2, y2 = table(1)
+    targets = [y2, Y] if is_swapped else [Y, y2]
+    ((words, value),) = gains(
+        "outputs-swapped", two_branches(), [X, x2], targets
+    ).items()
+    assert words == "the targets in the order b, a"
+    assert (value > EFFECT) == is_swapped
+
+
+def similar_is_zero(y_true, y_pred):
+    """A contrastive loss: 0 pulls together, 1 pushes apart."""
+    far = keras.ops.square(keras.ops.relu(1.0 - y_pred))
+    return keras.ops.mean((1 - y_true) * keras.ops.square(y_pred) + y_true * far)
+
+
+@pytest.mark.parametrize("is_exchanged", [True, False])
+def test_targets_exchanged(is_exchanged):
+    rng = np.random.default_rng(0)
+    left = rng.normal(size=(512, 4)).astype("float32")
+    differs = rng.integers(0, 2, 512).astype("float32")
+    right = np.where(differs[:, None], rng.normal(size=(512, 4)), left)
+    keras.utils.set_random_seed(1)
+    inputs = [keras.Input((4,)), keras.Input((4,))]
+    body = keras.layers.Dense(8)
+    difference = keras.layers.Subtract()([body(part) for part in inputs])
+    distance = keras.layers.Lambda(
+        lambda d: keras.ops.sqrt(
+            keras.ops.sum(keras.ops.square(d), -1, keepdims=True) + 1e-6
+        ),
+        output_shape=(1,),
+    )(difference)
+    model = compiled(keras.Model(inputs, distance), similar_is_zero)
+    y = 1 - differs if is_exchanged else differs
+    x = [left, right.astype("float32")]
+    (value,) = gains("targets-exchanged", model, x, y[:, None]).values()
+    assert (value > EFFECT) == is_exchanged
+
+
+@pytest.mark.parametrize(("scale", "cures"), [(1000.0, True), (1.0, False)])
+def test_targets_standardized(scale, cures):
+    (value,) = gains("targets-standardized", compiled(mlp()), X, Y * scale).values()
+    assert (value > EFFECT) == cures
+
+
+def test_classes_have_no_scale_and_one_output_no_order():
+    model = compiled(mlp(keras.layers.Dense(1)), "binary_crossentropy")
+    y = (Y > 0).astype("float32")
+    for name in ("outputs-swapped", "targets-exchanged", "targets-standardized"):
+        assert gains(name, model, X, y) == {}
