@@ -19,7 +19,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.measure import asked_for
 from benchmarks.strangers.accepted import FIRST
 
 BESIDE = Path(__file__).parents[3] / "shared/cases/programs"
@@ -35,6 +34,8 @@ def main(folder=None, parts=None, only=None):
         parts: `"before"`, or None for all stages.
         only: String; runs only programs whose name contains it.
     """
+    from benchmarks.measure import asked_for  # loads Keras, before a program chooses
+
     folder = Path(folder or os.environ.get("BENCHMARK_PROGRAMS", BESIDE))
     _, parts, only = asked_for(None, parts, only)
     programs = [path for path in sorted(folder.glob("[0-9]*.py")) if only in path.name]

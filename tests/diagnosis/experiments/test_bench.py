@@ -1,0 +1,95 @@
+"""The bench makes equal steps and leaves no trace."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_trainfix.diagnosis.experiments.bench import Bench, NotPutBackError, opened
+from keras_trainfix.diagnosis.experiments.in_place import with_attributes
+from keras_trainfix.diagnosis.experiments.training import Training, split_samples
+from keras_trainfix.diagnosis.snapshot import Snapshot
+from tests.diagnosis.experiments.benches import compiled, mlp, table
+
+X, Y = table()
+STEPS = 16
+
+
+def bench_of(model, x=X, y=Y):
+    snapshot = Snapshot(model, x, y)
+    training = Training(model, *split_samples(snapshot.more(512)))
+    bench = Bench(training, snapshot, 32)
+    bench.plan = bench.plan._replace(steps=STEPS)
+    return bench
+
+
+def test_the_same_run_gives_the_same_numbers():
+    model = compiled(mlp(layers.Dropout(0.5)))
+    with opened(model):
+        bench = bench_of(model)
+        first, _, again = bench.run(), bench.run(factor=10.0), bench.run()
+    np.testing.assert_array_equal(first.losses, again.losses)
+    assert first.skill == again.skill
+    assert len(first.losses) == STEPS
+
+
+def test_another_order_gives_others():
+    model = compiled(mlp())
+    with opened(model):
+        bench = bench_of(model)
+        assert bench.run().losses[0] != bench.run(order=1).losses[0]
+
+
+def test_everything_is_put_back():
+    model = compiled(mlp(layers.BatchNormalization(), layers.Dropout(0.5)))
+    model.fit(X, Y, epochs=1, verbose=0)
+    optimizer = [np.array(v) for v in model.optimizer.variables]
+    before = model.get_weights()
+    with opened(model):
+        bench_of(model).run(factor=100.0)
+    for one, two in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    for one, variable in zip(optimizer, model.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one, np.array(variable))
+
+
+def test_a_run_that_is_not_finite_ends():
+    model = mlp()
+    model.compile(keras.optimizers.SGD(1e20), "mse")
+    with opened(model):
+        outcome = bench_of(model).run()
+    assert len(outcome.losses) < STEPS
+    assert outcome.value == -1.0
+
+
+def test_a_change_that_stays_is_found_out():
+    model = compiled(mlp())
+
+    def leaking(model):
+        change = with_attributes([(model.layers[0], "activation", keras.ops.tanh)])
+        context = change(model)
+        context.__enter__()
+
+        class Never:
+            def __enter__(self):
+                return None
+
+            def __exit__(self, *_):
+                return None
+
+        return Never()
+
+    with opened(model):
+        bench = bench_of(model)
+        bench.run()
+        bench._control = None  # so that the control is traced again
+        with pytest.raises(NotPutBackError, match="The first loss of the control was"):
+            bench.run(bench.training.changed(leaking))
+
+
+def test_before_any_step():
+    model = compiled(mlp())
+    with opened(model):
+        start = bench_of(model).without_steps()
+    assert start.value < 0.5
+    assert len(start.losses) == 0

@@ -1,0 +1,53 @@
+"""Findings get the proof of their treatment."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_trainfix import diagnose
+from keras_trainfix.diagnosis.experiments import bench
+from tests.diagnosis.experiments.benches import compiled, mlp, table
+
+X, Y = table()
+
+
+@pytest.fixture(autouse=True)
+def fewer_steps(monkeypatch):
+    monkeypatch.setattr(bench, "STEPS", 64)
+
+
+def test_a_finding_says_what_its_treatment_did():
+    diagnosis = diagnose(compiled(mlp()), X, Y * 1e4)
+    finding = next(f for f in diagnosis.findings if f.code == "KTF111")
+    assert finding.proof.holds
+    assert finding.proof.skill_with > finding.proof.skill_without + 0.2
+    assert f"{finding.proof.steps} steps reach skill" in str(finding)
+    assert finding.to_dict()["proof"]["treatment"] == "the targets standardized"
+    json.dumps(diagnosis.to_dict(), allow_nan=False)
+
+
+def test_a_sound_model_has_nothing_to_prove():
+    diagnosis = diagnose(compiled(mlp(), rate=0.03), X, Y)
+    assert diagnosis.ok
+    assert all(finding.proof is None for finding in diagnosis.findings)
+
+
+def test_without_a_trial_there_is_no_proof():
+    diagnosis = diagnose(compiled(mlp()), X, Y * 1e4, fit=False)
+    assert all(finding.proof is None for finding in diagnosis.findings)
+
+
+def test_a_user_s_exception_is_named(monkeypatch):
+    def broken(*_, **__):
+        raise MemoryError("too large")
+
+    monkeypatch.setattr(bench.Bench, "run", broken)
+    model = compiled(mlp())
+    before = model.get_weights()
+    diagnosis = diagnose(model, X, Y)
+    assert "MemoryError: too large" in diagnosis.skipped["treatments"]
+    for one, two in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert isinstance(model.optimizer, keras.optimizers.Adam)

@@ -1,0 +1,44 @@
+"""Samples to step on and to measure on, and what is replaced in a training."""
+
+import numpy as np
+import pytest
+
+from keras_trainfix.diagnosis.experiments.training import Training, split_samples
+from keras_trainfix.diagnosis.observe.sample import Sample
+
+X = np.arange(200.0).reshape(100, 2)
+
+
+@pytest.mark.parametrize("form", ["ids", "rows", "numbers"])
+def test_both_parts_have_the_same_mix(form):
+    ids = np.sort(np.arange(100) % 4 == 0).astype("int32")
+    y = {"ids": ids, "rows": np.eye(2)[ids], "numbers": ids + X[:, 0] / 1e3}[form]
+    train, held_out = split_samples(Sample(X, y))
+    assert len(train.x) == 75
+    assert len(held_out.x) == 25
+    share = held_out.y[:, 1] if form == "rows" else held_out.y >= 1
+    assert 0.2 <= np.mean(share) <= 0.3
+    together = np.sort(np.concatenate([train.x, held_out.x])[:, 0])
+    np.testing.assert_array_equal(together, X[:, 0])
+
+
+def test_many_samples_hold_out_no_more_than_needed():
+    x = np.zeros((2304, 1))
+    train, held_out = split_samples(Sample(x, x))
+    assert (len(train.x), len(held_out.x)) == (2048, 256)
+
+
+def test_without_targets_samples_are_split_too():
+    train, held_out = split_samples(Sample(X))
+    assert len(train.x) + len(held_out.x) == 100
+    assert train.y is None
+
+
+def test_one_thing_is_replaced_in_both_parts():
+    train, held_out = split_samples(Sample(X, X[:, 0]))
+    training = Training(None, train, held_out)
+    changed = training.with_inputs(lambda x: x + 1).with_targets(lambda y: -y)
+    np.testing.assert_array_equal(changed.held_out.x, held_out.x + 1)
+    np.testing.assert_array_equal(changed.train.y, -train.y)
+    assert changed.is_compiled_step
+    assert not training.clipped(1.0).is_compiled_step
