@@ -123,8 +123,9 @@ class SlowClock:
 
 @pytest.fixture(autouse=True)
 def slow_clock(monkeypatch):
-    runner = "keras_trainfix.diagnosis.trial.runner.time"
-    monkeypatch.setattr(runner, SlowClock, raising=False)
+    for module in ("trial.runner", "experiments.bench"):
+        path = f"keras_trainfix.diagnosis.{module}.time"
+        monkeypatch.setattr(path, SlowClock, raising=False)
 
 
 @pytest.fixture

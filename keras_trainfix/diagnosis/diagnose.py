@@ -210,8 +210,11 @@ def with_proofs(snapshot: Snapshot, diagnosis: Diagnosis) -> Diagnosis:
     if snapshot.experiments is None:
         return diagnosis
     shown = examine(snapshot, lambda check: check.code[3] == "6").findings
-    known = {finding.code for finding in shown}
-    findings = [f for f in diagnosis.findings if f.code not in known] + shown
+    bad = {f.code for f in diagnosis.findings if f.severity != "note"}
+    cure = snapshot.experiments.cure
+    if cure is not None and cure.treatment.codes & bad:
+        shown = []  # it is the proof of what was found
+    findings = diagnosis.findings + shown
     return replace(
         diagnosis,
         findings=ranked([proven(f, snapshot.experiments) for f in findings]),

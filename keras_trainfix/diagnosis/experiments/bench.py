@@ -74,7 +74,7 @@ class Bench:
         """
         training = training or self.training
         self.runs += 1
-        with training.change(self.model):
+        with backend.same_random_state(), training.change(self.model):
             outcome = self._run(training, factor, order)
         self._check_put_back(training)
         return outcome
@@ -193,7 +193,8 @@ class Bench:
         optimizer, step = self._step_of(self.training)
         slots = [backend.to_numpy(variable) for variable in optimizer.variables]
         size = min(self.plan.batch, len(leaves(self.training.train.x)[0]))
-        loss, _ = step(*tensors_of(self.training.train, np.arange(size)))
+        with backend.same_random_state():
+            loss, _ = step(*tensors_of(self.training.train, np.arange(size)))
         loss = float(backend.to_numpy(loss))
         for variable, value in zip(optimizer.variables, slots, strict=True):
             variable.assign(value)

@@ -13,7 +13,9 @@ MISSING = object()
 
 @contextlib.contextmanager
 def attributes(changes: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
-    """Sets attributes of objects, past their setters, and puts them back.
+    """Sets attributes of objects, and puts them back.
+
+    Plain attributes are set past `__setattr__`, which would track layers and functions.
 
     Args:
         changes: Triples of an object, the name of an attribute and its value.
@@ -21,15 +23,23 @@ def attributes(changes: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
     before = []
     try:
         for owner, name, value in changes:
-            before.append((owner, name, owner.__dict__.get(name, MISSING)))
-            owner.__dict__[name] = value
+            is_property = isinstance(getattr(type(owner), name, None), property)
+            old = getattr(owner, name) if is_property else vars(owner).get(name, MISSING)
+            before.append((owner, name, old))
+            _set(owner, name, value)
         yield
     finally:
         for owner, name, value in reversed(before):
-            if value is MISSING:
-                owner.__dict__.pop(name, None)
-            else:
-                owner.__dict__[name] = value
+            _set(owner, name, value)
+
+
+def _set(owner: Any, name: str, value: Any) -> None:
+    if isinstance(getattr(type(owner), name, None), property):
+        setattr(owner, name, value)
+    elif value is MISSING:
+        vars(owner).pop(name, None)
+    else:
+        vars(owner)[name] = value
 
 
 def with_attributes(changes: Iterable[tuple[Any, str, Any]]) -> Change:

@@ -28,7 +28,7 @@ def standardized(case: Case) -> Iterator[Variant]:
     )
 
 
-@treatment("inputs-rescaled", 41, ("KTF133", "KTF101"))
+@treatment("inputs-rescaled", 41, ("KTF133",))
 def rescaled(case: Case) -> Iterator[Variant]:
     """A second scaling by 255 undone, or one made."""
     if _has_ids(case):
