@@ -146,7 +146,7 @@ def diagnose(
     diagnosis = examine(snapshot)
     if fit and snapshot.trial is not None:
         limit = TREATMENT_SECONDS if seconds is None else seconds
-        untried = try_treatments(snapshot, diagnosis.findings, limit)
+        untried = try_treatments(snapshot, diagnosis.findings, limit, weights)
         diagnosis = with_proofs(snapshot, diagnosis)
         if untried is not None:
             diagnosis.skipped["treatments"] = untried

@@ -24,7 +24,9 @@ def attributes(changes: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
     try:
         for owner, name, value in changes:
             is_property = isinstance(getattr(type(owner), name, None), property)
-            old = getattr(owner, name) if is_property else vars(owner).get(name, MISSING)
+            old = (
+                getattr(owner, name) if is_property else vars(owner).get(name, MISSING)
+            )
             before.append((owner, name, old))
             _set(owner, name, value)
         yield

@@ -12,7 +12,10 @@ SECONDS = 60.0
 
 
 def try_treatments(
-    snapshot: Any, findings: list[Finding], seconds: float = SECONDS
+    snapshot: Any,
+    findings: list[Finding],
+    seconds: float = SECONDS,
+    weights: list | None = None,
 ) -> str | None:
     """Tries what may help, and keeps the `Experiments` on the snapshot.
 
@@ -20,6 +23,7 @@ def try_treatments(
         snapshot: `Snapshot`; its `experiments` are set.
         findings: List of `Finding` so far.
         seconds: Float, a guard.
+        weights: List of arrays to start from; None for the present ones.
 
     Returns:
         A sentence that says what could not be tried, or None.
@@ -29,7 +33,7 @@ def try_treatments(
     is_explained = any(not CHECKS[f.code].is_symptom for f in errors)
     codes = [finding.code for finding in bad]
     try:
-        found = experiment(snapshot, codes, is_explained, seconds)
+        found = experiment(snapshot, codes, is_explained, seconds, weights)
     except Exception as error:  # the user's code, or the backend
         return f"No treatment was tried: {in_one_line(error)}."
     snapshot.experiments = found

@@ -115,7 +115,11 @@ class Experiments:
 
 
 def experiment(
-    snapshot: Any, codes: Iterable[str], is_explained: bool, seconds: float
+    snapshot: Any,
+    codes: Iterable[str],
+    is_explained: bool,
+    seconds: float,
+    weights: list | None = None,
 ) -> Experiments:
     """Tries what may help a model.
 
@@ -125,6 +129,7 @@ def experiment(
         is_explained: Whether a fact explains that it cannot learn, so that nothing else
             is tried.
         seconds: Float, a guard; the number of steps does not depend on it.
+        weights: List of arrays to start from; None for the present ones.
 
     Returns:
         `Experiments`.
@@ -134,6 +139,8 @@ def experiment(
     batch = snapshot.fit.batch_size or _size_of_batches(snapshot) or BATCH
     deadline = Deadline(seconds)
     with opened(snapshot.model):
+        if weights is not None:
+            snapshot.model.set_weights(weights)
         bench = Bench(training, snapshot, batch)
         with Progress(bench.plan.runs, "experiment", SHOWN_AFTER) as progress:
             return _tried(bench, snapshot, set(codes), is_explained, deadline, progress)
