@@ -116,7 +116,7 @@ def diagnose(
     """
     number = number_of_inputs(model)
     x, y, sample_weight, _ = as_given(x, y, sample_weight, number)
-    parts, held_out = split(x, y, sample_weight, validation_split)
+    (x, y, sample_weight), held_out = split(x, y, sample_weight, validation_split)
     if validation_data is None:
         validation_data = held_out
     arguments = FitArguments(
@@ -130,7 +130,7 @@ def diagnose(
         shuffle,
     )
     try:
-        snapshot = Snapshot(model, *parts, fit=arguments)
+        snapshot = Snapshot(model, x, y, sample_weight, fit=arguments)
     except CallError as error:
         diagnosis = examine(error.snapshot, lambda check: check.inputs_only)
         if diagnosis.ok:

@@ -111,8 +111,8 @@ def _keys(targets, length):
 
 
 def _chosen(sample, mask):
-    parts = (
+    x, y, sample_weight = (
         None if part is None else mapped(lambda leaf: leaf[mask], part)
         for part in sample[:3]
     )
-    return Sample(*parts)
+    return Sample(x, y, sample_weight)

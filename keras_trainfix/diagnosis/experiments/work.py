@@ -63,7 +63,7 @@ def work_of(layers: list, inputs: Any = ()) -> Work:
     per_call = PER_CALL.get(backend, COMPILED)
     per_time_step = PER_TIME_STEP.get(backend, COMPILED)
     total, call = 0.0, 0.0
-    before = next((np.shape(x) for x in inputs if np.ndim(x) > 1), ())
+    before: tuple = next((np.shape(x) for x in inputs if np.ndim(x) > 1), ())
     for layer, values in layers:
         shape = values.shape
         if isinstance(layer, keras.layers.RNN):

@@ -8,8 +8,8 @@ from keras_trainfix.diagnosis.report.text import (
     failed_checks,
     headline,
     not_judged,
-    remarks,
     proof_sentence,
+    remarks,
     where,
 )
 

@@ -16,8 +16,8 @@ STANDARD = ("binary", "categorical", "sparse")
 def standard_loss(case: Case) -> Iterator[Variant]:
     """The standard loss of each task."""
     views = case.snapshot.views()
-    names = [_standard(view) for view in views]
-    if any(name is None for name in names):
+    names = [name for view in views if (name := _standard(view)) is not None]
+    if len(names) < len(views):
         return
     if all(_is_standard(view) for view in views):
         return
@@ -88,7 +88,6 @@ def _loss(view: Any, name: str) -> Callable[[Any, Any], Any]:
     )
     if not isinstance(loss, keras.Loss):
         loss = keras.losses.MeanSquaredError()
-    index = view.index
 
     def of_output(y: Any, y_pred: Any) -> Any:
         target, answer = _part(y, view), _part(y_pred, view)
@@ -96,7 +95,6 @@ def _loss(view: Any, name: str) -> Callable[[Any, Any], Any]:
             target = ops.reshape(target, ops.shape(answer))
         return loss(target, answer)
 
-    of_output.index = index
     return of_output
 
 
