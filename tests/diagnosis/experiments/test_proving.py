@@ -11,7 +11,7 @@ from keras_trainfix.diagnosis.experiments import bench
 from tests.diagnosis.experiments.benches import compiled, mlp, table
 
 X, Y = table()
-PENALTY = keras.regularizers.L2(3.0)
+PENALTY = keras.regularizers.L2(300.0)
 
 
 @pytest.fixture(autouse=True)
