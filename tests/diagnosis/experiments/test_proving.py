@@ -20,7 +20,7 @@ def fewer_steps(monkeypatch):
 
 
 def test_a_finding_says_what_its_treatment_did():
-    model = compiled(mlp(kernel_regularizer=PENALTY), rate=0.001)
+    model = compiled(mlp(kernel_regularizer=PENALTY), rate=0.005)
     diagnosis = diagnose(model, X, Y)
     finding = next(f for f in diagnosis.findings if f.proof is not None)
     assert finding.proof.holds
