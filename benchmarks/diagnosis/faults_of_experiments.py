@@ -33,6 +33,16 @@ def of_mean_target(y, p):
     return keras.ops.mean(keras.ops.square(p - keras.ops.mean(y, axis=0)), axis=-1)
 
 
+def backwards(y, p):
+    """Falls while the error grows."""
+    return 1 / (1 + keras.ops.mean(keras.ops.square(p - y), axis=-1))
+
+
+def likelihood(y, p):
+    """A gain where a loss belongs."""
+    return keras.ops.sum(y * p, axis=-1)
+
+
 def some_zero(y, rng):
     """Positive targets, of which a few are 0."""
     y = np.abs(unit(y, rng)) + 1
@@ -272,7 +282,20 @@ GRADIENTS = [
 ]
 # fmt: on
 
+BENCH = [
+    before("601", "falls with the error", curved(), mlp(1), backwards, first="601 509"),
+    before(
+        "601",
+        "the likelihood is minimized",
+        but(DIGITS, y=one_hot),
+        mlp(10, "softmax"),
+        likelihood,
+        first="601",
+    ),
+]
+
 FAULTS = [
+    *BENCH,
     *GRADIENTS,
     *STEPS,
     *MISSING,
