@@ -28,6 +28,8 @@ FACTORS = (1.0, 10.0, 0.1, 100.0)  # of the learning rate
 DONE = 0.9  # skill with which there is nothing left to try
 UNSTEADY = 0.1  # difference between two orders of the batches
 ALIKE = 0.15  # gain within which the smaller intervention is the better one
+FASTER = 10.0  # times the compiled rate
+CLIMBS = 0.03  # skill gained in the second half of the steps
 FALLEN = 0.02  # skill lost in a run with which a model does not learn
 BATCH = 32  # where `fit` does not say
 SHOWN_AFTER = 2.0  # seconds
@@ -200,9 +202,14 @@ def _spread(bench: Bench, found: Experiments) -> float:
 def _tried_one(
     bench: Bench, treatment: Treatment, variant: Variant, found: Experiments
 ) -> Tried:
-    outcomes = [bench.run(variant.training, found.best)]
-    if found.best != 1.0 and gain(outcomes[0], found.control) <= EFFECT:
-        outcomes.append(bench.run(variant.training))
+    outcomes: list[Outcome] = []
+    for factor in dict.fromkeys((found.best, 1.0, FASTER)):
+        is_slow = not outcomes or outcomes[-1].climb > CLIMBS
+        if factor == FASTER != found.best and not is_slow:
+            break  # a higher rate is for what learns, too slowly
+        outcomes.append(bench.run(variant.training, factor))
+        if outcomes[-1].value >= LEARNS:
+            break
     gains = [gain(outcome, found.control) for outcome in outcomes]
     best = int(np.nanargmax([*gains, -np.inf]))
     most = gains[best] if best < len(gains) else float("nan")

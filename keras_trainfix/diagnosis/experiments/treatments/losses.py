@@ -62,7 +62,7 @@ def _standard(view: Any) -> str | None:
         or view.class_axis != (view.predictions.ndim - 1)
     ):
         return None
-    if view.head.units == 1 or "multi" in view.task:
+    if view.head.units == 1 or "multi-label" in view.task:
         return "binary_crossentropy"
     return (
         "categorical_crossentropy"

@@ -45,6 +45,8 @@ def targets_exchanged(case: Case) -> Iterator[Variant]:
     views = case.snapshot.views()
     if len(targets) != 1 or views[0].loss.kind not in ("custom", "hinge", "none"):
         return
+    if targets[0].size != len(targets[0]):
+        return
     values = np.unique(targets[0])
     if len(values) != 2 or set(values.tolist()) not in ({0, 1}, {-1, 1}):
         return

@@ -30,7 +30,7 @@ def balanced_class_weights(case: Case) -> Iterator[Variant]:
     targets = leaves(case.training.train.y)
     if len(targets) != 1 or len(views) != 1:
         return
-    if "classification" not in views[0].task or "multi" in views[0].task:
+    if "classification" not in views[0].task or "multi-label" in views[0].task:
         return
     ids = _ids(targets[0])
     if ids is None:
