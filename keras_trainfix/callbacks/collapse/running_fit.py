@@ -31,8 +31,18 @@ def running_fit(model: keras.Model, probe: Any, sample: Sample) -> FitArguments:
     return FitArguments(
         class_weight=weights if isinstance(weights, Mapping) else None,
         validation_data=validation,
+        in_fit=_arrays_of_fit(given, probe),
         **known,
     )
+
+
+def _arrays_of_fit(given, probe):
+    """`(x, y)` of `fit`, if they are arrays and not those of the samples."""
+    x, y = given.get("x"), given.get("y")
+    parts = leaves([x, y])
+    if x is None or y is None or inputs(probe) is x or not all(map(is_array, parts)):
+        return None
+    return x, y
 
 
 def _held_out(given, probe, sample):

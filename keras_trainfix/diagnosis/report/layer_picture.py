@@ -37,7 +37,7 @@ def layer_summaries(snapshot: Any) -> tuple[LayerSummary, ...]:
     trial = snapshot.trial
     kernels = [g for g in (trial.gradients if trial else []) if g.is_kernel]
     gradients = {gradient.layer: gradient.size for gradient in kernels}
-    summaries = {}
+    summaries: dict[str, LayerSummary] = {}
     for output in snapshot.layers[:MOST_LAYERS]:
         layer, values = output.layer, output.values
         if values.ndim < 2 or values.dtype.kind != "f" or not values.size:

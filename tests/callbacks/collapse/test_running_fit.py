@@ -113,3 +113,12 @@ def test_the_diagnosis_rests_on_it():
             fit(model, detector, epochs=1, validation_data=data)
     assert "KTF141" in "".join(texts[300])
     assert "KTF141" not in "".join(texts[1])
+
+
+def test_arrays_of_another_preparation_are_compared():
+    scaled = X / 255, Y
+    in_fit = seen_in(scaled).in_fit
+    assert in_fit[0] is X
+    assert in_fit[1] is Y
+    assert seen_in((X, Y)).in_fit is None
+    assert seen_in(scaled, x=Batches(), y=None).in_fit is None

@@ -15,6 +15,7 @@ from keras_trainfix.diagnosis.thresholds import (
     NEW_IN_NEXT_BATCHES,
 )
 
+WHOLE_DATA = 256  # different samples that may be all there are, in one batch
 FIX = """\
 def batches(x, y, size=32):
     rng = np.random.default_rng()
@@ -83,6 +84,7 @@ def repeated_samples_in_batches(snapshot: Snapshot) -> Found | None:
     ## When this is not the cause
     If these are all the samples that you have, pass them to `fit` as arrays. A batch
     that is repeated to see whether the model can memorize it is repeated on purpose.
+    With 256 samples or more it is a note: they may be the whole data.
 
     ## References
     [keras.utils.PyDataset](https://keras.io/api/utils/python_utils/#pydataset-class).
@@ -94,6 +96,7 @@ def repeated_samples_in_batches(snapshot: Snapshot) -> Found | None:
         f"The {seen.batches} batches examined hold {seen.samples} samples, of which "
         f"only {seen.different} are different: `fit` sees no others.",
         FIX,
+        severity="note" if seen.different >= WHOLE_DATA else None,
         samples=seen.samples,
         different=seen.different,
         batches=seen.batches,

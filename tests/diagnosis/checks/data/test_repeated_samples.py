@@ -93,3 +93,8 @@ def test_it_is_the_first_finding(is_faulty):
     found = diagnose(model, drawn(rows), steps_per_epoch=10, fit=False).findings
     codes = [one.code for one in found if one.severity != "note"]
     assert codes[:1] == (["KTF135"] if is_faulty else [])
+
+
+def test_all_there_are_in_one_batch_is_a_note():
+    found = finding(drawn(itertools.repeat(np.arange(400))))
+    assert found.severity == "note"
