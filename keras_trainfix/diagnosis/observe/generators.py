@@ -39,7 +39,7 @@ def _values(layer):
     """What a layer of the user holds, and what its code refers to."""
     if isinstance(layer, keras.layers.Lambda):
         yield from _references(layer.function)
-    if type(layer).__module__.partition(".")[0] == "keras":
+    if (type(layer).__module__ or "").partition(".")[0] == "keras":
         return
     for value in list(vars(layer).values()):
         is_several = isinstance(value, (list, tuple))
@@ -51,7 +51,7 @@ def _values(layer):
 def _references(function):
     function = getattr(function, "__wrapped__", function)
     code = getattr(function, "__code__", None)
-    if code is None or function.__module__.partition(".")[0] == "keras":
+    if code is None or (function.__module__ or "").partition(".")[0] == "keras":
         return
     names = [name for name in code.co_names if name in function.__globals__]
     yield from (function.__globals__[name] for name in names)
@@ -68,7 +68,10 @@ def _restorer(value: Any) -> Callable[[], Any] | None:
     if isinstance(value, random.Random):
         numbers = value.getstate()
         return lambda: value.setstate(numbers)
-    name, module = type(value).__name__, type(value).__module__.partition(".")[0]
+    name, module = (
+        type(value).__name__,
+        (type(value).__module__ or "").partition(".")[0],
+    )
     if isinstance(value, np.random.RandomState) or (name, module) in (
         ("Generator", "torch"),
         ("Generator", "torch._C"),
