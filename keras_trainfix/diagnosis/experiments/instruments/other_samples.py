@@ -45,20 +45,20 @@ def other_samples(snapshot: Snapshot) -> list[OtherSamples] | None:
         return None
     kept, second, third = (np.arange(HALF) + HALF * i for i in range(3))
     batches = [some(snapshot, np.concatenate([kept, rest])) for rest in (second, third)]
-    first, other, again = (
-        call_quietly(snapshot.model, x) for x in (*batches, batches[0])
-    )
+    first, other = (call_quietly(snapshot.model, x) for x in batches)
     found = []
     for name, prediction in zip(snapshot.names, snapshot.predictions, strict=True):
         values = first[name].astype("float64")
         if values.shape != (2 * HALF, *prediction.shape[1:]):
             continue  # such as the similarities of all pairs of a batch
-        noise = _moved(values, again[name])
         moved = _moved(values, other[name])
-        if not np.isfinite(moved) or noise > MOST_BY_OTHERS / 10:
+        if not np.isfinite(moved):
             continue
         layer = None
         if moved > MOST_BY_OTHERS:
+            again = call_quietly(snapshot.model, batches[0])
+            if _moved(values, again[name]) > MOST_BY_OTHERS / 10:
+                continue  # random, whatever the batch
             layer = _first_layer(snapshot.model, *batches)
         found.append(OtherSamples(name, moved, layer))
     return found or None

@@ -53,7 +53,7 @@ class ReadTokens(NamedTuple):
         input: `Input`.
         padding: `Padding`.
         tokens: Float, how far the answers move if the tokens are replaced by others and
-            the padding stays; the median over samples.
+            the padding stays; the median over samples, also over those without padding.
         padded: Float, how far they move if the padding is replaced by tokens.
         moved: Float, how far they move by other tokens if the padding is moved to the
             other end of the sequence.
@@ -138,9 +138,9 @@ def _at_end(values):
 
 
 def _measured(snapshot, one, padding):
-    chosen = np.flatnonzero((padding.lengths > 0) & (padding.lengths < padding.steps))
-    chosen = chosen[:FEW]
-    if len(chosen) < FEWEST:
+    chosen = np.flatnonzero(padding.lengths)[:FEW]
+    is_padded = padding.lengths[chosen] < padding.steps
+    if is_padded.sum() < FEWEST:
         return None
     values = one.values[chosen]
     is_token = padding.is_token[chosen]
@@ -161,9 +161,13 @@ def _measured(snapshot, one, padding):
 
     def moved(first, second):
         pairs = zip(answers[first], answers[second], strict=True)
-        return float(np.median(np.max([movement(*pair) for pair in pairs], axis=0)))
+        return np.max([movement(*pair) for pair in pairs], axis=0)
 
-    return ReadTokens(one, padding, moved(0, 1), moved(0, 2), moved(3, 4))
+    medians = (
+        float(np.median(by))
+        for by in (moved(0, 1), moved(0, 2)[is_padded], moved(3, 4))
+    )
+    return ReadTokens(one, padding, *medians)
 
 
 def _turned(values, padding, chosen):

@@ -99,3 +99,12 @@ def test_real_features():
         assert (finding is None) == masked
         if finding is not None:
             assert "Masking(0)" in finding.fix
+
+
+def test_half_of_the_samples_without_padding():
+    x = padded()
+    assert run(CODE, classifier(layers.LSTM(16)), x, Y) is not None
+    x[::5] = np.random.default_rng(1).integers(1, TOKENS, x[::5].shape)
+    assert run(CODE, classifier(layers.LSTM(16)), x, Y) is not None
+    x[1::2] = np.random.default_rng(2).integers(1, TOKENS, x[1::2].shape)
+    assert run(CODE, classifier(layers.LSTM(16)), x, Y) is None
