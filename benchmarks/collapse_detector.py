@@ -17,6 +17,7 @@ Environment variables choose a part:
 import contextlib
 import io
 import time
+import warnings
 
 import keras
 import numpy as np
@@ -31,6 +32,14 @@ from keras_trainfix.diagnosis.registry import codes_where
 
 SEEDS = (101,)
 PARTS = "cost box rescues faults zoo"
+# Epochs, calls of `fit`, learning rate, and whether the labels are noise.
+KINDS = {
+    "long": (100, 1, 0.1, False),
+    "long, collapsed": (100, 1, 30.0, False),
+    "long, nothing to learn": (100, 1, 0.1, True),
+    "short ones": (1, 3000, 0.1, False),
+    "short ones, collapsed": (1, 3000, 30.0, False),
+}
 SIZE, IMAGES, BATCH = 64, 4000, 128  # of the box net
 EPOCHS = 4  # per turn
 ROUNDS = 3
@@ -108,8 +117,42 @@ def of_cost():
     turns = {name: lambda name=name: fit(name) for name in models}
     seconds = in_turns(turns, rounds=ROUNDS, repeats=1)
     print_table(f"box net, fit of {EPOCHS} epochs", seconds, "without")
+    _print_ratios()
     for name in ("iris", "digits cnn", "wave LSTM"):
         _print_milliseconds(next(case for case in zoo.CASES if case.name == name))
+
+
+def _print_ratios():
+    """Prints processor time with the detector, of that without, for kinds of fits."""
+    print("\nprocessor seconds: plain, with the detector, ratio")
+    for name, (epochs, fits, rate, is_noise) in KINDS.items():
+        plain, watched = (_seconds_of(epochs, fits, rate, is_noise, w) for w in (0, 1))
+        print(
+            f"  {name:24}{plain:8.2f}{watched:8.2f}{watched / plain:8.2f}", flush=True
+        )
+
+
+def _seconds_of(epochs, fits, rate, is_noise, is_watched):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2048, 20)).astype("float32")
+    y = (x @ rng.normal(size=(20, 3))).argmax(1)
+    y = rng.permutation(y) if is_noise else y
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.Input((20,)), *(layers.Dense(64, "relu") for _ in range(2))]
+    )
+    model.add(layers.Dense(3, "softmax"))
+    model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+    model.fit(x[:32], y[:32], verbose=0)  # compiles
+    callbacks = [CollapseDetector((x, y))] if is_watched else []
+    start = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for number in range(fits):
+            first = 32 * (number % 64)
+            rows = slice(None) if fits == 1 else slice(first, first + 32)
+            model.fit(x[rows], y[rows], epochs=epochs, verbose=0, callbacks=callbacks)
+    return time.process_time() - start
 
 
 def _print_milliseconds(case):
