@@ -11,6 +11,7 @@ from keras_trainfix.diagnosis.measure.row_keys import row_keys
 from keras_trainfix.diagnosis.observe.sample import Sample, take
 from keras_trainfix.keras_internals import arguments_of_fit
 
+FEWEST = 64  # samples of `fit` that are compared with those at hand
 NUMBERS = ("epochs", "batch_size", "steps_per_epoch", "initial_epoch", "shuffle")
 
 
@@ -42,7 +43,7 @@ def _arrays_of_fit(given, probe):
     parts = leaves([x, y])
     if x is None or y is None or inputs(probe) is x or not all(map(is_array, parts)):
         return None
-    return x, y
+    return (x, y) if len(leaves(x)[0]) >= FEWEST else None
 
 
 def _held_out(given, probe, sample):

@@ -59,6 +59,28 @@ def test_validation_data(probe, data, is_read):
     assert (seen_in(probe, validation_data=data).validation_data is data) == is_read
 
 
+@pytest.mark.parametrize(
+    ("probe", "rows", "is_compared"),
+    [((X, Y), 256, False), ((X / 255, Y), 256, True), ((X / 255, Y), 32, False)],
+)
+def test_other_samples_than_the_probe(probe, rows, is_compared):
+    x = X if rows == 256 else X[:rows]
+    seen = seen_in(probe, x=x, y=Y[:rows]).in_fit
+    assert (seen is not None) == is_compared
+    assert seen is None or seen[0] is X
+
+
+def test_samples_in_another_form_than_in_fit_are_named():
+    detector = kt.CollapseDetector((X * 300, Y))
+    with collected() as texts:
+        fit(mlp(rate=1e-9), detector)
+    assert "KTF146" in "".join(texts)
+    detector = kt.CollapseDetector((X.copy(), Y))
+    with collected() as texts:
+        fit(mlp(rate=1e-9), detector)
+    assert "KTF146" not in "".join(texts)
+
+
 def test_a_part_of_the_samples_is_no_separate_validation_set():
     assert seen_in(validation_split=0.25).validation_data is None
 
