@@ -18,6 +18,7 @@ from keras_trainfix.backend.arithmetic import (  # noqa: E402
 from keras_trainfix.backend.execution import (  # noqa: E402
     call_in_one_piece,
     compiled,
+    compiles_each_shape,
     is_faster_in_one_piece,
     run_as_fit,
     sum_over_processes,
@@ -64,6 +65,7 @@ __all__ = [
     "at_class",
     "call_in_one_piece",
     "compiled",
+    "compiles_each_shape",
     "count_ids",
     "custom_gradient",
     "effect_of_trainable",

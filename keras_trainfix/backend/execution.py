@@ -44,6 +44,11 @@ def is_faster_in_one_piece(layers: int) -> bool:
     return keras.backend.backend() == "jax" and layers > MANY_LAYERS
 
 
+def compiles_each_shape() -> bool:
+    """Whether an operation on another number of samples is compiled again."""
+    return keras.backend.backend() == "jax"
+
+
 def call_in_one_piece(
     function: Callable[[Any], Any], variables: list[keras.Variable], x: Any
 ) -> Any:

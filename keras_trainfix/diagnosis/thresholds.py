@@ -67,10 +67,10 @@ UPHILL = Threshold(
 
 # --- layers ---
 SAMPLES_LEFT = Threshold(
-    0.5, "share of the samples that differ behind a layer", sound=0.82, faulty=0.22
+    0.5, "share of the samples that differ behind a layer", sound=0.92, faulty=0.22
 )
 UNKNOWN = Threshold(
-    0.9, "share of the tokens outside the vocabulary", sound=0.3, faulty=1.0
+    0.9, "share of the tokens outside the vocabulary", sound=0.47, faulty=1.0
 )
 TRAINING_R2 = Threshold(
     -5, "R2 of a layer in training against inference", sound=0.0, faulty=-2600.0
@@ -90,7 +90,7 @@ FRESH = Threshold(
 
 # --- pretrained body ---
 BODY_SCALE = Threshold(
-    10, "times the scale that a body expects", sound=2.0, faulty=127.0
+    10, "times the scale that a body expects", sound=1.0, faulty=127.0
 )
 
 # --- perturbation ---

@@ -85,3 +85,7 @@ def test_softmaxes_are_seen_once_and_only_while_watched():
         keras.layers.Softmax()(x)
     keras.ops.softmax(x)
     assert seen == [((2, 3, 4), 1), ((2, 3, 4), -1)]
+
+
+def test_the_backend_that_compiles_each_shape():
+    assert backend.compiles_each_shape() == (keras.backend.backend() == "jax")

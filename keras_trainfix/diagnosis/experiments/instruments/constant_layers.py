@@ -18,7 +18,7 @@ from keras_trainfix.diagnosis.observe.variation import (
 )
 from keras_trainfix.keras_internals import child_layers
 
-TRIES = 2  # with other weights
+TRIES = 4  # with other weights
 MOST = 32  # samples of such a call
 
 
@@ -50,7 +50,8 @@ def constant_layers(snapshot: Any) -> list[ConstantLayer] | None:
     if calls is None or not calls.layers:
         return None
     found = [one for call in calls.softmaxes if (one := _softmax(calls, call))]
-    named = {id(one.layer) for one in found}
+    over_one = [call for call in calls.softmaxes if call.shape[call.axis] == 1]
+    named = {id(call.layers[-1]) for call in over_one}  # judged above
     candidates = {
         id(call.layer): call
         for index, call in enumerate(calls.layers)
@@ -74,10 +75,17 @@ def _softmax(calls: Calls, softmax: SoftmaxCall) -> ConstantLayer | None:
     ended = softmax.after
     if calls.layers[ended].layer is layer and _is_head(calls.layers, ended):
         return None
+    if len(shape) == 2 and any(map(_has_ones, calls.layers[-1].outputs)):
+        return None  # the weight of a single component is a part of the answer
     source = _one_unit(calls.layers[: softmax.after], layer, shape)
     if source is None:
         return None  # the data have a single position, or the like
     return ConstantLayer(layer, source, 1.0, shape, axis)
+
+
+def _has_ones(answer):
+    """Whether a column of an answer is 1 for all samples."""
+    return answer.ndim == 2 and bool((answer == 1).all(0).any())
 
 
 def _one_unit(
@@ -160,8 +168,10 @@ def _stays_constant(call):
     try:
         for _ in range(TRIES):
             for weight in weights:
-                fan_in = max(1, math.prod(tuple(weight.shape)[:-1]))
-                values = generator.normal(size=weight.shape) / size / fan_in**0.5
+                shape = tuple(weight.shape)
+                values = generator.normal(size=shape)
+                if len(shape) > 1:  # so that what is added to biases is of order 1
+                    values /= size * math.prod(shape[:-1]) ** 0.5
                 if "variance" in weight.path:
                     values = np.abs(values) + 1
                 weight.assign(values.astype("float32"))

@@ -9,10 +9,20 @@ from keras_trainfix.data import is_text
 from keras_trainfix.diagnosis.experiments.instrument import instrument
 from keras_trainfix.diagnosis.experiments.instruments.layer_calls import layer_calls
 from keras_trainfix.diagnosis.observe.layer_calls import LayerCall
-from keras_trainfix.diagnosis.observe.variation import ROUNDING
+from keras_trainfix.diagnosis.observe.variation import ROUNDING, varies
 from keras_trainfix.diagnosis.thresholds import SAMPLES_LEFT
 
 FEWEST = 8  # different samples of the inputs
+# Layers that make few classes of many values; one class is too few there as well.
+CLASSES_ON_PURPOSE = (
+    keras.layers.Discretization,
+    keras.layers.Hashing,
+    keras.layers.HashedCrossing,
+    keras.layers.CategoryEncoding,
+    keras.layers.IntegerLookup,
+    keras.layers.StringLookup,
+    keras.layers.TextVectorization,
+)
 
 
 class Place(NamedTuple):
@@ -115,6 +125,9 @@ def _lost(leaves: list[LayerCall]) -> Place | None:
     call, share = leaves[place], shares[place]
     before = share_of_different(call.inputs)
     if share is None or before is None or before < SAMPLES_LEFT:
+        return None
+    makes_classes = isinstance(call.layer, CLASSES_ON_PURPOSE)
+    if makes_classes and any(map(varies, call.outputs)):
         return None
     return Place(call.layer, share, len(call.outputs[0]))
 

@@ -141,6 +141,19 @@ def test_heads_and_attention_over_one_key_are_left_out():
     assert constant(model) == []
 
 
+def test_a_mixture_of_one_component_says_so_in_its_answer():
+    def mixture(*after):
+        given = keras.Input((6,))
+        parts = layers.Dense(1, "softmax")(given), layers.Dense(1)(given)
+        answer = layers.Concatenate()(parts)
+        for layer in after:
+            answer = layer(answer)
+        return keras.Model(given, answer)
+
+    assert constant(mixture(), inputs()) == []
+    assert len(constant(mixture(layers.Dense(1)), inputs())) == 1
+
+
 def test_positions_made_of_weights_alone():
     class Positions(keras.layers.Layer):
         def build(self, shape):
@@ -160,3 +173,11 @@ def test_weights_come_back():
     assert constant(model, inputs())
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_few_dead_units_behind_small_numbers_come_back():
+    off = keras.initializers.Constant(-1.0)
+    dead = layers.Dense(2, "relu", bias_initializer=off)
+    assert constant(sequential(dead, layers.Dense(1)), inputs() / 100) == []
+    normal = layers.LayerNormalization()
+    assert constant(sequential(layers.Dense(1), normal, layers.Dense(1)), inputs())

@@ -55,6 +55,13 @@ def test_weights_that_are_dead_are_another_finding():
     assert lost(sequential(zero, layers.Dense(4), layers.Dense(1))).lost
 
 
+@pytest.mark.parametrize(("bins", "is_lost"), [([-0.5, 0.5], False), ([50], True)])
+def test_layers_that_make_classes_on_purpose(bins, is_lost):
+    classes = layers.Discretization(bins), layers.Embedding(4, 2), layers.Flatten()
+    model = sequential(*classes, layers.Dense(1), shape=(2,))
+    assert bool(lost(model, X[:, :2]).lost) == is_lost
+
+
 def test_a_sure_classifier_only_answers_alike():
     model = sequential(layers.Dense(8), layers.Dense(2, "softmax"))
     answer = lost(model, 1000 * X)
