@@ -29,6 +29,6 @@ def row_keys(structure: Any) -> np.ndarray:
 def _parts(leaf):
     """Something to hash for each row of one array."""
     if leaf.dtype.kind not in "biufc":
-        return [str(row.tolist()) for row in leaf]
+        return [str(row) for row in leaf.reshape(len(leaf), -1).tolist()]
     rows = np.ascontiguousarray(leaf, "float32") + np.float32(0)  # -0.0 is 0.0
     return [row.tobytes() for row in rows]

@@ -31,3 +31,9 @@ def test_all_parts_count():
     x, y = np.zeros((2, 3)), np.array([0, 1])
     assert len(set(row_keys([x, y]))) == 2
     assert len(set(row_keys(x))) == 1
+
+
+def test_text_as_tensorflow_gives_it():
+    words = np.array([b"one two", b"three", b"one two"], object)
+    keys = row_keys(words)
+    assert keys[0] == keys[2] != keys[1]
