@@ -128,6 +128,18 @@ def slow_clock(monkeypatch):
         monkeypatch.setattr(path, SlowClock, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def short_bench(monkeypatch):
+    """Few steps of an experiment: most tests are about something else."""
+    monkeypatch.setattr("keras_trainfix.diagnosis.experiments.bench.STEPS", 16)
+
+
+@pytest.fixture
+def whole_bench(monkeypatch, short_bench):
+    """As many steps of an experiment as a user gets."""
+    monkeypatch.setattr("keras_trainfix.diagnosis.experiments.bench.STEPS", 128)
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(1)

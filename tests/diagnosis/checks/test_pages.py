@@ -15,7 +15,7 @@ SEVERITIES = {"KTF131": "note", "KTF210": "error"}
 @pytest.mark.filterwarnings("ignore:(?s).*You are using a softmax over axis")
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable")
 @pytest.mark.parametrize("code", CHECKS)
-def test_the_page_shows_the_fault_and_its_repair(code):
+def test_the_page_shows_the_fault_and_its_repair(code, whole_bench):
     faulty, fixed = (view_of_names(names) for names in faulty_and_fixed(CHECKS[code]))
     finding = judge(code, faulty)
     if finding is None:  # it takes a trial to show it

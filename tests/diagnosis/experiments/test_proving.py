@@ -14,11 +14,7 @@ X, Y = table()
 PENALTY = keras.regularizers.L2(300.0)
 
 
-@pytest.fixture(autouse=True)
-def fewer_steps(monkeypatch):
-    monkeypatch.setattr(bench, "STEPS", 64)
-
-
+@pytest.mark.usefixtures("whole_bench")
 def test_a_finding_says_what_its_treatment_did():
     model = compiled(mlp(kernel_regularizer=PENALTY), rate=0.005)
     diagnosis = diagnose(model, X, Y)

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainfix.diagnosis.experiments import bench
 from keras_trainfix.diagnosis.experiments.outcome import Outcome
 from keras_trainfix.diagnosis.experiments.treatment import TREATMENTS
 from keras_trainfix.diagnosis.experiments.trials import Experiments, Tried, experiment
@@ -12,11 +11,6 @@ from keras_trainfix.diagnosis.snapshot import Snapshot
 from tests.diagnosis.experiments.benches import compiled, mlp, table
 
 X, Y = table()
-
-
-@pytest.fixture(autouse=True)
-def few_steps(monkeypatch):
-    monkeypatch.setattr(bench, "STEPS", 24)
 
 
 def of_means(y_true, y_pred):
@@ -71,6 +65,7 @@ def test_what_counts_as_learning(skill, loss_skill, start, learns):
     assert Experiments({1.0: outcome(skill, loss_skill)}, start).learns == learns
 
 
+@pytest.mark.usefixtures("whole_bench")
 def test_a_model_that_learns_is_left_alone():
     found = experiment(Snapshot(compiled(mlp(), rate=0.05), X, Y), (), False, 600)
     assert found.learns

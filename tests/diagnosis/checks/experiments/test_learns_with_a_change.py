@@ -7,6 +7,7 @@ from keras import layers
 from keras_trainfix import diagnose
 from tests.diagnosis.experiments.benches import compiled, mlp, table
 
+pytestmark = pytest.mark.usefixtures("whole_bench")
 X, Y = table()
 
 
