@@ -32,7 +32,7 @@ def _rank(findings, finding):
         severity = 0
     is_consequence = check.follows and any(map(check.follows, findings))
     family: float = (OPTIMIZATION if is_consequence else check.family).order
-    family = min(family, EXACT) if check.exact else family
+    family = min(family, EXACT) if check.exact and not is_consequence else family
     is_mild = check.mild and finding.severity == "warning"
     return is_note, check.is_symptom, severity, is_mild, family, check.order
 

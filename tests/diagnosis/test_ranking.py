@@ -43,6 +43,14 @@ def test_statistics_wait_where_steps_hardly_change_weights():
         assert ranked(both) == [both[i] for i in order]
 
 
+def test_a_loss_scale_falls_after_a_rate_that_is_too_high():
+    fallen = finding("error", code="KTF418")
+    rate = finding("error", code="KTF401")
+    data = finding("error", code="KTF113")
+    assert ranked([fallen, rate]) == [rate, fallen]
+    assert ranked([data, fallen]) == [fallen, data]
+
+
 def test_the_scale_of_the_data_waits_where_optimization_is_fine():
     findings = [
         finding("error", code="KTF113"),

@@ -16,6 +16,8 @@ from keras_trainfix.diagnosis.thresholds import LOSS_SCALE
     scope="model",
     order=411,
     exact=True,
+    # A rate that is too high leaves weights whose gradients no scale makes finite.
+    follows=lambda other: other.code == "KTF401" and other.severity == "error",
     explains=ONE_ANSWER,
     persistent=True,
 )
