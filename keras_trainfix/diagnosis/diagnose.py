@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from keras_trainfix.data import is_text
-from keras_trainfix.diagnosis.experiments.instrument import names_of_answers
+from keras_trainfix.diagnosis.experiments.instrument import failures, names_of_answers
 from keras_trainfix.diagnosis.experiments.proving import (
     SECONDS as TREATMENT_SECONDS,
 )
@@ -184,6 +184,7 @@ def examine(
                 continue
             if finding is not None:
                 findings.append(finding)
+    skipped |= failures(snapshot.measured)
     tasks = {view.name: view.task for view in views if not is_text(view.targets)}
     tasks = tasks if snapshot.layers else {}
     outputs = tuple(filter(None, map(output_summary, views)))

@@ -85,7 +85,7 @@ def test_a_diagnosis_reads_as_text_html_and_json():
 @pytest.mark.parametrize("code", CHECKS)
 def test_every_check_has_a_page(code):
     entry = CHECKS[code]
-    assert re.fullmatch(r"KTF[1-5]\d\d", code)
+    assert re.fullmatch(r"KTF[1-6]\d\d", code)
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", entry.name)
     assert re.findall(r"^## (.+)$", entry.page, re.M) == HEADINGS
     assert entry.summary.endswith(".")

@@ -89,6 +89,9 @@ ONE = [0.0, 9.0, 0.0]  # bias with which one class is always the answer
 PIXELS = {"x": IMAGES}
 VOID = np.where(IMAGES[..., 0] > 1, 255, CLASSES)
 
+# What losses of Keras raise on torch: for class axes, and for void.
+OF_TORCH = ("grad_input must be contiguous", "should be between 0 and 1")
+
 PROGRAMS = {
     "classes": Program([classes()], set()),
     "classes, logits": Program([classes(None, sparse(from_logits=True))], set()),
@@ -140,13 +143,16 @@ PROGRAMS = {
         [classes(y=IDS + 1), real()], {"KTF121"}
     ),
     "two outputs, one of large numbers": Program(
-        [classes(), real(1e5 * REAL)], {"KTF111"}
+        [classes(), real(1e5 * REAL)], {"KTF111", "KTF415"}
     ),
     "two outputs, one of which is a constant": Program(
-        [classes(bias=ONE), real()], {"KTF502"}, steps=300
+        [classes(bias=ONE), real()], {"KTF502", "KTF507"}, steps=300
     ),
     "two outputs, a penalty that is large for one": Program(
-        [real(1e-3 * REAL), real(3 * REAL)], {"KTF406"}, penalty=1e-2, fit=True
+        [real(1e-3 * REAL), real(3 * REAL)],
+        {"KTF406", "KTF601"},
+        penalty=1e-2,
+        fit=True,
     ),
 }
 
@@ -222,7 +228,8 @@ def targets(program, order=None, is_first=False, place=None):
 def verdict(program, model, x, y=None, prefix=""):
     """Code, severity and output of all findings, and those above a note."""
     diagnosis = kt.diagnose(model, x, y, fit=program.fit)
-    assert not diagnosis.skipped
+    reasons = diagnosis.skipped.values()
+    assert all(any(bug in reason for bug in OF_TORCH) for reason in reasons)
     return sorted(
         (f.code, f.severity, (f.output or "").removeprefix(prefix))
         for f in diagnosis.findings

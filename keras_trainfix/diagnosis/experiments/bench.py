@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -213,7 +214,12 @@ def opened(model: keras.Model) -> Iterator[None]:
     Args:
         model: A compiled `keras.Model`.
     """
-    with unchanged(model, weights=True), backend.own_compiled_loss(model):
+    with (
+        warnings.catch_warnings(),
+        unchanged(model, weights=True),
+        backend.own_compiled_loss(model),
+    ):
+        warnings.simplefilter("ignore")  # the model's own, which training shows as well
         yield
 
 

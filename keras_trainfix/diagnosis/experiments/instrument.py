@@ -4,14 +4,19 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from keras_trainfix.messages import in_one_line
+
 Answer = TypeVar("Answer")
 
 
-def instrument(name: str) -> Callable[[Callable[[Any], Answer]], Callable[..., Answer]]:
+def instrument(
+    name: str,
+) -> Callable[[Callable[[Any], Answer | None]], Callable[[Any], Answer | None]]:
     """Decorates a function of a `Snapshot` that measures something.
 
-    The answer, or the exception, is kept on the snapshot, so that several checks can
-    ask for it. `Diagnosis.instruments` lists the names of those that gave an answer.
+    The answer is kept on the snapshot, so that several checks can ask for it.
+    `Diagnosis.instruments` lists the names of those that gave an answer. One that
+    raises, as the user's loss may, has none; `Diagnosis.skipped` says why.
 
     Args:
         name: String, a few words for the user: `"gradient of each sample"`.
@@ -33,23 +38,32 @@ def instrument(name: str) -> Callable[[Callable[[Any], Answer]], Callable[..., A
         ['number of samples']
     """
 
-    def decorate(function: Callable[[Any], Answer]) -> Callable[..., Answer]:
+    def decorate(
+        function: Callable[[Any], Answer | None],
+    ) -> Callable[[Any], Answer | None]:
         @functools.wraps(function)
-        def once(snapshot: Any) -> Answer:
+        def once(snapshot: Any) -> Answer | None:
             measured = snapshot.measured
             if name not in measured:
                 try:
                     measured[name] = function(snapshot)
-                except Exception as error:  # for each check that asks
+                except Exception as error:
                     measured[name] = error
             answer = measured[name]
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+            return None if isinstance(answer, Exception) else answer
 
         return once
 
     return decorate
+
+
+def failures(measured: dict[str, Any]) -> dict[str, str]:
+    """The names of the instruments that raised, and what."""
+    return {
+        name: in_one_line(answer)
+        for name, answer in measured.items()
+        if isinstance(answer, Exception)
+    }
 
 
 def names_of_answers(measured: dict[str, Any]) -> tuple[str, ...]:

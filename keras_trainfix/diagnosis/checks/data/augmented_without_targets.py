@@ -38,8 +38,7 @@ def augment(images, points, low, high, column=0):  # the column that is mirrored
     exact=True,
 )
 def augmented_without_targets(snapshot: Snapshot) -> Found | None:
-    """Augmentation moves the images, but not the masks, boxes or points that go with
-    them.
+    """Augmentation moves the images, but not their masks, boxes or points.
 
     ## What you see
     Predicted boxes sit in the middle, masks are symmetric or blurred, or one coordinate

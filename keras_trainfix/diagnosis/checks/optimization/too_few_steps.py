@@ -32,7 +32,8 @@ def too_few_steps(snapshot: Snapshot) -> Found | None:
     ## How to check
     ```python
     import keras
-        keras.utils.set_random_seed(1)
+
+    keras.utils.set_random_seed(1)
     model = keras.Sequential(
         [keras.Input((4,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(1)]
     )
