@@ -90,7 +90,7 @@ PIXELS = {"x": IMAGES}
 VOID = np.where(IMAGES[..., 0] > 1, 255, CLASSES)
 
 # What losses of Keras raise on torch: for class axes, and for void.
-OF_TORCH = ("grad_input must be contiguous", "should be between 0 and 1")
+OF_TORCH = ("must be contiguous", "should be between 0 and 1", "is out of bounds")
 
 PROGRAMS = {
     "classes": Program([classes()], set()),

@@ -87,7 +87,7 @@ def all_trainable(layers: Iterable[keras.Layer]) -> Change:
                 layer.trainable = True
             yield
         finally:
-            for layer, value in reversed(before):
+            for layer, value in before:  # a model sets its layers, which come later
                 layer.trainable = value
             for variable, value in variables:
                 variable.trainable = value

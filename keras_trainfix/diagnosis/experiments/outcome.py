@@ -1,6 +1,6 @@
 """What a run on the bench reached, by the task's own measure and by the loss."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -68,21 +68,21 @@ def _beyond_chance(score: SkillScore) -> float:
 
 
 def gain(treated: Outcome, control: Outcome) -> float:
-    """By how much a run is better than the control, by the measure that both have.
+    """By how much a run is better than the control.
 
-    By the loss where the task's own measure is missing, or where it stays and the loss
-    says more.
+    By the task's own measure, in which a run that is not finite has the lowest skill;
+    by the loss where that measure is missing, or the lowest in both, as of distances.
 
     Args:
         treated: `Outcome`.
         control: `Outcome`.
     """
-    by_task = _difference(treated.skill, control.skill)
-    by_loss = _difference(treated.loss_skill, control.loss_skill)
-    return by_task if np.isfinite(by_task) else by_loss
+    skills = [_cut(treated.skill), _cut(control.skill)]
+    losses = [_cut(treated.loss_skill), _cut(control.loss_skill)]
+    is_judged = any(map(np.isfinite, (treated.skill, control.skill)))
+    one, other = skills if is_judged and max(skills) > LOWEST else losses
+    return one - other
 
 
-def _difference(one: Any, other: Any) -> float:
-    one = np.clip(one, LOWEST, 1) if np.isfinite(one) else one
-    other = np.clip(other, LOWEST, 1) if np.isfinite(other) else other
-    return float(one - other)
+def _cut(skill: float) -> float:
+    return float(np.clip(skill, LOWEST, 1)) if np.isfinite(skill) else LOWEST

@@ -21,6 +21,8 @@ def outcome(skill, loss_skill=NAN):
         (outcome(0.8, 0.0), outcome(0.1, 0.9), 0.7),
         (outcome(NAN, 0.5), outcome(NAN, 0.1), 0.4),
         (outcome(-50.0), outcome(-1e6), 0.0),
+        (outcome(0.5), outcome(NAN), 1.5),  # the control diverges
+        (outcome(-1.0, 0.9), outcome(-1.0, -0.1), 1.0),  # distances
     ],
 )
 def test_gain(treated, control, expected):
@@ -28,7 +30,8 @@ def test_gain(treated, control, expected):
 
 
 def test_without_any_measure_there_is_no_gain():
-    assert np.isnan(gain(outcome(NAN), outcome(0.5)))
+    assert gain(outcome(NAN), outcome(NAN)) == 0
+    assert gain(outcome(NAN), outcome(0.5)) == -1.5
 
 
 def test_the_half_shows_the_climb():

@@ -21,7 +21,7 @@ def test_a_finding_says_what_its_treatment_did():
     finding = next(f for f in diagnosis.findings if f.proof is not None)
     assert finding.proof.holds
     assert finding.proof.skill_with > finding.proof.skill_without + 0.2
-    assert f"{finding.proof.steps} steps reach skill" in str(finding)
+    assert f"{finding.proof.steps} steps reach skill" in " ".join(str(finding).split())
     assert finding.to_dict()["proof"]["treatment"].startswith("the penalties on")
     json.dumps(diagnosis.to_dict(), allow_nan=False)
 

@@ -32,6 +32,7 @@ def too_few_steps(snapshot: Snapshot) -> Found | None:
     ## How to check
     ```python
     import keras
+    import numpy as np
 
     keras.utils.set_random_seed(1)
     model = keras.Sequential(

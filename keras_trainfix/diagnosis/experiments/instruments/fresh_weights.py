@@ -24,7 +24,14 @@ DRAWN = {
     "pointwise_kernel": "pointwise_initializer",
 }
 # The names of weights that start as a constant.
-CONSTANT = {"bias": 0, "beta": 0, "gamma": 1, "moving_mean": 0, "moving_variance": 1}
+# Weights that Keras starts with 0 or 1, and the attribute with their initializer.
+CONSTANT = {
+    "bias": ("bias_initializer", 0),
+    "beta": ("beta_initializer", 0),
+    "gamma": ("gamma_initializer", 1),
+    "moving_mean": ("moving_mean_initializer", 0),
+    "moving_variance": ("moving_variance_initializer", 1),
+}
 
 
 class FreshWeights(NamedTuple):
@@ -131,9 +138,9 @@ def _looks_fresh(weight, initializer):
 
 def _has_constants(layer):
     """Whether biases, scales and statistics are those that Keras starts with."""
-    for name, start in CONSTANT.items():
+    for name, (initializer_name, start) in CONSTANT.items():
         weight = getattr(layer, name, None)
-        initializer = getattr(layer, f"{name}_initializer", None)
+        initializer = getattr(layer, initializer_name, None)
         if weight is None or not isinstance(weight, keras.Variable):
             continue
         usual = keras.initializers.Zeros if start == 0 else keras.initializers.Ones

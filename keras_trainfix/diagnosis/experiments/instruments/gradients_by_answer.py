@@ -21,6 +21,7 @@ FEWEST = 8
 MOST_NUMBERS = 2**20  # entries of the answers
 TENTH = 0.1  # of the samples
 NEARLY_ALL = 0.99  # of the gradient
+ROUNDING = 0.01  # of the usual size of a gradient, below which it is rounding
 
 
 class AnswerGradients(NamedTuple):
@@ -32,7 +33,7 @@ class AnswerGradients(NamedTuple):
     Attributes:
         samples: Integer, how many samples there were.
         change: Float, what changes of the gradient if the samples exchange their
-            targets, of its size: the largest of all answers. NaN where it is 0
+            targets, of its size there: the largest of all answers. NaN where it is 0
             throughout, or the targets are all the same.
         ignores: Whether even other targets change nothing: it never reads them.
         share: Float, the share of the gradient that the tenth of the samples with the
@@ -99,11 +100,22 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
             ignores = distance(lowest, highest) == 0
     return AnswerGradients(
         length,
-        max(changes) / max(lengths) if changes else np.nan,
+        _largest_change(changes, lengths) if changes else np.nan,
         ignores and bool(changes),
         min(shares),
         largest,
     )
+
+
+def _largest_change(changes: list[float], lengths: list[float]) -> float:
+    """The largest change, of the size of the gradient at the same answers.
+
+    Answers on another scale than the targets have a gradient that hardly depends on
+    these, whatever the loss; and where it is nearly 0, all of it is rounding.
+    """
+    least = ROUNDING * float(np.median(lengths))
+    pairs = zip(changes, lengths, strict=True)
+    return max(change / max(length, least) for change, length in pairs)
 
 
 def exchanged(targets: np.ndarray) -> np.ndarray | None:

@@ -95,8 +95,7 @@ def find_padding(values: np.ndarray) -> Padding | None:
         `Padding`, or None where most samples end and begin with different values.
 
     Examples:
-        >>> ids = np.array([[3, 4, 0, 0, 0, 0], [5, 0, 0, 0, 0, 0]] * 8)
-        >>> ids[2:6, 0] = 6, 7, 8, 9
+        >>> ids = np.array([[3, 4, 0, 0], [5, 0, 0, 0], [6, 7, 8, 0]] * 4)
         >>> padding = find_padding(ids)
         >>> padding.is_behind, int(padding.value), padding.lengths[:2].tolist()
         (True, 0, [2, 1])

@@ -12,7 +12,9 @@ from keras_trainfix.diagnosis.observe.loss import losses_of
 STANDARD = ("binary", "categorical", "sparse")
 
 
-@treatment("standard-loss", 60, ("KTF212", "KTF413", "KTF208", "KTF207", "KTF210"))
+@treatment(
+    "standard-loss", 60, ("KTF206", "KTF207", "KTF208", "KTF210", "KTF212", "KTF413")
+)
 def standard_loss(case: Case) -> Iterator[Variant]:
     """The standard loss of each task."""
     views = case.snapshot.views()

@@ -9,9 +9,9 @@ from tests.diagnosis.experiments.benches import compiled, gains, mlp, table
 X, Y = table()
 
 
-def of_means(y_true, y_pred):
-    """Averages over the batch before the square."""
-    return keras.ops.square(keras.ops.mean(y_true) - keras.ops.mean(y_pred))
+def backwards(y_true, y_pred):
+    """Falls while the error grows."""
+    return 1 / (1 + keras.ops.square(y_true - y_pred))
 
 
 def own_square(y_true, y_pred):
@@ -24,7 +24,7 @@ def likelihood(y_true, y_pred):
     return keras.ops.exp(-0.1 * keras.ops.square(y_true - y_pred))
 
 
-@pytest.mark.parametrize(("loss", "cures"), [(of_means, True), (own_square, False)])
+@pytest.mark.parametrize(("loss", "cures"), [(backwards, True), (own_square, False)])
 def test_the_standard_loss(loss, cures):
     ((words, value),) = gains("standard-loss", compiled(mlp(), loss), X, Y).items()
     assert words == "the loss mean_squared_error"

@@ -21,7 +21,7 @@ class Term(keras.layers.Layer):
         return inputs
 
 
-@pytest.mark.parametrize(("weight", "cures"), [(3.0, True), (1e-5, False)])
+@pytest.mark.parametrize(("weight", "cures"), [(300.0, True), (1e-5, False)])
 def test_penalties_on_weights(weight, cures):
     penalty = keras.regularizers.L2(weight)
     model = compiled(mlp(kernel_regularizer=penalty))
