@@ -156,6 +156,8 @@ FAULTS = [
         unet(1, "sigmoid"), BINARY),
     before("138", "mirrored images, masks as they were", mirrored(masks()),
         segmenter(1, "sigmoid"), BINARY),
+    before("138", "mirrored images, masks as they were, deeper", mirrored(masks()),
+        unet(1, "sigmoid"), BINARY),
     before("138", "mirrored images, positions as they were", mirrored(squares()),
         cnn(2), "mse"),
     before("141", "validation as it was read", validated(DIGITS, x=lambda x: 255 * x),

@@ -22,7 +22,6 @@ from keras_trainfix.messages import count
     scope="model",
     exact=True,
     irreversible=True,
-    new_weights=True,
 )
 def gradient_not_finite(snapshot: Snapshot) -> Found | None:
     """The gradient is NaN or infinite for some samples, although all values are finite.

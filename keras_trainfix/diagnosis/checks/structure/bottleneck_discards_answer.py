@@ -54,6 +54,7 @@ LONG, BLIND = 100, 0.05  # steps, and the skill they should have brought
     scope="model",
     order=3,
     explains=ONE_ANSWER,
+    overrules=("KTF412",),  # the logarithm of an answer that dropout made 0
 )
 def bottleneck_discards_answer(snapshot: Snapshot) -> Found | None:
     """One ReLU unit, global pooling or a late dropout discards the answer.
