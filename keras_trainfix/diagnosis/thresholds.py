@@ -41,7 +41,7 @@ def thresholds() -> Iterator[tuple[str, Threshold]]:
 
 # --- gradients ---
 NO_CHANGE = Threshold(
-    1e-3, "change of the gradient by exchanged targets", sound=0.2, faulty=2e-7
+    1e-5, "change of the gradient by exchanged targets", sound=3e-4, faulty=2e-7
 )
 FEW_DRIVE = Threshold(
     0.99, "share of the gradient of a tenth of the samples", sound=0.41, faulty=0.9998
