@@ -2,11 +2,8 @@
 
 import contextlib
 import time
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_trainfix import backend
@@ -33,7 +30,7 @@ class NotPutBackError(RuntimeError):
 class Bench:
     """Runs trainings from the same state, and puts the model back.
 
-    Use it inside `opened`.
+    Use it inside `untouched`.
 
     Args:
         training: `Training` of the user, nothing replaced.
@@ -87,12 +84,11 @@ class Bench:
 
     def _run(self, training, factor, order):
         optimizer, step = self._step_of(training)
-        slots = [backend.to_numpy(variable) for variable in optimizer.variables]
         optimizer.learning_rate = self.rate * factor
         held_out = self._snapshot(training)
         numbers = self._batches(training, order)
         losses, half = [], float("nan")
-        try:
+        with self._put_back_after(optimizer):
             for number, chosen in enumerate(numbers, 1):
                 loss, _ = step(*tensors_of(training.train, chosen))
                 losses.append(float(backend.to_numpy(loss)))
@@ -101,10 +97,6 @@ class Bench:
                 if number == self.plan.steps // 2:
                     half = self._measured(training, held_out)[0]
             skill, loss_skill = self._measured(training, held_out)
-        finally:
-            for variable, value in zip(optimizer.variables, slots, strict=True):
-                variable.assign(value)
-            self._put_back()
         return Outcome(skill, loss_skill, half, np.array(losses))
 
     def _step_of(self, training):
@@ -183,44 +175,31 @@ class Bench:
             )
         return float(backend.to_numpy(loss))
 
-    def _put_back(self):
-        for variable, value in zip(self._variables, self._before, strict=True):
-            variable.assign(value)
+    @contextlib.contextmanager
+    def _put_back_after(self, optimizer):
+        """Puts back the model and an optimizer in the end."""
+        slots = [backend.to_numpy(variable) for variable in optimizer.variables]
+        try:
+            yield
+        finally:
+            variables = [*optimizer.variables, *self._variables]
+            for variable, value in zip(variables, [*slots, *self._before], strict=True):
+                variable.assign(value)
 
     def _check_put_back(self, training):
         """Whether the control begins with the same loss, to the bit."""
         if training.is_compiled_step and self._first is not None:
             return
         optimizer, step = self._step_of(self.training)
-        slots = [backend.to_numpy(variable) for variable in optimizer.variables]
         size = min(self.plan.batch, len(leaves(self.training.train.x)[0]))
-        with backend.same_random_state():
+        with backend.same_random_state(), self._put_back_after(optimizer):
             loss, _ = step(*tensors_of(self.training.train, np.arange(size)))
-        loss = float(backend.to_numpy(loss))
-        for variable, value in zip(optimizer.variables, slots, strict=True):
-            variable.assign(value)
-        self._put_back()
+            loss = float(backend.to_numpy(loss))
         first, self._first = self._first, loss
         if first is not None and first != loss and not np.isnan([first, loss]).all():
             raise NotPutBackError(
                 f"The first loss of the control was {first:.9g} and is {loss:.9g}."
             )
-
-
-@contextlib.contextmanager
-def opened(model: keras.Model) -> Iterator[None]:
-    """While open, a bench may step on a model, which is put back in the end.
-
-    Args:
-        model: A compiled `keras.Model`.
-    """
-    with (
-        warnings.catch_warnings(),
-        unchanged(model, weights=True),
-        backend.own_compiled_loss(model),
-    ):
-        warnings.simplefilter("ignore")  # the model's own, which training shows as well
-        yield
 
 
 class Deadline:

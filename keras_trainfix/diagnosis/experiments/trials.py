@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_trainfix.data import leaves
-from keras_trainfix.diagnosis.experiments.bench import Bench, Deadline, opened
+from keras_trainfix.diagnosis.experiments.backward import untouched
+from keras_trainfix.diagnosis.experiments.bench import Bench, Deadline
 from keras_trainfix.diagnosis.experiments.outcome import LOWEST, Outcome, gain
 from keras_trainfix.diagnosis.experiments.training import (
     MOST_HELD_OUT,
@@ -140,7 +141,7 @@ def experiment(
     training = Training(snapshot.model, train, held_out)
     batch = snapshot.fit.batch_size or _size_of_batches(snapshot) or BATCH
     deadline = Deadline(seconds)
-    with opened(snapshot.model):
+    with untouched(snapshot.model):
         if weights is not None:
             snapshot.model.set_weights(weights)
         bench = Bench(training, snapshot, batch)
@@ -211,15 +212,14 @@ def _tried_one(
         if outcomes[-1].value >= LEARNS:
             break
     gains = [gain(outcome, found.control) for outcome in outcomes]
-    best = int(np.nanargmax([*gains, -np.inf]))
-    most = gains[best] if best < len(gains) else float("nan")
-    holds = bool(most > EFFECT and most > SPREADS * found.spread)
+    best = int(np.argmax(gains))
+    holds = gains[best] > max(EFFECT, SPREADS * found.spread)
     return Tried(
         treatment,
         variant.words,
         variant.code,
-        outcomes[min(best, len(outcomes) - 1)],
-        float(most),
+        outcomes[best],
+        gains[best],
         holds,
     )
 

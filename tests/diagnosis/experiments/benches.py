@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 
-from keras_trainfix.diagnosis.experiments.bench import Bench, opened
+from keras_trainfix.diagnosis.experiments.backward import untouched
+from keras_trainfix.diagnosis.experiments.bench import Bench
 from keras_trainfix.diagnosis.experiments.outcome import gain
 from keras_trainfix.diagnosis.experiments.training import Training, split_samples
 from keras_trainfix.diagnosis.experiments.treatment import TREATMENTS, Case
@@ -16,7 +17,7 @@ def gains(name, model, x, y, sample_weight=None, steps=128, factor=1.0, **fit):
     snapshot = Snapshot(model, x, y, sample_weight, fit=FitArguments(**fit))
     train, held_out = split_samples(snapshot.more(2304))
     training = Training(model, train, held_out)
-    with opened(model):
+    with untouched(model):
         bench = Bench(training, snapshot, 32)
         bench.plan = bench.plan._replace(steps=steps)
         control = bench.run(factor=factor)

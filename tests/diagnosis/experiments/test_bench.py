@@ -8,7 +8,8 @@ import pytest
 from keras import layers
 
 from keras_trainfix.backend import to_numpy
-from keras_trainfix.diagnosis.experiments.bench import Bench, NotPutBackError, opened
+from keras_trainfix.diagnosis.experiments.backward import untouched
+from keras_trainfix.diagnosis.experiments.bench import Bench, NotPutBackError
 from keras_trainfix.diagnosis.experiments.training import Training, split_samples
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from tests.diagnosis.experiments.benches import compiled, mlp, table
@@ -27,7 +28,7 @@ def bench_of(model, x=X, y=Y):
 
 def test_the_same_run_gives_the_same_numbers():
     model = compiled(mlp(layers.Dropout(0.5)))
-    with opened(model):
+    with untouched(model):
         bench = bench_of(model)
         first, _, again = bench.run(), bench.run(factor=10.0), bench.run()
     np.testing.assert_array_equal(first.losses, again.losses)
@@ -37,7 +38,7 @@ def test_the_same_run_gives_the_same_numbers():
 
 def test_another_order_gives_others():
     model = compiled(mlp())
-    with opened(model):
+    with untouched(model):
         bench = bench_of(model)
         assert bench.run().losses[0] != bench.run(order=1).losses[0]
 
@@ -47,7 +48,7 @@ def test_everything_is_put_back():
     model.fit(X, Y, epochs=1, verbose=0)
     optimizer = [to_numpy(v) for v in model.optimizer.variables]
     before = model.get_weights()
-    with opened(model):
+    with untouched(model):
         bench_of(model).run(factor=100.0)
     for one, two in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
@@ -58,7 +59,7 @@ def test_everything_is_put_back():
 def test_a_run_that_is_not_finite_ends():
     model = mlp()
     model.compile(keras.optimizers.SGD(1e20), "mse")
-    with opened(model):
+    with untouched(model):
         outcome = bench_of(model).run()
     assert len(outcome.losses) < STEPS
     assert outcome.value == -1.0
@@ -71,7 +72,7 @@ def test_a_change_that_stays_is_found_out():
         vars(model.layers[0])["activation"] = keras.ops.tanh
         return contextlib.nullcontext()
 
-    with opened(model):
+    with untouched(model):
         bench = bench_of(model)
         bench.run()
         bench._control = None  # so that the control is traced again
@@ -81,7 +82,7 @@ def test_a_change_that_stays_is_found_out():
 
 def test_before_any_step():
     model = compiled(mlp())
-    with opened(model):
+    with untouched(model):
         start = bench_of(model).without_steps()
     assert start.value < 0.5
     assert len(start.losses) == 0
