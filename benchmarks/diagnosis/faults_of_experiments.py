@@ -24,7 +24,7 @@ DIABETES = but(table("diabetes"), y=unit)
 
 
 def of_mean_error(y, p):
-    """A squared error of which the batch is averaged before the square."""
+    """A squared error that averages the batch before the square."""
     return keras.ops.mean(keras.ops.square(keras.ops.mean(p - y, axis=0)))
 
 

@@ -70,7 +70,7 @@ def _drowned(x):
 
 
 def mirrored(y, _):
-    """Targets of which the first column has the wrong sign every other time."""
+    """Targets whose first column has the wrong sign every other time."""
     return y * np.stack([np.resize([1, -1], len(y)), np.ones(len(y))], 1)
 
 

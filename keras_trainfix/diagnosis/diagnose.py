@@ -59,7 +59,7 @@ def diagnose(
     and one small batch that the model should memorize. Afterwards weights, statistics,
     optimizer, metrics, random state and compiled functions are what they were.
 
-    It takes the arguments of `fit`: put `diagnose(model, ` in place of `model.fit(` and
+    It takes the arguments of `fit`: replace `model.fit(` by `diagnose(model, ` and
     change nothing else. Data that can be read again are read for up to two epochs. Of a
     generator it takes as many batches as 256 samples need, and says how many.
 

@@ -1,4 +1,4 @@
-"""What happens in a training under watch, as the policy is told of it."""
+"""What happens in a training under watch: the events that the policy gets."""
 
 from typing import NamedTuple
 

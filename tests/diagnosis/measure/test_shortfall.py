@@ -1,4 +1,4 @@
-"""What a trained model lacks is told from what its inputs do not allow."""
+"""What a trained model lacks is not what its inputs do not allow."""
 
 import keras
 import numpy as np

@@ -129,4 +129,4 @@ def _fix(one):
             f"# scores of '{one.source}' without activation, and then:\n"
             f"# keras.layers.Softmax(axis={axis})"
         )
-    return f"# '{one.layer.name}': a sigmoid in place of the softmax"
+    return f"# '{one.layer.name}': a sigmoid instead of the softmax"

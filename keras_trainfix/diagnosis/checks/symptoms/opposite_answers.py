@@ -59,7 +59,7 @@ def opposite_answers(view: OutputView) -> Found | None:
     ## When this is not the cause
     An answer need not be in the order of the targets: a distance is small where the
     label for "similar" is 1. Only answers on a named scale are judged, such as
-    probabilities, and numbers with a loss of which the targets are the best answers.
+    probabilities, and numbers with a loss whose best answers are the targets.
 
     ## References
     [Zhang et al., 2017](https://arxiv.org/abs/1611.03530)

@@ -171,7 +171,7 @@ def _pairings(length, available, sizes):
 
 
 def _columns(targets):
-    """Columns of numbers, or one-hot classes of which there are enough."""
+    """Columns of numbers, or one-hot classes with enough samples."""
     if targets.dtype.kind not in "biuf" or not np.isfinite(targets).all():
         return None
     if coding_of(targets) != "numbers":

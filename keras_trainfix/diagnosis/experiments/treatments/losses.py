@@ -91,24 +91,13 @@ def _loss(view: Any, name: str) -> Callable[[Any, Any], Any]:
     if not isinstance(loss, keras.Loss):
         loss = keras.losses.MeanSquaredError()
 
-    def of_output(y: Any, y_pred: Any) -> Any:
-        target, answer = _part(y, view), _part(y_pred, view)
+    def loss_of_output(y: Any, y_pred: Any) -> Any:
+        target, answer = of_output(y, view), of_output(y_pred, view)
         if name == "mean_squared_error":
             target = ops.reshape(target, ops.shape(answer))
         return loss(target, answer)
 
-    return of_output
-
-
-def _part(structure: Any, view: Any) -> Any:
-    if isinstance(structure, dict):
-        return (
-            structure[view.name]
-            if view.name in structure
-            else (next(iter(structure.values())))
-        )
-    parts = keras.tree.flatten(structure)
-    return parts[view.index]
+    return loss_of_output
 
 
 def _sum_of(losses: list[Callable]) -> Callable[..., Any]:

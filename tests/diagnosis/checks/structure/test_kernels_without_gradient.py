@@ -12,7 +12,7 @@ Y = X[:, :1]
 
 
 def branches(cut, units):
-    """A net of two branches, of which the first may be cut."""
+    """A net of two branches; the first may be cut."""
     keras.utils.set_random_seed(1)
     image = keras.Input((6,))
     one = layers.Dense(units, "relu", name="one")(image)

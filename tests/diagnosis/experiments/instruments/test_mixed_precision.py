@@ -1,4 +1,4 @@
-"""What float16 lacks is told from what no precision has."""
+"""What float16 lacks is not confused with what no precision has."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""A distance is told from other answers of two inputs, and what its loss wants."""
+"""A distance is recognized among answers of two inputs, and what its loss wants."""
 
 import keras
 import numpy as np
