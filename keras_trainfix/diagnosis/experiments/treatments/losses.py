@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
+from keras_trainfix.diagnosis.observe.batches import of_output
 from keras_trainfix.diagnosis.observe.loss import losses_of
 
 STANDARD = ("binary", "categorical", "sparse")
