@@ -68,7 +68,8 @@ def with_new_weights(model: keras.Model) -> str:
 
     `clone_model` also compiles the copy, which fails if a loss or metric is the user's.
     """
-    if not (isinstance(model, keras.Sequential) or _is_functional(model)):
+    is_plain = isinstance(model, keras.Sequential) or _is_functional(model)
+    if not (is_plain and all(map(_has_copy, model.layers))):
         return "# build the model again, for new weights"
     given = compile_arguments(model)
     compiled = [given.get(key) for key in ("loss", "metrics", "weighted_metrics")]
@@ -162,6 +163,17 @@ def _other_settings(optimizer, kind, replaced):
         and key not in ("name", "learning_rate")
         and not (key.endswith(("clipnorm", "clipvalue")) and "clip" in replaced)
     ]
+
+
+def _has_copy(layer):
+    """Whether a layer comes back from its config, as one of the user's may not."""
+    if not is_own(layer):
+        return True
+    try:
+        type(layer).from_config(layer.get_config())
+    except Exception:
+        return False
+    return True
 
 
 def _is_functional(model):

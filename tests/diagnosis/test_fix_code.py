@@ -83,6 +83,19 @@ def test_the_loss_is_that_of_the_model(loss):
     assert after.loss == loss
 
 
+class NoConfig(layers.Layer):
+    def __init__(self):
+        super().__init__()
+
+    def call(self, x):
+        return 2 * x
+
+
+def test_a_layer_without_a_config_has_no_copy():
+    assert with_new_weights(sequential(NoConfig(), layers.Dense(1))).startswith("#")
+    assert with_new_weights(sequential(layers.Dense(1))).startswith("model =")
+
+
 def test_models_that_are_not_compiled_or_have_no_copy():
     assert recompiled(net(), "model.trainable = True") == "model.trainable = True"
     assert with_new_weights(Own()).startswith("#")

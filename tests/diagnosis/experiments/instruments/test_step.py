@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 from keras_trainfix.backend import to_numpy
+from keras_trainfix.diagnosis.experiments.instrument import failures
 from keras_trainfix.diagnosis.experiments.instruments.step import (
     Steps,
     cosine,
@@ -141,8 +142,10 @@ def test_where_there_is_nothing_to_call():
     one = snapshot(Own)
     one.may_step = False
     assert repeated_step(one) is None
-    with pytest.raises(ValueError, match="of the user"):
-        repeated_step(snapshot(Raises))
+    one = snapshot(Raises)
+    assert repeated_step(one) is None
+    said = {"own training step, repeated": "ValueError: of the user"}
+    assert failures(one.measured) == said
 
 
 def test_growth_is_of_steps_that_grow_throughout():
