@@ -123,9 +123,7 @@ class SlowClock:
 
 @pytest.fixture(autouse=True)
 def slow_clock(monkeypatch):
-    for module in ("trial.runner", "experiments.bench"):
-        path = f"keras_trainfix.diagnosis.{module}.time"
-        monkeypatch.setattr(path, SlowClock, raising=False)
+    monkeypatch.setattr("keras_trainfix.diagnosis.budget.time", SlowClock)
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,8 @@ from typing import Any
 import keras
 
 from keras_trainfix.data import is_text
+from keras_trainfix.diagnosis.budget import SECONDS, Deadline
 from keras_trainfix.diagnosis.experiments.instrument import failures, names_of_answers
-from keras_trainfix.diagnosis.experiments.proving import (
-    SECONDS as TREATMENT_SECONDS,
-)
 from keras_trainfix.diagnosis.experiments.proving import proven, try_treatments
 from keras_trainfix.diagnosis.findings import Diagnosis
 from keras_trainfix.diagnosis.fit_arguments import FitArguments, split
@@ -23,7 +21,6 @@ from keras_trainfix.diagnosis.report.plots import dead_shares, output_summary
 from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
 from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended, new_weights
 from keras_trainfix.diagnosis.trial.result import NOT_COMPILED
-from keras_trainfix.diagnosis.trial.trial import SECONDS
 from keras_trainfix.messages import count, in_one_line
 
 NO_TARGETS = "No targets: only inputs and layers were checked."
@@ -89,7 +86,9 @@ def diagnose(
         validation_steps: Not used.
         validation_batch_size: Not used.
         validation_freq: Not used.
-        seconds: About how long the trial may take at most. Defaults to 12.
+        seconds: About how long trial and experiments may take at most; what this leaves
+            out is named. It only guards: how much is tried depends on the work that a
+            step takes, not on the clock. Defaults to 60.
 
     Returns:
         `Diagnosis`: `.findings`, causes before symptoms; `.ok`; printing it shows them.
@@ -137,16 +136,15 @@ def diagnose(
             raise
         return diagnosis
     reason = None
+    deadline = Deadline(SECONDS if seconds is None else seconds)
     if fit:
         weights = new_weights(model) if has_ended(snapshot) else None
-        limit = SECONDS if seconds is None else seconds
         reason = attempt(
-            snapshot, weights, seconds=limit, show_progress=verbose not in (0, "0")
+            snapshot, weights, deadline=deadline, show_progress=verbose not in (0, "0")
         )
     diagnosis = examine(snapshot)
     if fit and snapshot.trial is not None:
-        limit = TREATMENT_SECONDS if seconds is None else seconds
-        untried = try_treatments(snapshot, diagnosis.findings, limit, weights)
+        untried = try_treatments(snapshot, diagnosis.findings, deadline, weights)
         diagnosis = with_proofs(snapshot, diagnosis)
         if untried is not None:
             diagnosis.skipped["treatments"] = untried

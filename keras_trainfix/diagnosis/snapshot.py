@@ -2,7 +2,6 @@
 
 import copy
 import functools
-import time
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -99,7 +98,6 @@ class Snapshot:
         trial: `Trial`, or None before one was made.
         may_step: Whether the user's own training step may be called.
         experiments: `Experiments` on the bench, or None before they were made.
-        seconds: How long the call took, compilation included.
 
     Raises:
         CallError: If the model cannot be called on the samples.
@@ -134,14 +132,12 @@ class Snapshot:
         self.trial: Trial | None = None
         self.may_step = False
         self.experiments: Experiments | None = None
-        start = time.perf_counter()
         try:
             outputs, self.layers = layer_outputs(model, sample.x)
         except Exception as error:
             self.names, self.layers = ["output"], []
             self.predictions = [np.full((length, 1), np.nan, "float32")]
             raise CallError(self, error) from error
-        self.seconds = time.perf_counter() - start
         named = _outputs(model, outputs)
         self.names = list(named)
         self.predictions = list(named.values())

@@ -38,7 +38,7 @@ def run(code, model, x, y=None, output=0):
 def run_after_trial(code, model, x, y):
     """The finding of a check that looks at a trial, or None."""
     one = view(model, x, y)
-    attempt(one.snapshot, seconds=120, show_progress=False)
+    attempt(one.snapshot, show_progress=False)
     return judge(code, one)
 
 

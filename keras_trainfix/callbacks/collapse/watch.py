@@ -32,7 +32,6 @@ RISKY = 0.8  # share of dead units that rules out a higher rate
 ENDED_FACTORS = (1.0, 0.1, 0.01, 1e-4)  # of the rate that ended a model
 UPWARDS = (1.0, 10.0, 100.0, 1000.0)  # of the rate after a rescue
 HARDLY, SLOWLY = 0.02, 0.16  # of the loss, in the steps of a trial
-TRIAL_SECONDS = 8.0
 
 
 class Watch:
@@ -162,9 +161,7 @@ class Watch:
         """
         snapshot = Snapshot(self.model, *self.sample[:3], fit=self.fit)
         try:
-            trial = try_steps(
-                snapshot, None, UPWARDS, TRIAL_SECONDS, self.show_progress
-            )
+            trial = try_steps(snapshot, None, UPWARDS, show_progress=self.show_progress)
         except Exception:  # the user's own code
             return None
         safe = [factor for factor, run in trial.runs.items() if run.dead < RISKY]
@@ -189,7 +186,7 @@ class Watch:
             snapshot.trial, reason = self.trials[key]
         else:
             reason = attempt(
-                snapshot, weights, factors, TRIAL_SECONDS, self.show_progress
+                snapshot, weights, factors, show_progress=self.show_progress
             )
             self.trials[key] = snapshot.trial, reason
         self.trial = snapshot.trial or self.trial

@@ -1,16 +1,15 @@
 """Equal steps from the same weights on the same batches, with one thing replaced."""
 
 import contextlib
-import time
 from typing import Any
 
 import numpy as np
 
 from keras_trainfix import backend
 from keras_trainfix.data import leaves
+from keras_trainfix.diagnosis.budget import Plan, plan, work_of
 from keras_trainfix.diagnosis.experiments.outcome import Outcome, task_skill
 from keras_trainfix.diagnosis.experiments.training import Training
-from keras_trainfix.diagnosis.experiments.work import Plan, plan, work_of
 from keras_trainfix.diagnosis.observe.layer_outputs import seeds_of, unchanged
 from keras_trainfix.diagnosis.snapshot import Snapshot, call_named
 from keras_trainfix.diagnosis.trial.runner import tensors_of
@@ -200,19 +199,3 @@ class Bench:
             raise NotPutBackError(
                 f"The first loss of the control was {first:.9g} and is {loss:.9g}."
             )
-
-
-class Deadline:
-    """Guards the time of a user; what it cuts off is named in the diagnosis.
-
-    Args:
-        seconds: Float.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the time is up."""
-        return time.monotonic() > self._end

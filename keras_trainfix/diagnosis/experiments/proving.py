@@ -3,18 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
+from keras_trainfix.diagnosis.budget import Deadline
 from keras_trainfix.diagnosis.experiments.trials import Experiments, Tried, experiment
 from keras_trainfix.diagnosis.findings import Finding, Proof
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.messages import in_one_line
 
-SECONDS = 60.0
-
 
 def try_treatments(
     snapshot: Any,
     findings: list[Finding],
-    seconds: float = SECONDS,
+    deadline: Deadline | None = None,
     weights: list | None = None,
 ) -> str | None:
     """Tries what may help, and keeps the `Experiments` on the snapshot.
@@ -22,7 +21,7 @@ def try_treatments(
     Args:
         snapshot: `Snapshot`; its `experiments` are set.
         findings: List of `Finding` so far.
-        seconds: Float, a guard.
+        deadline: `Deadline`; by default one that begins now.
         weights: List of arrays to start from; None for the present ones.
 
     Returns:
@@ -33,7 +32,7 @@ def try_treatments(
     is_explained = any(not CHECKS[f.code].is_symptom for f in errors)
     codes = [finding.code for finding in bad]
     try:
-        found = experiment(snapshot, codes, is_explained, seconds, weights)
+        found = experiment(snapshot, codes, is_explained, deadline, weights)
     except Exception as error:  # the user's code, or the backend
         return f"No treatment was tried: {in_one_line(error)}."
     snapshot.experiments = found

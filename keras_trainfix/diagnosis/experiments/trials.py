@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_trainfix.data import leaves
+from keras_trainfix.diagnosis.budget import Deadline
 from keras_trainfix.diagnosis.experiments.backward import untouched
-from keras_trainfix.diagnosis.experiments.bench import Bench, Deadline
+from keras_trainfix.diagnosis.experiments.bench import Bench
 from keras_trainfix.diagnosis.experiments.outcome import LOWEST, Outcome, gain
 from keras_trainfix.diagnosis.experiments.training import (
     MOST_HELD_OUT,
@@ -121,7 +122,7 @@ def experiment(
     snapshot: Any,
     codes: Iterable[str],
     is_explained: bool,
-    seconds: float,
+    deadline: Deadline | None = None,
     weights: list | None = None,
 ) -> Experiments:
     """Tries what may help a model.
@@ -131,7 +132,7 @@ def experiment(
         codes: Codes of the findings whose treatments are tried first.
         is_explained: Whether a fact explains that it cannot learn, so that nothing else
             is tried.
-        seconds: Float, a guard; the number of steps does not depend on it.
+        deadline: `Deadline`, a guard: the number of steps does not depend on it.
         weights: List of arrays to start from; None for the present ones.
 
     Returns:
@@ -140,7 +141,7 @@ def experiment(
     train, held_out = split_samples(snapshot.more(MOST_TRAINED + MOST_HELD_OUT))
     training = Training(snapshot.model, train, held_out)
     batch = snapshot.fit.batch_size or _size_of_batches(snapshot) or BATCH
-    deadline = Deadline(seconds)
+    deadline = deadline or Deadline()
     with untouched(snapshot.model):
         if weights is not None:
             snapshot.model.set_weights(weights)

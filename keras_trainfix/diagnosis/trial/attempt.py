@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_trainfix.diagnosis.budget import Deadline
 from keras_trainfix.diagnosis.observe.label_faults import has_text
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.observe.layers import worst_dead_share
@@ -12,7 +13,7 @@ from keras_trainfix.diagnosis.observe.loss import losses_of
 from keras_trainfix.diagnosis.observe.variation import inputs_vary, is_finite, varies
 from keras_trainfix.diagnosis.trial.result import NoTrial
 from keras_trainfix.diagnosis.trial.runner import FACTORS, FEWEST_RUNS
-from keras_trainfix.diagnosis.trial.trial import SECONDS, try_steps
+from keras_trainfix.diagnosis.trial.trial import try_steps
 from keras_trainfix.messages import count, in_one_line
 from keras_trainfix.models.clone import cloned
 
@@ -23,7 +24,7 @@ def attempt(
     snapshot: Any,
     weights: list | None = None,
     factors: Sequence[float] = FACTORS,
-    seconds: float = SECONDS,
+    deadline: Deadline | None = None,
     show_progress: bool = True,
 ) -> str | None:
     """Makes the trial of a snapshot and keeps it there.
@@ -32,7 +33,7 @@ def attempt(
         snapshot: `Snapshot`; its `trial` and `may_step` are set.
         weights: List of arrays to start from, or None for the present ones.
         factors: Factors of the compiled learning rate.
-        seconds: About how long the trial may take.
+        deadline: `Deadline`; by default one that begins now.
         show_progress: Whether to show a bar if it takes more than a moment.
 
     Returns:
@@ -46,7 +47,7 @@ def attempt(
     if snapshot.step_failure is not None:
         return f"{NOT_JUDGED}: a training step raises (KTF211)."
     try:
-        snapshot.trial = try_steps(snapshot, weights, factors, seconds, show_progress)
+        snapshot.trial = try_steps(snapshot, weights, factors, deadline, show_progress)
     except NoTrial as error:
         return str(error)
     except Exception as error:  # code of the user, or of the backend

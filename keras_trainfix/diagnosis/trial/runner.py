@@ -1,6 +1,5 @@
 """The steps of a trial: runs at several rates, each from the same weights."""
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from keras_trainfix import backend
 from keras_trainfix.data import leaves, mapped
+from keras_trainfix.diagnosis.budget import Deadline, Plan, plan, work_of
 from keras_trainfix.diagnosis.observe.layers import spread_left, worst_dead_share
 from keras_trainfix.diagnosis.observe.sample import Sample, numbers_of
 from keras_trainfix.diagnosis.observe.variation import root_mean_square
@@ -27,31 +27,41 @@ from keras_trainfix.models.optimizers import copy_of, rate_to_come
 STEPS = 32  # of each run
 OVERFIT_STEPS = 96
 OVERFIT_SAMPLES = 8
-FIRST_STEP = 4  # times as long to compile as the first call of a large model
-FOR_COMPILING = 5.0  # seconds, at most, on top of those of the trial
 SHOWN_AFTER = 2.0  # seconds
+BUDGET = 4e11  # multiply-adds of all runs together
 BATCH = 32
 LARGE = 2**14  # numbers of a sample: smaller batches
 MANY_LAYERS = 80  # of which TensorFlow takes longer to compile than a few steps take
 FACTORS = (1.0, 0.1, 100.0, 0.01, 10.0)  # of the learning rate, the most telling first
 MUCH_LARGER = 1e4  # tried where none of these changes anything
 CHANGES = 0.1  # of the loss
-FEWEST_RUNS = 3  # there has to be time for: the first of the factors
+FEWEST_RUNS = 3  # of the first factors
 FEWEST_STEPS = 6  # of a run of a slow model
+FEWEST_SAMPLES = 4  # of a batch of one
+MOST_LAYERS = 150  # of which JAX compiles a step in less than a minute
 
 
 class Runner:
     """Makes the steps of a `Trial`; whoever calls it puts the model back."""
 
     def __init__(
-        self, snapshot: Any, is_fresh: bool, seconds: float, show_progress: bool
+        self, snapshot: Any, is_fresh: bool, deadline: Deadline, show_progress: bool
     ) -> None:
         self.snapshot, self.model, self.is_fresh = snapshot, snapshot.model, is_fresh
-        self.deadline = time.monotonic() + seconds
+        self.deadline = deadline
         self.sample = snapshot.sample
         self.length = len(leaves(self.sample.x)[0])
         is_large = numbers_of(self.sample.x) > LARGE
-        self.batch = min(self.length, 8 if is_large else BATCH)
+        batch = min(self.length, 8 if is_large else BATCH)
+        whole = OVERFIT_STEPS // STEPS + len(FACTORS) + 1  # runs, of the same length
+        self.plan = plan(
+            work_of(snapshot.layers, snapshot.inputs.values()),
+            BUDGET,
+            Plan(batch, STEPS, whole),
+            Plan(min(batch, FEWEST_SAMPLES), FEWEST_STEPS, FEWEST_RUNS),
+        )
+        self.has_overfit = self.plan.runs == whole
+        self.batch = self.plan.batch
         order = np.random.default_rng(0).permutation(self.length)
         self.batches = [
             order[i : i + self.batch]
@@ -63,13 +73,12 @@ class Runner:
             with_state=not is_fresh,
         )
         layers = sum(not child_layers(layer) for layer in all_layers(self.model))
-        has_few = layers < MANY_LAYERS
-        to_come = FIRST_STEP * snapshot.seconds
-        if backend.is_faster_in_one_piece(layers) and to_come > seconds:
+        if backend.is_faster_in_one_piece(layers) and layers > MOST_LAYERS:
             raise NoTrial(
-                "The learning rate was not judged: a step takes about "
-                f"{to_come:.0f} s to compile, too long for a trial."
+                f"The learning rate was not judged: the model has {layers} layers, and "
+                "JAX would compile a step of it for minutes."
             )
+        has_few = layers < MANY_LAYERS
         self.step = backend.training_step(self.model, self.optimizer, has_few)
         self.rate = rate_to_come(self.model.optimizer)
         # What a run starts from: optimizers keep averages and numbers of steps.
@@ -89,7 +98,8 @@ class Runner:
 
     def _run(self, factors):
         penalty = _penalty(self.model) + self._activity_penalty()
-        steps = self._steps_in_time()
+        steps = self.plan.steps
+        factors = factors[: self.plan.runs]
         self.progress.total = (len(factors) + 1) * steps + OVERFIT_STEPS
         start = self._start(steps)
         is_new = not self.snapshot.iterations
@@ -99,14 +109,15 @@ class Runner:
         gradients: list = []
         runs: dict = {}
         for factor in (*factors, MUCH_LARGER):
-            if runs and time.monotonic() > self.deadline:
+            if runs and self.deadline.is_over:
                 break
             if factor == MUCH_LARGER and not _is_still(runs, start):
                 break
             losses, first = self._steps(factor, steps)
             gradients = gradients or first
             runs[factor] = self._trial_run(factor, losses, steps)
-        overfit = self._overfit(runs) if time.monotonic() < self.deadline else None
+        can_overfit = self.has_overfit and not self.deadline.is_over
+        overfit = self._overfit(runs) if can_overfit else None
         return Trial(
             self.is_fresh,
             self.rate,
@@ -119,24 +130,6 @@ class Runner:
             runs,
             overfit,
         )
-
-    def _steps_in_time(self):
-        """How many steps of a run there is time for: fewer of a slow model."""
-        self._reset(1.0)
-        start = time.monotonic()
-        self._step(0)  # compiles
-        before = time.monotonic()
-        self.deadline += min(before - start, FOR_COMPILING)
-        self._step(0)
-        seconds = time.monotonic() - before
-        left = self.deadline - time.monotonic()
-        if seconds * FEWEST_STEPS > left:
-            raise NoTrial(
-                "The learning rate was not judged: a step takes "
-                f"{seconds:.2g} s, too long for a trial."
-            )
-        most = max(FEWEST_STEPS, int(left / FEWEST_RUNS / max(seconds, 1e-6)))
-        return min(STEPS, most)
 
     def _start(self, steps):
         """The mean loss of the last steps of a run if no step changed anything."""
@@ -170,7 +163,7 @@ class Runner:
             gradients = gradients or self._gradients(found)
             self.done += 1
             self.progress.update(self.done)
-            if not np.isfinite(loss) or time.monotonic() > self.deadline:
+            if not np.isfinite(loss) or self.deadline.is_over:
                 break
         last = map(_slope, found)
         pairs = zip(gradients, last, strict=True)
@@ -212,7 +205,7 @@ class Runner:
 
     def _trial_run(self, factor, losses, steps):
         predictions, dead = [], 0.0
-        if np.isfinite(losses[-1]) and time.monotonic() < self.deadline:
+        if np.isfinite(losses[-1]) and not self.deadline.is_over:
             predictions, layers = self.snapshot.call_in_training()
             dead = worst_dead_share(layers)
         return TrialRun(factor, losses, steps, predictions, dead)

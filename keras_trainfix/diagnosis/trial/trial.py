@@ -7,12 +7,12 @@ from typing import Any
 import keras
 
 from keras_trainfix import backend
+from keras_trainfix.diagnosis.budget import Deadline
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.trial.result import NOT_COMPILED, NoTrial, Trial, TrialRun
 from keras_trainfix.diagnosis.trial.runner import FACTORS, Runner
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
 
-SECONDS = 12.0  # for all runs
 BLIND = 0.02  # standard deviation of predictions, of that of the targets
 
 
@@ -20,7 +20,7 @@ def try_steps(
     snapshot: Any,
     weights: list | None = None,
     factors: Sequence[float] = FACTORS,
-    seconds: float = SECONDS,
+    deadline: Deadline | None = None,
     show_progress: bool = True,
 ) -> Trial:
     """Makes a few steps at several learning rates, and puts everything back.
@@ -30,7 +30,7 @@ def try_steps(
         weights: List of arrays, as `get_weights` has them, to start from instead of
             the present ones: those of a model before training.
         factors: Factors of the learning rate that is compiled.
-        seconds: About how long it may take.
+        deadline: `Deadline`; by default one that begins now.
         show_progress: Whether to show a bar where it takes more than a moment.
 
     Returns:
@@ -38,7 +38,7 @@ def try_steps(
 
     Raises:
         NoTrial: If the model has no optimizer, no trainable weights, a `train_step` of
-            its own, or steps that take too long.
+            its own, or more layers than compile in a while.
     """
     model = snapshot.model
     _check(model)
@@ -51,7 +51,8 @@ def try_steps(
         if weights is not None:
             model.set_weights(weights)
         is_fresh = weights is not None or not snapshot.iterations
-        return Runner(snapshot, is_fresh, seconds, show_progress).run(factors)
+        runner = Runner(snapshot, is_fresh, deadline or Deadline(), show_progress)
+        return runner.run(factors)
 
 
 def is_constant_after(snapshot: Any, trial_run: TrialRun) -> bool:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_trainfix.diagnosis.budget import Deadline
 from keras_trainfix.diagnosis.experiments.outcome import Outcome
 from keras_trainfix.diagnosis.experiments.treatment import TREATMENTS
 from keras_trainfix.diagnosis.experiments.trials import Experiments, Tried, experiment
@@ -67,19 +68,19 @@ def test_what_counts_as_learning(skill, loss_skill, start, learns):
 
 @pytest.mark.usefixtures("whole_bench")
 def test_a_model_that_learns_is_left_alone():
-    found = experiment(Snapshot(compiled(mlp(), rate=0.05), X, Y), (), False, 600)
+    found = experiment(Snapshot(compiled(mlp(), rate=0.05), X, Y), (), False)
     assert found.learns
     assert found.tried == []
 
 
 def test_only_the_treatments_of_a_fact_are_tried():
     model = compiled(mlp(), of_means)
-    found = experiment(Snapshot(model, X, Y), ["KTF111"], True, 600)
+    found = experiment(Snapshot(model, X, Y), ["KTF111"], True)
     assert {one.treatment.name for one in found.tried} == {"targets-standardized"}
 
 
 def test_what_there_is_no_time_for_is_named():
     model = compiled(mlp(), of_means)
-    found = experiment(Snapshot(model, X, Y), (), False, 0.0)
+    found = experiment(Snapshot(model, X, Y), (), False, Deadline(0.0))
     assert "standard-loss" in found.left_out
     assert found.tried == []

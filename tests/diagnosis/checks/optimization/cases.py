@@ -54,7 +54,7 @@ def above_note(diagnosis):
 def diagnosis_of(model, x=X, y=Y, factors=FACTORS):
     """As `diagnose` makes it, on a machine as slow as may be."""
     snapshot = Snapshot(model, x, y)
-    snapshot.trial = try_steps(snapshot, factors=factors, seconds=120)
+    snapshot.trial = try_steps(snapshot, factors=factors)
     return examine(snapshot)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras import layers
 
-from keras_trainfix.diagnosis.experiments.work import Plan, Work, plan, work_of
+from keras_trainfix.diagnosis.budget import Plan, Work, plan, work_of
 from keras_trainfix.diagnosis.snapshot import Snapshot
 
 WANTED, FEWEST = Plan(32, 128, 20), Plan(4, 24, 6)

@@ -1,19 +1,23 @@
 """How much work a step of a model is: budgets are counted in it, never in seconds.
 
-The same model and data get the same steps on a busy machine as on an idle one.
+The same model and data get the same steps on a busy machine as on an idle one. A
+`Deadline` only guards the time of a user.
 """
 
+import time
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
+SECONDS = 60.0  # of a `Deadline`
 BACKWARD = 3  # a step in forward passes
 # Multiply-adds in the time that the call of a layer, or a time step of a recurrent
 # one, takes by itself: torch runs each operation alone.
 PER_CALL = {"torch": 4e6}
 PER_TIME_STEP = {"torch": 3e7}
 COMPILED = 4e5
+PER_WEIGHT = 30.0  # of the time that an optimizer, and putting it back, take a weight
 
 
 class Plan(NamedTuple):
@@ -35,7 +39,7 @@ class Work(NamedTuple):
 
     Attributes:
         sample: Float, a forward pass of one sample.
-        call: Float, what a call costs whatever the number of samples.
+        call: Float, what a step costs whatever the number of samples.
     """
 
     sample: float
@@ -64,6 +68,8 @@ def work_of(layers: list, inputs: Any = ()) -> Work:
     per_time_step = PER_TIME_STEP.get(backend, COMPILED)
     total, call = 0.0, 0.0
     before: tuple = next((np.shape(x) for x in inputs if np.ndim(x) > 1), ())
+    weights = {id(w): w for layer, _ in layers for w in layer.trainable_weights}
+    call += PER_WEIGHT / BACKWARD * sum(map(_size, weights.values()))
     for layer, values in layers:
         shape = values.shape
         if isinstance(layer, keras.layers.RNN):
@@ -71,8 +77,9 @@ def work_of(layers: list, inputs: Any = ()) -> Work:
             total += steps * sum(_size(w) for w in layer.weights)
             call += steps * per_time_step
         else:
-            total += sum(_multiply_adds(w, shape) for w in layer.weights)
             call += per_call
+            if not isinstance(layer, keras.layers.Embedding):  # which only looks up
+                total += sum(_multiply_adds(w, shape) for w in layer.weights)
         before = shape
     return Work(total, call)
 
@@ -91,6 +98,8 @@ def _size(weight):
 
 def plan(work: Work, budget: float, wanted: Plan, fewest: Plan) -> Plan:
     """The largest plan within a budget: a smaller batch first, then fewer steps.
+
+    A batch shrinks only while its samples are most of the work.
 
     Args:
         work: `Work` of the model.
@@ -113,7 +122,11 @@ def plan(work: Work, budget: float, wanted: Plan, fewest: Plan) -> Plan:
         return work.of_step(plan.batch) * plan.steps * plan.runs
 
     current = wanted
-    while costs(current) > budget and current.batch > fewest.batch:
+    while (
+        costs(current) > budget
+        and current.batch > fewest.batch
+        and current.batch * work.sample > work.call
+    ):
         current = current._replace(batch=max(fewest.batch, current.batch // 2))
     if costs(current) > budget:
         steps = int(budget / work.of_step(current.batch) / current.runs)
@@ -125,4 +138,20 @@ def plan(work: Work, budget: float, wanted: Plan, fewest: Plan) -> Plan:
     if costs(current) > budget:
         steps = int(budget / work.of_step(current.batch) / current.runs)
         current = current._replace(steps=max(fewest.steps, min(steps, current.steps)))
-    return current
+    return fewest if costs(current) > budget else current
+
+
+class Deadline:
+    """Guards the time of a user; what it cuts off is named in the diagnosis.
+
+    Args:
+        seconds: Float.
+    """
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self._end = time.monotonic() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() > self._end
