@@ -10,9 +10,14 @@ from keras_trainfix.data import is_text
 from keras_trainfix.diagnosis.budget import SECONDS, Deadline
 from keras_trainfix.diagnosis.experiments.instrument import failures, names_of_answers
 from keras_trainfix.diagnosis.experiments.proving import proven, try_treatments
+from keras_trainfix.diagnosis.experiments.training import (
+    MOST_HELD_OUT,
+    MOST_TRAINED,
+    split_samples,
+)
 from keras_trainfix.diagnosis.findings import Diagnosis
 from keras_trainfix.diagnosis.fit_arguments import FitArguments, split
-from keras_trainfix.diagnosis.measure.unmeasured import unmeasured
+from keras_trainfix.diagnosis.measure.unmeasured import few_labels, unmeasured
 from keras_trainfix.diagnosis.observe.sample import as_given, number_of_inputs
 from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS, Check
@@ -214,9 +219,21 @@ def with_proofs(snapshot: Snapshot, diagnosis: Diagnosis) -> Diagnosis:
     if cure is not None and cure.treatment.codes & bad:
         shown = []  # it is the proof of what was found
     findings = diagnosis.findings + shown
-    return replace(
-        diagnosis,
-        findings=ranked([proven(f, snapshot.experiments) for f in findings]),
+    findings = ranked([proven(f, snapshot.experiments) for f in findings])
+    few: tuple[str, ...] = ()
+    if shown or any(f.proof is not None for f in findings):
+        few = _few_held_out(snapshot)
+    return replace(diagnosis, findings=findings, remarks=diagnosis.remarks + few)
+
+
+def _few_held_out(snapshot: Snapshot) -> tuple[str, ...]:
+    """A sentence for each output whose tried skill rests on few samples of a class."""
+    _, held_out = split_samples(snapshot.more(MOST_TRAINED + MOST_HELD_OUT))
+    views = Snapshot(snapshot.model, *held_out[:3]).views()
+    return tuple(
+        f"What was tried is measured on few held-out samples: {few}."
+        for few in dict.fromkeys(map(few_labels, views))
+        if few
     )
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_trainfix.data import leaves, mapped
+from keras_trainfix.diagnosis.measure.stratified import classes_of, stratified
 from keras_trainfix.diagnosis.observe.sample import Sample
 
 MOST_TRAINED = 2048  # samples to train on,
@@ -85,29 +86,27 @@ def split_samples(sample: Sample) -> tuple[Sample, Sample]:
 
     Returns:
         `(train, held_out)`. The samples are ordered by their targets, and one of every
-        few is held out: a ninth of many samples, a quarter of few.
+        few is held out: a ninth of many samples, a quarter of few. Each class of two or
+        more samples is in both.
     """
     length = len(leaves(sample.x)[0])
     every = 4 if length < 4 * MOST_HELD_OUT else -(-length // MOST_HELD_OUT)
-    order = np.random.default_rng(0).permutation(length)
-    if sample.y is not None:
-        keys = _keys(leaves(sample.y), length)
-        if keys is not None:
-            order = order[np.argsort(keys[order], kind="stable")]
-    is_held_out = np.zeros(length, bool)
-    is_held_out[order[every // 2 :: every]] = True
+    targets = [] if sample.y is None else [np.asarray(one) for one in leaves(sample.y)]
+    found = [classes_of(one) for one in targets if len(one) == length]
+    classes = [one for one in found if one is not None]
+    is_held_out = stratified(
+        np.concatenate([np.zeros((length, 0), bool), *classes], 1),
+        every,
+        _numbers(targets, length),
+    )
     return _chosen(sample, ~is_held_out), _chosen(sample, is_held_out)
 
 
-def _keys(targets, length):
-    """A number for each sample by which targets are ordered."""
-    target = np.asarray(targets[0])
-    if target.dtype.kind not in "biuf" or len(target) != length:
+def _numbers(targets, length):
+    """A number for each sample by which targets are ordered; None without one."""
+    if not targets or targets[0].dtype.kind not in "biuf" or len(targets[0]) != length:
         return None
-    flat = target.reshape(length, -1)
-    if flat.shape[1] > 1 and ((flat == 0) | (flat == 1)).all():
-        return flat @ np.arange(flat.shape[1])  # one-hot rows
-    return np.nan_to_num(flat[:, 0].astype("float64"))
+    return np.nan_to_num(targets[0].reshape(length, -1)[:, 0].astype("float64"))
 
 
 def _chosen(sample, mask):

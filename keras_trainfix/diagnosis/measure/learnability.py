@@ -1,5 +1,6 @@
 """Whether inputs carry information about targets: simple learners on held-out rows.
 
+Each row is held out in turn, so each class of two or more rows is in both parts.
 Each learner is a matrix that turns targets into predictions of samples it has not seen.
 It does not depend on the targets, so the same targets in a random order show what
 chance gives, and targets in an order that follows the inputs show what a real signal
@@ -35,6 +36,7 @@ from keras_trainfix.diagnosis.measure.permutation_test import (
     strength_of,
     without_tails,
 )
+from keras_trainfix.diagnosis.measure.stratified import few_of
 
 FEWEST, FEWEST_IMAGES = 24, 8  # samples; images with an answer at each place
 ENOUGH = 8  # rows of a class
@@ -56,6 +58,7 @@ class Learnability(NamedTuple):
         power: Share of planted signals of moderate strength that would be found; 0 if
             classes have few rows each.
         majority: Share of the class that occurs most; None for regression.
+        few: String, which classes have few rows; empty if none has.
     """
 
     kind: str
@@ -66,6 +69,7 @@ class Learnability(NamedTuple):
     strength: float
     power: float
     majority: float | None
+    few: str = ""
 
     @property
     def is_seen(self) -> bool:
@@ -144,7 +148,10 @@ def learnability_of(kind: str, rows: Rows) -> Learnability | None:
     scores = Scores(kind, targets, mean, counted, constant, rows.group)
     if kind == "classes" and counted.sum() < ENOUGH * np.count_nonzero(mean):
         power = 0.0
-    majority = float(mean.max()) if kind == "classes" else None
+    majority, few = None, ""
+    if kind == "classes":
+        majority = float(mean.max())
+        few = few_of(dict(enumerate(np.bincount((targets + mean)[counted].argmax(1)))))
     return Learnability(
         kind,
         samples,
@@ -154,4 +161,5 @@ def learnability_of(kind: str, rows: Rows) -> Learnability | None:
         strength,
         power,
         majority,
+        few,
     )

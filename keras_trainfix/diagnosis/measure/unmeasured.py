@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from keras_trainfix.data import is_text
+from keras_trainfix.diagnosis.measure.stratified import few_of
 
 TRAINED = 20  # steps
-FEW = 10  # rows of a class
 MOSTLY = 0.1  # share of the labels that count
 
 
@@ -62,8 +62,19 @@ def _of_labels(view, seen, of):
             f"Only {seen.samples / len(size):.1%} of the labels{of} count: the others "
             "are void, rows of zeros or without weight."
         )
-    counts = np.round(shares * seen.samples).astype(int)
-    rare = np.flatnonzero((counts > 0) & (counts < FEW))
-    if seen.kind == "classes" and rare.size:
-        few = ", ".join(f"{counts[i]} of class {i}" for i in rare[:3])
+    few = few_labels(view)
+    if few:
         yield f"A few samples{of} decide what is said of rare classes: {few}."
+
+
+def few_labels(view: Any) -> str:
+    """Which classes of an output have few samples, in words; empty if none has.
+
+    Args:
+        view: `OutputView`.
+    """
+    seen = view.skill
+    if seen is None or seen.kind != "classes":
+        return ""
+    counts = np.round(np.array(seen.present) * seen.samples).astype(int)
+    return few_of(dict(enumerate(counts)))

@@ -49,3 +49,16 @@ def test_a_user_s_exception_is_named(monkeypatch):
     for one, two in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
     assert isinstance(model.optimizer, keras.optimizers.Adam)
+
+
+@pytest.mark.usefixtures("whole_bench")
+@pytest.mark.parametrize("rare", [24, 200])
+def test_what_rests_on_few_held_out_samples_of_a_class_says_so(rare):
+    labels = (np.argsort(np.argsort(-X[:, 0])) < rare).astype("int32")
+    model = mlp(kernel_regularizer=PENALTY)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    compiled(model, loss, rate=0.005)
+    diagnosis = diagnose(model, X, labels)
+    assert any(finding.proof is not None for finding in diagnosis.findings)
+    said = any("few held-out samples" in line for line in diagnosis.remarks)
+    assert said == (rare < 40)

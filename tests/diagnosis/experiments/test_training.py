@@ -42,3 +42,15 @@ def test_one_thing_is_replaced_in_both_parts():
     np.testing.assert_array_equal(changed.train.y, -train.y)
     assert changed.is_compiled_step
     assert not training.clipped(1.0).is_compiled_step
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("form", ["ids", "rows", "second output"])
+def test_a_class_of_two_samples_is_in_both_parts(seed, form):
+    ids = np.random.default_rng(seed).permutation(np.repeat([0, 1, 2], [51, 2, 47]))
+    y = {"ids": ids, "rows": np.eye(3)[ids], "second output": [X[:, :1] / 7, ids]}
+    train, held_out = split_samples(Sample(X, y[form]))
+    for part in (train, held_out):
+        own = part.y[1] if form == "second output" else part.y
+        own = own.argmax(1) if form == "rows" else own
+        assert set(own) == {0, 1, 2}

@@ -11,7 +11,8 @@ TRAINED = 200  # steps after which a model should have learned
 def described(seen: Learnability, learner: Learner) -> str:
     """How well a `Learner` does on held-out samples, in words."""
     if seen.kind == "classes":
-        return f"{learner.accuracy:.1%} correct"
+        few = f" (with only {seen.few})" if seen.few else ""
+        return f"{learner.accuracy:.1%} correct{few}"
     return f"R2 {learner.skill:.2f} +- {learner.error:.2f}"
 
 

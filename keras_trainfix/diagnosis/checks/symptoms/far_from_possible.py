@@ -117,7 +117,8 @@ def _described(view, seen):
             else f"R2 {best.skill:.2f}"
         )
         simple = f" On the same inputs {name} get{'s' * (best is learned.linear)} "
-        simple += f"{reached} on held-out samples."
+        few = f" (with only {learned.few})" if learned.few else ""
+        simple += f"{reached} on held-out samples{few}."
     if seen.kind == "loss":
         return (
             "the compiled loss rates the answers no better for their own targets than "

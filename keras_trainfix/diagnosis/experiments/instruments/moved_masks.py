@@ -9,6 +9,7 @@ from keras_trainfix.diagnosis.experiments.instruments.augmented_pairs import is_
 from keras_trainfix.diagnosis.measure.image_pairs import moves_of
 from keras_trainfix.diagnosis.measure.input_gap import channels_last
 from keras_trainfix.diagnosis.measure.label_gap import coding_of, ids_of
+from keras_trainfix.diagnosis.measure.stratified import classes_of, stratified
 
 IMAGES, FEWEST_IMAGES = 32, 8
 PIXELS = 150  # of an image
@@ -93,7 +94,8 @@ def try_moves(images: np.ndarray, masks: np.ndarray) -> MovedMasks | None:
             wanted[name] = moved[which, rows, columns]
     for offset, name in ((1, "of image i + 1"), (-1, "of image i - 1")):
         wanted[name] = np.roll(planes, -offset, 0)[which, rows, columns]
-    scores = _scores(_patches(images, which, rows, columns), wanted)
+    features = _patches(images, which, rows, columns)
+    scores = _scores(features, wanted, _held_out(masks[:IMAGES]))
     as_given = scores.pop("")
     best = max(scores, key=scores.__getitem__)
     return MovedMasks(as_given, scores[best], best, count)
@@ -130,22 +132,28 @@ def _patches(images, which, rows, columns):
     return np.concatenate([values, mean**2, np.ones_like(mean)], -1)
 
 
-def _scores(features, wanted):
-    """R2 on the second half of the images, for each kind of targets."""
-    half = len(features) // 2
-    train, rest = (
-        part.reshape(-1, features.shape[-1])
-        for part in (features[:half], features[half:])
-    )
+def _held_out(masks):
+    """Half of the images, with the same mix of classes; of numbers, the second half."""
+    classes = classes_of(masks)
+    if classes is None:
+        return np.arange(len(masks)) >= len(masks) // 2
+    return stratified(classes, 2)
+
+
+def _scores(features, wanted, is_held_out):
+    """R2 on the held-out images, for each kind of targets."""
+
+    def parts(values):
+        halves = values[~is_held_out], values[is_held_out]
+        return [half.reshape(-1, values.shape[-1]) for half in halves]
+
+    train, rest = parts(features)
     gram = train.T @ train
     gram += PENALTY * len(train) * np.eye(len(gram))
     solved = np.linalg.solve(gram, train.T)
     scores = {}
     for name, planes in wanted.items():
-        one, two = (
-            part.reshape(-1, planes.shape[-1])
-            for part in (planes[:half], planes[half:])
-        )
+        one, two = parts(planes)
         errors = ((two - rest @ (solved @ one)) ** 2).sum()
         scores[name] = float(1 - errors / max(((two - one.mean(0)) ** 2).sum(), 1e-12))
     return scores

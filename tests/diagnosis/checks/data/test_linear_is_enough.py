@@ -69,3 +69,12 @@ def test_the_fix_of_a_wrong_head_has_the_right_one(rng):
         assert 'keras.layers.Dense(1, "sigmoid")' in finding.fix
     (finding,) = findings(net(1, "softmax", "mse"), X, Y)
     assert "keras.layers.Dense(1),\n" in finding.fix
+
+
+def test_a_number_that_rests_on_few_samples_of_a_class_says_so(rng):
+    for rows, words in ((4, "(with only 4 of class 1)"), (100, "")):
+        y = (np.arange(256) >= 256 - rows).astype(int)
+        x = (X + 9 * y[:, None]).astype("float32")
+        (finding,) = findings(net(1, "sigmoid", BINARY), x, y)
+        assert words in finding.message
+        assert ("only" in finding.message) == bool(words)

@@ -74,3 +74,12 @@ def test_without_images():
     one = view(net(1, loss="mse"), inputs(), inputs()[:, :1])
     assert moved_masks(one.snapshot) is None
     assert try_moves(X, MASKS) is not None
+
+
+def test_images_that_are_sorted_by_class():
+    plain = X[:16]
+    images = np.concatenate([plain, 10 - plain])  # class 2 is dark on a bright image
+    masks = np.concatenate([MASKS[:16], 2 * MASKS[:16]])
+    together = np.argsort(np.arange(32) % 16, kind="stable")
+    for order in (np.arange(32), together):
+        assert try_moves(images[order], masks[order]).as_given > 0.3
