@@ -17,7 +17,12 @@ from keras_trainfix.diagnosis.experiments.training import (
 )
 from keras_trainfix.diagnosis.findings import Diagnosis
 from keras_trainfix.diagnosis.fit_arguments import FitArguments, split
-from keras_trainfix.diagnosis.measure.unmeasured import few_labels, unmeasured
+from keras_trainfix.diagnosis.measure.unmeasured import (
+    few_labels,
+    unjudged,
+    unmeasured,
+    without_targets,
+)
 from keras_trainfix.diagnosis.observe.sample import as_given, number_of_inputs
 from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS, Check
@@ -27,8 +32,6 @@ from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
 from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended, new_weights
 from keras_trainfix.diagnosis.trial.result import NOT_COMPILED
 from keras_trainfix.messages import count, in_one_line
-
-NO_TARGETS = "No targets: only inputs and layers were checked."
 
 
 def diagnose(
@@ -156,7 +159,7 @@ def diagnose(
     if reason is not None:
         diagnosis.skipped["trial"] = reason
     if not snapshot.has_targets:
-        diagnosis.skipped["targets"] = NO_TARGETS
+        diagnosis.skipped["targets"] = without_targets(snapshot)
     if getattr(model, "optimizer", None) is None:
         diagnosis.skipped["trial"] = NOT_COMPILED
     return diagnosis
@@ -188,6 +191,8 @@ def examine(
             if finding is not None:
                 findings.append(finding)
     skipped |= failures(snapshot.measured)
+    if condition is None and not any(f.severity == "error" for f in findings):
+        skipped |= _answers(snapshot)
     tasks = {view.name: view.task for view in views if not is_text(view.targets)}
     tasks = tasks if snapshot.layers else {}
     outputs = tuple(filter(None, map(output_summary, views)))
@@ -235,6 +240,18 @@ def _few_held_out(snapshot: Snapshot) -> tuple[str, ...]:
         for few in dict.fromkeys(map(few_labels, views))
         if few
     )
+
+
+def _answers(snapshot: Snapshot) -> dict[str, str]:
+    """What to say of answers that could not be judged: an entry of `skipped`, or none.
+
+    Their own fault, where there is one, is a finding.
+    """
+    try:
+        lines = unjudged(snapshot)
+    except Exception:  # targets that do not fit, which a check names
+        lines = []
+    return {"answers": " ".join(lines)} if lines else {}
 
 
 def _remarks(snapshot: Snapshot) -> tuple[str, ...]:

@@ -140,7 +140,7 @@ class Diagnosis:
         tasks: Dict of the name of each output to what it is taken for, such as
             `"binary classification"`.
         skipped: Dict of what could not be judged to the reason: codes of checks, and
-            `"targets"` and `"trial"`.
+            `"targets"`, `"answers"`, `"trial"` and `"treatments"`.
         outputs: Tuple of `OutputSummary`, for plots.
         dead_shares: Dict of the name of each ReLU layer to the share of its units that
             are 0 for every sample, for plots.

@@ -1,4 +1,4 @@
-"""What could not be measured of a trained model, or only on a few samples."""
+"""What could not be measured of a model, or only on a few samples."""
 
 from typing import Any
 
@@ -6,13 +6,73 @@ import numpy as np
 
 from keras_trainfix.data import is_text
 from keras_trainfix.diagnosis.measure.stratified import few_of
+from keras_trainfix.diagnosis.observe.loss import loss_facts, losses_of
 
 TRAINED = 20  # steps
 MOSTLY = 0.1  # share of the labels that count
 
 
+def without_targets(snapshot: Any) -> str:
+    """What a diagnosis without targets rests on, and how to get more.
+
+    Args:
+        snapshot: `Snapshot` without targets.
+    """
+    losses = [one for one in losses_of(snapshot.model, snapshot.names) if one]
+    seen = "inputs and layers" if snapshot.trial is None else "inputs, layers and steps"
+    if losses:
+        names = ", ".join(dict.fromkeys(f"'{loss_facts(one).name}'" for one in losses))
+        why = f"The compiled loss {names} compares answers with them: pass `y`."
+    else:
+        why = (
+            "No loss is compiled that compares answers with any, so whether the model "
+            "learns is unknown."
+        )
+    return f"No targets: only {seen} were checked. {why}"
+
+
+def unjudged(snapshot: Any) -> list[str]:
+    """Sentences about outputs whose answers cannot be compared with any target.
+
+    Args:
+        snapshot: `Snapshot`.
+
+    Returns:
+        List of strings; empty where all outputs can be judged, and without any targets:
+        see `without_targets`.
+    """
+    if not snapshot.layers or not snapshot.has_targets:
+        return []
+    return list(filter(None, map(_unjudged, snapshot.views())))
+
+
+def _unjudged(view):
+    of = f" of '{view.name}'" if len(view.names) > 1 else ""
+    if view.targets is None:
+        others = [one for one in view.snapshot.views() if one.loss.kind != "none"]
+        if others and view.loss.kind == "none":
+            return None  # an output that is not trained
+        return f"There are no targets{of}: its answers were not judged."
+    if is_text(view.targets) or not np.isfinite(view.predictions).all():
+        return None  # KTF206, KTF409
+    if view.skill is not None:
+        return None
+    by_loss = view.loss_skill
+    known = "whether the model learns is unknown"
+    if by_loss is not None and by_loss.reads_targets:
+        known = (
+            "all that is known of its skill is the loss against shuffled targets "
+            f"({by_loss.value:.2f})"
+        )
+    shapes = f"{np.shape(view.predictions)} and {np.shape(view.targets)}"
+    return (
+        f"The answers{of} cannot be compared with their targets (shapes {shapes}): "
+        f"{known}."
+    )
+
+
 def unmeasured(snapshot: Any) -> list[str]:
-    """Sentences about outputs whose skill is unknown, or rests on a few samples.
+    """Sentences about skill that is unknown, or rests on a few samples.
 
     Args:
         snapshot: `Snapshot`.
@@ -26,22 +86,10 @@ def unmeasured(snapshot: Any) -> list[str]:
 
 
 def _of_output(view):
-    if view.targets is None or is_text(view.targets):
-        return
-    if not np.isfinite(view.predictions).all():
-        return  # KTF409
-    of = f" of '{view.name}'" if len(view.names) > 1 else ""
     seen = view.skill
-    if seen is None:
-        by_loss = view.loss_skill
-        known = "whether it has learned is unknown"
-        if by_loss is not None and by_loss.reads_targets:
-            known = (
-                "all that is known of its skill is the loss against shuffled targets "
-                f"({by_loss.value:.2f})"
-            )
-        yield f"The answers{of} cannot be compared with their targets: {known}."
+    if seen is None or is_text(view.targets):
         return
+    of = f" of '{view.name}'" if len(view.names) > 1 else ""
     if seen.kind != "regression":
         yield from _of_labels(view, seen, of)
     elif not np.isfinite(seen.value):

@@ -17,7 +17,7 @@ from keras_trainfix.messages import count
 WIDTH = 80  # columns of a terminal
 INDENT = " " * 3
 # The entries of `Diagnosis.skipped` that are no checks: whole sentences.
-PARTS = ("targets", "trial", "treatments")
+PARTS = ("targets", "answers", "trial", "treatments")
 
 
 @provides
@@ -85,17 +85,21 @@ def failed_checks(diagnosis: Diagnosis) -> str:
 
 def headline(diagnosis: Diagnosis) -> str:
     """What the outputs are for, and how many findings there are of each severity."""
-    tasks = ", ".join(
-        task if len(diagnosis.tasks) == 1 else f"{name}: {task}"
-        for name, task in diagnosis.tasks.items()
-    )
+    tasks = ", ".join(f"{name}: {task}" for name, task in diagnosis.tasks.items())
+    if len(diagnosis.tasks) == 1:
+        (tasks,) = diagnosis.tasks.values()
+        tasks = "an unknown task" if tasks == "unknown" else tasks
     model = f" of a model for {tasks}" if tasks else ""
     counts = Counter(finding.severity for finding in diagnosis.findings)
     found = [count(counts[s], s) for s in SEVERITIES if counts[s]]
     nothing = "nothing found"
     if diagnosis.skipped:
         nothing = "incomplete, no fault in what could be checked"
-    return f"Diagnosis{model}: {', '.join(found) or nothing}."
+    judged = ""
+    if {"targets", "answers"} & diagnosis.skipped.keys():
+        which = "some" if len(diagnosis.tasks) > 1 else "the"
+        judged = f"; {which} answers were not compared with targets"
+    return f"Diagnosis{model}: {', '.join(found) or nothing}{judged}."
 
 
 def explanations(findings: Sequence[Finding]) -> list[str]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_trainfix import diagnose
-from keras_trainfix.diagnosis.measure.unmeasured import unmeasured
+from keras_trainfix.diagnosis.measure.unmeasured import unjudged, unmeasured
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from tests.diagnosis.nets import inputs, net
 
@@ -23,19 +23,66 @@ def said(model, y, steps=100):
     return unmeasured(Snapshot(trained(model, steps), X, y))
 
 
-def test_answers_without_a_comparison():
-    class Own(keras.Model):
-        def train_step(self, *data):
-            return {}
+class Own(keras.Model):
+    def train_step(self, *data):
+        return {}
 
+
+@pytest.mark.parametrize("steps", [0, 100])
+def test_answers_without_a_comparison(steps):
     plain = net(8, loss="mse")
     own = Own(plain.inputs, plain.outputs)
     own.compile("adam")
-    (line,) = said(own, IDS)
-    assert "cannot be compared" in line
-    assert "cannot be compared" in str(diagnose(own, X, IDS))
-    assert said(own, IDS, steps=0) == []
-    assert said(plain, inputs(64, 8)) == []
+    (line,) = unjudged(Snapshot(trained(own, steps), X, IDS))
+    assert "(shapes (64, 8) and (64,))" in line
+    assert "unknown" in line
+    diagnosis = diagnose(own, X, IDS, fit=False)
+    assert diagnosis.skipped["answers"] == line
+    assert "; the answers were not compared with targets." in in_one_line(diagnosis)
+    assert unjudged(Snapshot(plain, X, inputs(64, 8))) == []
+    assert "not compared" not in str(diagnose(plain, X, inputs(64, 8), fit=False))
+
+
+def in_one_line(diagnosis):
+    return " ".join(str(diagnosis).split())
+
+
+@pytest.mark.parametrize("steps", [0, 100])
+def test_targets_that_only_the_loss_understands(steps):
+    def odd(y_true, y_pred):
+        return keras.ops.mean((y_pred[:, 0] - y_true[:, 1]) ** 2)
+
+    model = trained(net(3, loss=odd), steps)
+    diagnosis = diagnose(model, X, inputs(64, 5), fit=False)
+    assert "loss against shuffled targets" in in_one_line(diagnosis)
+    assert "nothing found" not in str(diagnosis)
+
+
+def test_a_fault_of_the_targets_needs_no_further_word():
+    diagnosis = diagnose(net(3, loss="mse"), X, inputs(64, 5), fit=False)
+    assert not diagnosis.ok
+    assert "answers" not in diagnosis.skipped
+
+
+def test_without_targets_it_says_what_would_need_them():
+    text = in_one_line(diagnose(net(loss="mse"), X, fit=False))
+    assert "The compiled loss 'mean_squared_error' compares" in text
+    assert "; the answers were not compared with targets." in text
+    text = in_one_line(diagnose(net(), X, fit=False))
+    assert "whether the model learns is unknown" in text
+    assert "of a model for an unknown task: incomplete" in text
+
+
+@pytest.mark.parametrize("loss", [None, "mse"])
+def test_an_output_without_targets_is_named_if_it_is_trained(loss):
+    entry = keras.Input((6,))
+    outputs = {name: keras.layers.Dense(1, name=name)(entry) for name in "ab"}
+    model = keras.Model(entry, outputs)
+    model.compile("adam", {"a": "mse"} | ({"b": loss} if loss else {}))
+    lines = unjudged(Snapshot(model, X, {"a": X[:, :1]}))
+    named = ["There are no targets of 'b': its answers were not judged."]
+    assert lines == (named if loss else [])
+    assert unjudged(Snapshot(model, X, {"a": X[:, :1], "b": X[:, 1:2]})) == []
 
 
 def binary():

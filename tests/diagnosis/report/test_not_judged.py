@@ -22,7 +22,7 @@ def sound():
 def test_without_targets(fit):
     diagnosis = diagnose(sound(), X, fit=fit)
     text = str(diagnosis)
-    assert text.startswith("No targets: only inputs and layers were checked.\n")
+    assert text.startswith("No targets: only inputs and layers were checked. ")
     assert "nothing found" not in text
     assert "Error" not in text
     assert str(diagnose(sound(), X, Y, fit=False)).endswith(": nothing found.")
@@ -97,7 +97,7 @@ def test_the_only_output_may_have_any_name():
     [
         ({"trial": "It was late."}, "It was late.", "checked."),
         ({"KTF301": "KeyError: 'x'"}, "Diagnosis:", "Not checked: KTF301 (KeyError"),
-        ({"targets": "None.", "trial": "Late."}, "None.\n\nLate.", "checked."),
+        ({"targets": "None.", "trial": "Late."}, "None.\n\nLate.", "targets."),
     ],
 )
 def test_nothing_found_takes_all_to_be_judged(skipped, first, last):
