@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_trainfix.backend import has_lost_weights, to_numpy
 from keras_trainfix.diagnosis.fit_arguments import FitArguments, weighted_by_class
+from keras_trainfix.diagnosis.measure.hard_answers import HardAnswers, hard_answers
 from keras_trainfix.diagnosis.measure.learnability import Learnability, learnability
 from keras_trainfix.diagnosis.measure.loss_skill import LossSkill, loss_skill
 from keras_trainfix.diagnosis.measure.skill import SkillScore, score_of
@@ -342,6 +343,11 @@ class OutputView:
         return loss_skill(self)
 
     @functools.cached_property
+    def hard_answers(self) -> HardAnswers | None:
+        """`HardAnswers` of strings and embeddings, or None for other tasks."""
+        return hard_answers(self)
+
+    @functools.cached_property
     def learnability(self) -> Learnability | None:
         """`Learnability`, or None if simple learners have nothing to learn from."""
         earlier = self.snapshot.previous
@@ -354,7 +360,7 @@ class OutputView:
     def skill_of(self, predictions: np.ndarray) -> SkillScore | None:
         """The `SkillScore` of other predictions for the same samples, or None."""
         other = copy.copy(self)
-        for known in ("skill", "loss_skill"):
+        for known in ("skill", "loss_skill", "hard_answers"):
             other.__dict__.pop(known, None)
         other.predictions = predictions
         return score_of(other)

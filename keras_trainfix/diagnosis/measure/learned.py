@@ -15,8 +15,16 @@ def has_learned(snapshot: Any) -> bool:
     Args:
         snapshot: `Snapshot`.
     """
-    skill = snapshot.least_skill
-    return bool(np.isfinite(skill) and skill > LEARNED)
+    skills = [skill for skill in map(_skill, snapshot.views()) if np.isfinite(skill)]
+    return bool(skills and min(skills) > LEARNED)
+
+
+def _skill(view):
+    """The skill of an output, by hard answers where numbers are on no common scale."""
+    hard = view.hard_answers
+    if hard is not None and hard.kind != "same label":
+        return hard.value
+    return np.nan if view.skill is None else view.skill.value
 
 
 def has_learned_classes(view: Any) -> bool:

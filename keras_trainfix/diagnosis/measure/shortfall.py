@@ -24,8 +24,9 @@ class Shortfall(NamedTuple):
 
     Attributes:
         kind: `"constant"`: no better than the best constant answer; `"linear"`: far
-            below a linear model; `"loss"`: by the loss, the answers fit shuffled
-            targets as well, and there is no other measure.
+            below a linear model; `"hard"`: the same as `"constant"`, by `HardAnswers`;
+            `"loss"`: by the loss, the answers fit shuffled targets as well, and there
+            is no other measure.
         skill: Float, of the model: by the task, or by the loss.
         reachable: Float, what a simple learner reaches on held-out samples, as
             coefficient of determination; None where there is none.
@@ -44,7 +45,7 @@ def shortfall(view: Any) -> Shortfall | None:
     """
     own = view.skill
     if own is None:
-        return _by_loss_alone(view)
+        return _on_no_scale(view)
     if own.samples < FEWEST or not np.isfinite(own.value):
         return None
     is_blank = has_no_skill(own)
@@ -56,7 +57,7 @@ def shortfall(view: Any) -> Shortfall | None:
     if not is_far and not (is_blank and _is_possible(learned)):
         return None
     if not aims_at_targets(view):
-        return _by_loss_alone(view)
+        return _on_no_scale(view)
     by_loss = view.loss_skill
     sees_more = by_loss is not None and not by_loss.is_absent and own.value > -1
     if is_blank and sees_more:
@@ -100,6 +101,18 @@ def _is_possible(learned):
         return False
     # A weak signal: the constant may be nearly all there is.
     return learned.power < 0.8 or learned.reachable > 5 * NO_SKILL
+
+
+def _on_no_scale(view):
+    """The `Shortfall` of answers and targets that are not the same numbers."""
+    hard, by_loss = view.hard_answers, view.loss_skill
+    if hard is None or hard.kind == "same label" or not np.isfinite(hard.value):
+        return _by_loss_alone(view)
+    if hard.samples < FEWEST or not hard.is_absent or not has_fixed_targets(view):
+        return None
+    if by_loss is not None and not by_loss.is_absent:
+        return None  # by its own loss it has learned something
+    return Shortfall("hard", hard.value, None)
 
 
 def _by_loss_alone(view):

@@ -55,7 +55,8 @@ def _unjudged(view):
         return f"There are no targets{of}: its answers were not judged."
     if is_text(view.targets) or not np.isfinite(view.predictions).all():
         return None  # KTF206, KTF409
-    if view.skill is not None:
+    hard = view.hard_answers
+    if view.skill is not None or (hard is not None and hard.kind != "same label"):
         return None
     by_loss = view.loss_skill
     known = "whether the model learns is unknown"
@@ -64,6 +65,8 @@ def _unjudged(view):
             "all that is known of its skill is the loss against shuffled targets "
             f"({by_loss.value:.2f})"
         )
+    if hard is not None:
+        known += f"; {hard.words}"
     shapes = f"{np.shape(view.predictions)} and {np.shape(view.targets)}"
     return (
         f"The answers{of} cannot be compared with their targets (shapes {shapes}): "

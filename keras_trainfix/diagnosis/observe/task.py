@@ -23,6 +23,8 @@ def infer_task(
         `"multi-label classification"` or `"unknown"`; for images `"segmentation"`
         instead of the classifications, for sequences with `" of sequences"`.
     """
+    if loss.name == "ctc":
+        return "unknown"  # strings, that are neither numbers nor classes of samples
     form = labels.form if labels else None
     is_classes = form in ("one-hot", "multi-hot", "soft", "ids", "binary")
     if loss.kind in CLASSIFIES and form != "real":

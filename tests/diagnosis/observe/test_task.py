@@ -1,5 +1,6 @@
 """What an output is for."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -32,6 +33,7 @@ ROWS = np.eye(3)[Y[:, 0] * 2]
             "multi-label classification",
         ),
         (3, "softmax", "mse", ROWS, "multi-class classification"),
+        (3, None, keras.losses.CTC(), X, "unknown"),  # strings
     ],
 )
 def test_what_an_output_is_for(units, activation, loss, y, task):

@@ -124,6 +124,8 @@ def _described(view, seen):
             "the compiled loss rates the answers no better for their own targets than "
             f"for shuffled ones (skill {seen.skill:.2g})."
         )
+    if seen.kind == "hard":
+        return f"the answers are no better than a constant: {view.hard_answers.words}."
     if seen.kind == "linear":
         own = view.skill
         reached = f"R2 {own.r2:.2f}"

@@ -40,6 +40,20 @@ def test_far_below_a_linear_model(rng):
     assert run("KTF507", *beside(Y), Y) is None
 
 
+def test_strings_of_a_ctc_head(rng):
+    labels = rng.integers(1, 5, (256, 3))
+    for y, is_found in ((labels, False), (rng.permutation(labels), True)):
+        path = np.stack([labels, 0 * labels], -1).reshape(256, 6)
+        model, x = beside(9 * np.eye(5)[path].reshape(256, -1))
+        scores = keras.layers.Reshape((6, 5))(model.output)
+        model = keras.Model(model.inputs, scores)
+        model.compile("adam", keras.losses.CTC())
+        finding = run("KTF507", steps_done(model, 500), x, y)
+        assert bool(finding) == is_found
+    assert "symbols are right, with the best constant string" in finding.message
+    assert finding.evidence["kind"] == "hard"
+
+
 @pytest.mark.parametrize(("steps", "expected"), [(100, None), (200, "error")])
 def test_it_takes_steps(rng, steps, expected):
     finding = run("KTF507", *beside(rng.normal(size=Y.shape), steps), Y)
