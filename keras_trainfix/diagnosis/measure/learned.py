@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 
 LEARNED = 0.8  # skill, or balanced accuracy
+TRAINED = 200  # steps
+AS_GOOD = 0.8  # of the coefficient of determination of a simple learner
 LEARNED_RARE = 0.5  # skill where nearly all labels are of one class
 PREDICTED = 0.5  # share of a class among the predictions, of that among the labels
 
@@ -25,6 +27,28 @@ def _skill(view):
     if hard is not None and hard.kind != "same label":
         return hard.value
     return np.nan if view.skill is None else view.skill.value
+
+
+def has_learned_the_possible(snapshot: Any) -> bool:
+    """Whether a trained model has about the skill that its inputs allow.
+
+    Args:
+        snapshot: `Snapshot`.
+
+    Returns:
+        Boolean; True if `has_learned`, or if each output that can be judged is as good
+        as simple learners are on held-out samples.
+    """
+    if snapshot.iterations < TRAINED:
+        return False
+    return has_learned(snapshot) or all(map(_is_as_good, snapshot.views()))
+
+
+def _is_as_good(view):
+    own, simple = view.skill, view.learnability
+    if own is None or simple is None or not simple.is_seen:
+        return False
+    return bool(own.r2 >= AS_GOOD * simple.reachable)
 
 
 def has_learned_classes(view: Any) -> bool:

@@ -1,9 +1,15 @@
 """A model has learned where its predictions are the targets, or rank them."""
 
+import keras
 import numpy as np
 import pytest
 
-from keras_trainfix.diagnosis.measure.learned import has_learned, has_learned_classes
+from keras_trainfix.diagnosis.measure.learned import (
+    has_learned,
+    has_learned_classes,
+    has_learned_the_possible,
+)
+from tests.diagnosis.checks.symptoms.cases import steps_done
 from tests.diagnosis.nets import inputs, net, view
 from tests.diagnosis.single import answers
 
@@ -40,3 +46,19 @@ def test_classes(labels, is_learned):
         "one class": np.zeros(len(X), int),
     }[labels]
     assert has_learned_classes(view(model, X, y)) == is_learned
+
+
+@pytest.mark.parametrize(
+    ("noise", "steps", "is_learned"),
+    [(0.3, 500, True), (0.3, 100, False), (1.5, 500, False)],
+)
+def test_what_simple_learners_reach_is_possible(rng, noise, steps, is_learned):
+    x = inputs(256)
+    y = x[:, :1] + 1.2 * rng.normal(size=(256, 1))  # R2 0.4 at best
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1, use_bias=False)])
+    model.compile("adam", "mse")
+    model.set_weights([np.eye(6)[:, :1] + noise * np.eye(6)[:, 1:2]])
+    seen = view(steps_done(model, steps), x, y).snapshot
+    assert has_learned_the_possible(seen) == is_learned
+    assert not has_learned(seen)
+    assert not has_learned_the_possible(view(model, x).snapshot)

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_trainfix import backend
 from keras_trainfix.diagnosis.fix_code import with_first_layer
+from keras_trainfix.diagnosis.measure.learned import has_learned_the_possible
 from keras_trainfix.diagnosis.observe.first_layers import SCALING, first_kernels
 from keras_trainfix.diagnosis.observe.inputs import (
     feature_sizes,
@@ -78,7 +79,8 @@ def inputs_unscaled(snapshot: Snapshot) -> Found | None:
 
     ## When this is not the cause
     A pretrained model needs the inputs it was trained on, whatever their scale: use its
-    own `preprocess_input`. Integer ids need an `Embedding`, not scaling.
+    own `preprocess_input`. Integer ids need an `Embedding`, not scaling. It is a note
+    once the model has about the skill that simple learners have on the same inputs.
 
     ## References
     [LeCun et al., Efficient BackProp, 1998](https://doi.org/10.1007/3-540-49430-8_2);
@@ -94,8 +96,16 @@ def inputs_unscaled(snapshot: Snapshot) -> Found | None:
         for kernel, layer, given in first_kernels(snapshot, array):
             finding = _unscaled(snapshot, name, given, kernel, layer)
             if finding:
-                return finding
-    return _on_one_scale(snapshot)
+                return _weighed(snapshot, finding)
+    finding = _on_one_scale(snapshot)
+    return finding and _weighed(snapshot, finding)
+
+
+def _weighed(snapshot, finding):
+    """The finding, a note where the model has learned with this scale."""
+    if not has_learned_the_possible(snapshot):
+        return finding
+    return finding._replace(severity="note")
 
 
 def _on_one_scale(snapshot):

@@ -191,3 +191,48 @@ def test_one_mean_for_all_features():
     assert list(found) == ["KTF101"]
     assert found["KTF101"].evidence["hidden_features"] == 2
     assert findings(table_net(x, -1), x, binary()) == {}
+
+
+def table(rng):
+    """A raw table, and targets of which half can be predicted."""
+    scales = np.array([50, 1.5, 26, 95, 190, 115.0])
+    unit = rng.normal(size=(256, 6))
+    x = (scales * (1 + 0.3 * unit)).astype("float32")
+    y = 10 * (unit[:, :1] - unit[:, 4:5] + rng.normal(0, 1.4, (256, 1)))
+    return x, y.astype("float32"), scales
+
+
+@pytest.mark.parametrize("has_skill", [True, False])
+def test_a_raw_table_that_is_learned_all_the_same_is_a_note(rng, has_skill):
+    x, y, scales = table(rng)
+    model = sequential(keras.Input((6,)), layers.Dense(1))
+    model.compile("adam", "mse")
+    kernel = np.zeros((6, 1))
+    kernel[[0, 4]] = has_skill * np.array([[10], [-10]]) / (0.3 * scales[[0, 4], None])
+    kernel[2] += not has_skill
+    bias = -x.mean(0) @ kernel
+    model.set_weights([kernel, bias])
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.iterations.assign(500)
+    (finding,) = (f for f in findings(model, x, y).values() if f.code == "KTF101")
+    assert finding.severity == ("note" if has_skill else "warning")
+
+
+@pytest.mark.parametrize("front", ["batch normalization", "normalization", "bins"])
+def test_a_raw_table_that_the_model_scales(rng, front):
+    x, y, _ = table(rng)
+    parts = {
+        "batch normalization": [layers.BatchNormalization()],
+        "normalization": [layers.Normalization()],
+        "bins": [
+            layers.Discretization([20.0, 50.0, 100.0, 150.0]),
+            layers.Embedding(5, 4),
+            layers.Flatten(),
+        ],
+    }[front]
+    if front == "normalization":
+        parts[0].adapt(x)
+    model = sequential(keras.Input((6,)), *parts, layers.Dense(8, "relu"))
+    model.add(layers.Dense(1))
+    model.compile("adam", "mse")
+    assert findings(model, x, y) == {}
