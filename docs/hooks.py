@@ -35,10 +35,11 @@ METHODS = {
 RELATED = {
     "Diagnosis": ["diagnosis.findings.DiagnosisError"],
     "batch_norm_gap": ["models.gap.BatchNormGap", "models.gap.LayerGap"],
+    "learning_rate_range_test": ["diagnosis.learning_rate_range.LearningRateRange"],
 }
 NAMES = {
     "Find what is wrong": [
-        *("diagnose", "Diagnosis", "Finding"),
+        *("diagnose", "Diagnosis", "Finding", "learning_rate_range_test"),
         *("CollapseDetector", "PredictionSnapshots"),
     ],
     "Batch normalization": [

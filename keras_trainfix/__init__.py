@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     )
     from keras_trainfix.diagnosis.diagnose import diagnose
     from keras_trainfix.diagnosis.findings import Diagnosis, Finding
+    from keras_trainfix.diagnosis.learning_rate_range_test import (
+        learning_rate_range_test,
+    )
 
 __version__ = "0.1.0"
 
@@ -77,6 +80,7 @@ __all__ = [
     "dice_from_confusion",
     "freeze_batch_norm",
     "iou_from_confusion",
+    "learning_rate_range_test",
     "masked_crossentropy",
     "masked_lovasz",
     "masked_soft_dice",
@@ -94,6 +98,7 @@ _LATER = {
     "Finding": "diagnosis.findings",
     "PredictionSnapshots": "callbacks.snapshots.prediction_snapshots",
     "diagnose": "diagnosis.diagnose",
+    "learning_rate_range_test": "diagnosis.learning_rate_range_test",
 }
 
 

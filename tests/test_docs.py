@@ -158,10 +158,11 @@ def test_diagnosis(table):
     next(pages)
     names = next(pages)
     assert np.ptp(names["right"].predict(names["points"], verbose=0)) > 0.5
+    assert next(pages)["found"].suggestion > 1e-4
     with pytest.raises(DiagnosisError) as caught:
         next(pages)
     assert caught.value.diagnosis.findings[0].code == "KTF403"
-    assert '.code  # "KTF403"' in snippets("diagnosis")[2]
+    assert '.code  # "KTF403"' in snippets("diagnosis")[3]
 
 
 def test_collapse_detector(table):

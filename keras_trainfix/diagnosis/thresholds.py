@@ -220,3 +220,12 @@ OPPOSITE_AREA = Threshold(0.25, "area under the curve", sound=0.5, faulty=0.05)
 EFFECT = Threshold(0.2, "skill gained over the control", sound=0.13, faulty=0.25)
 SPREADS = 3.0  # standard deviations of the control that a gain must exceed
 LEARNS = 0.4  # skill of the control with which nothing is treated without a finding
+
+# --- learning rates ---
+
+AS_GOOD = Threshold(
+    1.1, "times the lowest loss, of a larger rate", sound=1.05, faulty=1.22
+)
+RUN_JUMPS = Threshold(3.5, "times the usual loss of a step", sound=2.8, faulty=4.5)
+RATE_MARGIN = 10.0  # times below the rate at which a run diverges
+SKILL_SHOWN = Threshold(0.25, "skill after a run", sound=0.5, faulty=0.15)

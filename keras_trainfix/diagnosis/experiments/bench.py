@@ -78,8 +78,10 @@ class Bench:
 
     def without_steps(self) -> Outcome:
         """The `Outcome` of the weights as they are."""
-        skill, loss_skill = self._measured(self.training, self._snapshot(self.training))
-        return Outcome(skill, loss_skill, skill, np.array([]))
+        held_out = self._snapshot(self.training)
+        skill, loss_skill = self._measured(self.training, held_out)
+        loss = self._held_out_loss(self.training, held_out.sample)
+        return Outcome(skill, loss_skill, skill, np.array([]), loss)
 
     def _run(self, training, factor, order):
         optimizer, step = self._step_of(training)
@@ -96,7 +98,8 @@ class Bench:
                 if number == self.plan.steps // 2:
                     half = self._measured(training, held_out)[0]
             skill, loss_skill = self._measured(training, held_out)
-        return Outcome(skill, loss_skill, half, np.array(losses))
+            loss = self._held_out_loss(training, held_out.sample)
+        return Outcome(skill, loss_skill, half, np.array(losses), loss)
 
     def _step_of(self, training):
         if training.is_compiled_step and self._control is not None:
@@ -164,6 +167,17 @@ class Bench:
         if not np.isfinite([here, there]).all() or not there:
             return float("nan")
         return float(np.clip((there - here) / abs(there), -1, 1))
+
+    def _held_out_loss(self, training, sample):
+        """The loss of the present weights; NaN if it is not finite."""
+        x, y, weights = tensors_of(sample, slice(None))
+        modes = (False, True) if self._has_batch_norm else (False,)
+        with unchanged(self.model), backend.no_gradient():
+            found = [
+                self._loss(training, x, y, self.model(x, training=mode), weights)
+                for mode in modes
+            ]
+        return min(filter(np.isfinite, found), default=float("nan"))
 
     def _loss(self, training, x, y, y_pred, weights):
         if training.loss is not None:

@@ -19,12 +19,15 @@ class Outcome(NamedTuple):
             of that; NaN where there is no loss.
         half: Float, `skill` (or `loss_skill`) after half of the steps.
         losses: Array of the loss of each step.
+        loss: Float, the loss of the samples that it did not step on; NaN if it is not
+            finite.
     """
 
     skill: float
     loss_skill: float
     half: float
     losses: np.ndarray
+    loss: float = float("nan")
 
     @property
     def value(self) -> float:

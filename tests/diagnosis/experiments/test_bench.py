@@ -86,3 +86,14 @@ def test_before_any_step():
         start = bench_of(model).without_steps()
     assert start.value < 0.5
     assert len(start.losses) == 0
+
+
+def test_the_loss_of_samples_that_were_not_stepped_on():
+    model = compiled(mlp(layers.Dropout(0.5)))
+    with untouched(model):
+        bench = bench_of(model)
+        held_out = bench.training.held_out
+        start, after = bench.without_steps(), bench.run()
+    expected = model.evaluate(held_out.x, held_out.y, verbose=0)
+    assert start.loss == pytest.approx(expected, rel=1e-5)
+    assert after.loss < start.loss
