@@ -12,8 +12,11 @@ from benchmarks import (
     losses,
     measure,
     metrics,
+    programs,
 )
 from benchmarks.diagnosis import runs, zoo
+from benchmarks.programs.common import explained, overlap, recognized
+from benchmarks.programs.runner import process, score
 from keras_trainfix.diagnosis.registry import CHECKS
 
 
@@ -173,3 +176,104 @@ def test_cases_have_names_of_their_own():
     faulty = [fault.case.name for fault in runs.FAULTS]
     assert len(set(healthy)) == len(healthy) >= 60
     assert len(set(faulty)) == len(faulty)
+
+
+PROGRAMS = programs.programs()
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_a_program_says_what_it_is_and_both_versions_build(path):
+    program = process.load(path)
+    assert program.__doc__
+    assert program.URL.startswith("https://")
+    assert program.CAUSE.endswith(".")
+    assert set(program.FIRST) <= set(CHECKS)
+    assert program.HALF in ("chosen", "held out")
+    faulty, repaired = program.QUALITY
+    assert faulty < 0.3 < 0.8 < repaired <= 1
+    for version in process.VERSIONS:
+        run = getattr(program, version)()
+        assert run.model.optimizer is not None
+        assert process.arguments_of_fit(run) is not None
+        assert len(run.probe) in (1, 2)
+
+
+def test_half_of_the_programs_are_held_out():
+    halves = [process.load(path).HALF for path in PROGRAMS]
+    assert abs(halves.count("chosen") - halves.count("held out")) <= 1
+
+
+def test_a_program_runs_in_a_process_of_its_own(capsys):
+    programs.main(parts="before", only="softmax_after_one_unit")
+    out = capsys.readouterr().out
+    assert "1 of 1 programs ran" in out
+    assert "right first before training: 1" in out
+    assert "repaired with a finding above note: 0" in out
+
+
+def look_at(*codes, holds=False, **more):
+    findings = [
+        {"code": code, "severity": "error", "name": code, "holds": holds}
+        for code in codes
+    ]
+    return {"findings": findings, "seconds": 1.0, **more}
+
+
+def test_programs_are_scored():
+    result = {
+        "first": ["KTF402"],
+        "faulty": {
+            "before": look_at("KTF402", holds=True),
+            "samples": look_at("KTF410", "KTF402"),
+            "after": look_at(),
+        },
+        "repaired": {"during": look_at(quality=0.9)},
+        "cures": {"fixed, before": 0.82},
+    }
+    assert score.is_right(result, "before")
+    assert not score.is_right(result, "samples")
+    assert score.is_found(result)
+    assert score.is_proven(result)
+    assert score.is_cured(result)
+    assert score.is_silent(result)
+    assert not score.is_alarmed(result)
+    result["cures"]["fixed, before"] = 0.8
+    result["repaired"]["after"] = look_at("KTF101")
+    result["first"] = ["KTF101"]
+    assert not score.is_cured(result)
+    assert score.is_alarmed(result)
+    assert not score.is_found(result)
+    assert not score.is_proven(result)
+
+
+def test_qualities_are_0_for_a_constant_and_1_for_perfect():
+    y = np.array([[1.0, 0], [2, 1], [6, 5]])
+    assert explained(y, y) == 1
+    assert explained(y, np.broadcast_to(y.mean(0), y.shape)) == pytest.approx(0)
+    assert explained(y, np.full_like(y, np.nan)) == float("-inf")
+    ids = np.array([0, 0, 0, 1, 2])
+    assert recognized(ids, ids) == 1
+    assert recognized(ids, np.zeros(5)) == pytest.approx(0)
+    mask = np.array([0, 1, 1, 0, 0])
+    assert overlap(mask, mask) == 1
+    assert overlap(mask, np.ones(5)) == pytest.approx(0)
+
+
+def test_code_is_pasted_only_where_it_changes_the_model_alone():
+    class Found:
+        severity = "error"
+
+        def __init__(self, fix):
+            self.fix = fix
+
+    class Said:
+        def __init__(self, fix):
+            self.findings = [Found(fix)]
+
+    run = process.load(PROGRAMS[0]).faulty()
+    recompile = "model.compile(keras.optimizers.Adam(0.01), model.loss)"
+    assert process.pasted(Said(recompile), run) is run.model
+    assert isinstance(run.model.optimizer, keras.optimizers.Adam)
+    assert process.pasted(Said("x = x / 255\n" + recompile), run) is None
+    assert process.pasted(Said("Divide by 255."), run) is None
+    assert process.pasted(Said("pass"), run) is None
