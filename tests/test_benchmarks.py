@@ -1,5 +1,7 @@
 import functools
 import importlib.util
+import itertools
+import re
 
 import keras
 import numpy as np
@@ -14,7 +16,8 @@ from benchmarks import (
     metrics,
     programs,
 )
-from benchmarks.diagnosis import runs, zoo
+from benchmarks.diagnosis import faults_of_heads, runs, zoo
+from benchmarks.diagnosis.cases import build, look
 from benchmarks.programs.common import explained, overlap, recognized
 from benchmarks.programs.runner import process, score
 from keras_trainfix.diagnosis.registry import CHECKS
@@ -277,3 +280,48 @@ def test_code_is_pasted_only_where_it_changes_the_model_alone():
     assert process.pasted(Said("x = x / 255\n" + recompile), run) is None
     assert process.pasted(Said("Divide by 255."), run) is None
     assert process.pasted(Said("pass"), run) is None
+
+
+CONTRADICT = [
+    {"401", "402"},  # a lower rate, and a higher one
+    {"401", "410"},  # the same rate for longer
+    *({"201", other} for other in ("202", "203", "204", "205")),  # the head of one unit
+    {"209", "212"},  # targets that are read in the wrong shape, or not at all
+    {"507", "508"},
+    {"505", "509"},
+]
+
+
+def overruled(code):
+    return {other[3:] for other in CHECKS[f"KTF{code}"].overrules}
+
+
+def test_contradictory_findings_overrule_each_other():
+    for one, other in map(sorted, CONTRADICT):
+        assert (other in overruled(one)) != (one in overruled(other)), (one, other)
+
+
+def test_no_fault_expects_findings_that_contradict_each_other():
+    for fault in runs.FAULTS:
+        choices = itertools.product(*(one.split("|") for one in fault.expected))
+        assert any(
+            not any(overruled(code) & set(codes) for code in codes) for codes in choices
+        ), fault.case.name
+
+
+ONE_HEAD = {"KTF201", "KTF202", "KTF203", "KTF204", "KTF205"}
+QUICK = [
+    fault
+    for fault in faults_of_heads.FAULTS
+    if not fault.is_trained
+    and fault.case.name.startswith(("softmax on one", "columns"))
+]
+
+
+@pytest.mark.parametrize("fault", QUICK, ids=lambda fault: fault.case.name)
+def test_findings_of_a_fault_do_not_contradict_each_other(fault):
+    seen = look(*build(fault.case, 0), fit=False)
+    codes = {f.code[3:] for f in seen.findings if f.severity != "note"}
+    assert not any(pair <= codes for pair in CONTRADICT)
+    assert len(ONE_HEAD & set(seen.codes)) <= 1
+    assert not any(re.search(r"Dense\(1,[^)]*softmax", f.fix) for f in seen.findings)

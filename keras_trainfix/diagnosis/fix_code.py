@@ -4,7 +4,7 @@ import keras
 
 from keras_trainfix.diagnosis.observe.loss import is_own
 from keras_trainfix.diagnosis.snapshot import OutputView, Snapshot
-from keras_trainfix.keras_internals import compile_arguments
+from keras_trainfix.keras_internals import compile_arguments, optimizer_config
 from keras_trainfix.models.optimizers import inner_of, rate_of
 
 NEW_WEIGHTS = "model = keras.models.clone_model(model)  # new initial weights"
@@ -154,7 +154,7 @@ def _optimizer(optimizer, rate, settings):
 
 
 def _other_settings(optimizer, kind, replaced):
-    config, usual = optimizer.get_config(), kind().get_config()
+    config, usual = optimizer_config(optimizer), kind().get_config()
     return [
         f"{key}={value!r}"
         for key, value in config.items()

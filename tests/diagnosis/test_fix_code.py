@@ -7,6 +7,7 @@ from keras import layers, optimizers
 
 import keras_trainfix as kt
 from keras_trainfix.diagnosis.fix_code import (
+    compiled_with,
     layer_of,
     loss_that_ignores,
     recompiled,
@@ -134,3 +135,13 @@ def test_a_loss_that_ignores_void_keeps_logits_and_axis(axis):
     new = run(loss_that_ignores(view(model, x, y), [255]), model).loss
     assert isinstance(new, kt.MaskedCrossentropy)
     assert (new.ignore_class, new.from_logits, new.axis) == (255, True, axis)
+
+
+def test_a_schedule_that_cannot_be_serialized():
+    class Own(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 0.25
+
+    model = net(loss="mse", optimizer=keras.optimizers.SGD(Own(), momentum=0.5))
+    code = compiled_with(model, '"mse"')
+    assert "SGD(0.25, momentum=0.5)" in code

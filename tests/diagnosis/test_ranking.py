@@ -28,7 +28,7 @@ def test_what_to_repair_first_comes_first():
         ("KTF127", "warning"),
         ("KTF501", "error"),  # a symptom, after all that may be its cause
         ("KTF132", "note"),
-        ("KTF410", "note"),
+        ("KTF404", "note"),
     ]
     findings = [finding(severity, code=code) for code, severity in found_in_order]
     assert ranked(findings[::-1]) == findings

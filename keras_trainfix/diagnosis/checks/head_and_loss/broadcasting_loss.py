@@ -19,6 +19,7 @@ COMPARED = 32  # samples
     "error",
     scope="output",
     explains=("KTF501", "KTF505"),
+    overrules=("KTF212",),  # in any order, all targets are compared with all answers
 )
 def broadcasting_loss(view: OutputView) -> Found | None:
     """The loss compares every target with every prediction, not with its own.

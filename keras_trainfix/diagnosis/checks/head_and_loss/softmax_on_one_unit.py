@@ -15,6 +15,8 @@ from keras_trainfix.diagnosis.snapshot import OutputView
     "error",
     scope="output",
     explains=ONE_ANSWER,
+    # Another head or loss for the same unit.
+    overrules=("KTF202", "KTF203", "KTF204", "KTF205"),
     repair=one_unit,
 )
 def softmax_on_one_unit(view: OutputView) -> Found | None:
