@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_trainfix import diagnose
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from tests.diagnosis.checks.symptoms.cases import OURS, steps_done
@@ -77,3 +78,35 @@ def test_a_placeholder_for_targets(rng):
     dummy = rng.uniform(size=(256, 1)).astype("float32")
     assert codes(model, x, dummy) == []
     assert codes(model, x, X[:, :1]) == []
+
+
+@pytest.mark.parametrize("steps", [0, 500])
+def test_embeddings_of_class_ids(steps):
+    """Metric learning: the ids are compared with each other, not with the answers."""
+
+    class Own(keras.Model):
+        def compute_loss(self, x=None, y=None, y_pred=None, *_, **__):
+            y = keras.ops.cast(keras.ops.reshape(y, (-1,)), "int32")
+            same = keras.ops.cast(y[:, None] == y[None], y_pred.dtype)
+            likely = keras.ops.log_softmax(y_pred @ keras.ops.transpose(y_pred))
+            return -keras.ops.mean(same * likely)
+
+    plain = net(8)
+    model = Own(plain.inputs, plain.outputs)
+    model.compile("adam")
+    ids = np.digitize(X[:, 0], [-0.5, 0.5])
+    diagnosis = diagnose(steps_done(model, steps), X, ids, fit=False)
+    assert diagnosis.ok
+    assert "nearest other answer" in diagnosis.skipped["answers"]
+    model.compile("adam", "sparse_categorical_crossentropy")  # embeddings as scores
+    assert not diagnose(model, X, ids, fit=False).ok
+
+
+def test_an_output_without_targets():
+    entry = keras.Input((6,))
+    outputs = [keras.layers.Dense(n, name=f"out_{n}")(entry) for n in (1, 2)]
+    model = keras.Model(entry, outputs)
+    model.compile("adam", ["mse", None])
+    signal = np.tanh(X[:, :1] + X[:, 1:2])
+    assert diagnose(model, X, [signal, None], fit=False).ok
+    assert not diagnose(model, X, [signal * np.nan, None], fit=False).ok
