@@ -15,7 +15,8 @@ from keras_trainfix.diagnosis.experiments.training import (
     MOST_TRAINED,
     split_samples,
 )
-from keras_trainfix.diagnosis.findings import Diagnosis
+from keras_trainfix.diagnosis.experiments.trials import Experiments
+from keras_trainfix.diagnosis.findings import Diagnosis, Finding
 from keras_trainfix.diagnosis.fit_arguments import FitArguments, split
 from keras_trainfix.diagnosis.measure.unmeasured import (
     few_labels,
@@ -29,6 +30,7 @@ from keras_trainfix.diagnosis.registry import CHECKS, Check
 from keras_trainfix.diagnosis.report.layer_picture import layer_summaries
 from keras_trainfix.diagnosis.report.plots import dead_shares, output_summary
 from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
+from keras_trainfix.diagnosis.thresholds import LEARNS
 from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended, new_weights
 from keras_trainfix.diagnosis.trial.result import NOT_COMPILED
 from keras_trainfix.messages import count, in_one_line
@@ -224,11 +226,22 @@ def with_proofs(snapshot: Snapshot, diagnosis: Diagnosis) -> Diagnosis:
     if cure is not None and cure.treatment.codes & bad:
         shown = []  # it is the proof of what was found
     findings = diagnosis.findings + shown
-    findings = ranked([proven(f, snapshot.experiments) for f in findings])
+    findings = [proven(f, snapshot.experiments) for f in findings]
+    findings = ranked([_weighed(f, snapshot.experiments) for f in findings])
     few: tuple[str, ...] = ()
     if shown or any(f.proof is not None for f in findings):
         few = _few_held_out(snapshot)
     return replace(diagnosis, findings=findings, remarks=diagnosis.remarks + few)
+
+
+def _weighed(finding: Finding, experiments: Experiments) -> Finding:
+    """The finding; a note if it is of a degree that was tried and does no harm."""
+    own = experiments.controls[1.0].value  # at the user's rate
+    tried = finding.proof is not None and not finding.proof.holds
+    is_harmless = tried and experiments.learns and own >= LEARNS
+    if finding.severity == "warning" and is_harmless and CHECKS[finding.code].of_degree:
+        return replace(finding, severity="note")
+    return finding
 
 
 def _few_held_out(snapshot: Snapshot) -> tuple[str, ...]:

@@ -66,6 +66,9 @@ class Check:
             warning ranks before the errors of optimization that follow from it.
         exact: Whether it states what a step or a batch does, measured exactly, so that
             it ranks before statements of degree.
+        of_degree: Whether it states how far something is from usual, so that its
+            warning is a note where the model learns all the same, and the treatment of
+            the cause makes no difference.
         mild: Whether its warnings only slow training down, or spoil a split or metric.
         follows: Function of another `Finding`: whether this one only follows from it,
             and ranks with the optimization.
@@ -93,6 +96,7 @@ class Check:
     overrules: frozenset[str] = field(default_factory=frozenset)
     sets_rate: bool = False
     exact: bool = False
+    of_degree: bool = False
     mild: bool = False
     follows: Callable[[Finding], bool] | None = None
     collapse: bool = False

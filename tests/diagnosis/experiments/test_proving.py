@@ -62,3 +62,17 @@ def test_what_rests_on_few_held_out_samples_of_a_class_says_so(rare):
     assert any(finding.proof is not None for finding in diagnosis.findings)
     said = any("few held-out samples" in line for line in diagnosis.remarks)
     assert said == (rare < 40)
+
+
+@pytest.mark.usefixtures("whole_bench")
+@pytest.mark.parametrize(("noise", "severity"), [(0.5, "note"), (1.6, "warning")])
+def test_a_degree_that_makes_no_difference_is_a_note(noise, severity):
+    x, _ = table(samples=2048)
+    rng = np.random.default_rng(0)
+    score = x[:, :2].sum(1) + noise * rng.normal(size=len(x))
+    y = (score > np.quantile(score, 0.97)).astype("int32")
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    diagnosis = diagnose(compiled(mlp(), loss, rate=0.02), x, y)
+    (finding,) = (f for f in diagnosis.findings if f.code == "KTF125")
+    assert finding.severity == severity
+    assert finding.proof.holds == (severity == "warning")

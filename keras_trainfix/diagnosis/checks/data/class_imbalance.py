@@ -16,6 +16,7 @@ from keras_trainfix.diagnosis.snapshot import OutputView
     "warning",
     scope="output",
     explains=("KTF502", "KTF503", "KTF504"),
+    of_degree=True,
 )
 def class_imbalance(view: OutputView) -> Found | None:
     """Nearly all labels belong to one class, and the loss does not compensate for it.

@@ -29,6 +29,7 @@ CENTERED = ((-135, -50), (50, 160))
     scope="model",
     explains=ONE_ANSWER,
     sets_rate=True,
+    of_degree=True,
 )
 def inputs_unscaled(snapshot: Snapshot) -> Found | None:
     """The inputs are far from unit scale, and the first layer does not rescale them.

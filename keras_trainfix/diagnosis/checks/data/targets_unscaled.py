@@ -24,6 +24,7 @@ MANY_STEPS = 1000  # a third of them if the mean is far off and the spread small
     scope="output",
     explains=("KTF501", "KTF505"),
     sets_rate=True,
+    of_degree=True,
 )
 def targets_unscaled(view: OutputView) -> Found | None:
     """The targets are on a scale that a new head needs very many steps to reach.

@@ -29,6 +29,7 @@ AFTER = ", after {} steps; new initial weights do no better."
     order=5,
     explains=ONE_ANSWER,
     rescue="slower",
+    of_degree=True,
 )
 def exploding_signal(snapshot: Snapshot) -> Found | None:
     """Values grow from layer to layer, far beyond inputs and targets.
