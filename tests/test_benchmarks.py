@@ -190,7 +190,7 @@ def test_a_program_says_what_it_is_and_both_versions_build(path):
     assert program.__doc__
     assert program.URL.startswith("https://")
     assert program.CAUSE.endswith(".")
-    assert set(program.FIRST) <= set(CHECKS)
+    assert {entry.partition(": ")[0] for entry in program.FIRST} <= set(CHECKS)
     assert program.HALF in ("chosen", "held out")
     faulty, repaired = program.QUALITY
     assert faulty < 0.3 < 0.8 < repaired <= 1
@@ -216,7 +216,7 @@ def test_a_program_runs_in_a_process_of_its_own(capsys):
 
 def look_at(*codes, holds=False, **more):
     findings = [
-        {"code": code, "severity": "error", "name": code, "holds": holds}
+        {"code": code, "severity": "error", "message": "Dropout off.", "holds": holds}
         for code in codes
     ]
     return {"findings": findings, "seconds": 1.0, **more}
@@ -240,6 +240,10 @@ def test_programs_are_scored():
     assert score.is_cured(result)
     assert score.is_silent(result)
     assert not score.is_alarmed(result)
+    result["first"] = ["KTF402: Dropout"]
+    assert score.is_right(result, "before")
+    result["first"] = ["KTF402: schedule"]
+    assert not score.is_right(result, "before")
     result["cures"]["fixed, before"] = 0.8
     result["repaired"]["after"] = look_at("KTF101")
     result["first"] = ["KTF101"]

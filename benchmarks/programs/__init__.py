@@ -4,7 +4,8 @@ Each file beside this one is rebuilt from the thread at its `URL`, in other word
 with data that it makes itself. It has
 
     CAUSE       the cause, in a sentence
-    FIRST       the codes that may come first; () if no code names the cause
+    FIRST       the codes that may come first, some with words that their message must
+                hold, as in "KTF601: inputs standardized"; () if none names the cause
     HALF        "chosen" or "held out"; the latter never chooses a threshold
     QUALITY     the better of the faulty and the worse of the repaired, on two seeds
     BACKEND     if the fault needs one

@@ -13,7 +13,7 @@ from benchmarks.programs.common import answers, arrays, explained, generator
 
 URL = "https://github.com/keras-team/keras/issues/11157"
 CAUSE = "An `argmax` between encoder and decoder lets no gradient pass."
-FIRST = ("KTF414",)
+FIRST = ("KTF414", "KTF405: argmax")
 HALF = "chosen"
 QUALITY = (0.06, 0.98)
 STOPS, SYMBOLS = 24, 8

@@ -13,7 +13,7 @@ from benchmarks.programs.common import answers, arrays, explained
 
 URL = "https://stackoverflow.com/questions/52800582"
 CAUSE = "The targets go up to 1e8, which a new head needs millions of steps to reach."
-FIRST = ("KTF111", "KTF101", "KTF404")
+FIRST = ("KTF111", "KTF101", "KTF404", "KTF601: targets standardized")
 HALF = "chosen"
 QUALITY = (-0.55, 1.0)
 

@@ -13,7 +13,7 @@ from benchmarks.programs.common import answers, arrays, explained, generator
 
 URL = "https://stats.stackexchange.com/questions/280318"
 CAUSE = "The inputs are between 0.35 and 0.65: far from zero, and nearly all the same."
-FIRST = ("KTF101",)
+FIRST = ("KTF101", "KTF601: inputs standardized")
 HALF = "held out"
 QUALITY = (0.21, 0.99)
 

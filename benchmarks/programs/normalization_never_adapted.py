@@ -13,7 +13,7 @@ from benchmarks.programs.common import answers, arrays, explained, generator
 
 URL = "https://github.com/ageron/handson-ml3/pull/198"
 CAUSE = "The `Normalization` layer was never adapted, so the inputs stay unscaled."
-FIRST = ("KTF101",)
+FIRST = ("KTF101", "KTF601: inputs standardized")
 HALF = "chosen"
 QUALITY = (-40.8, 0.99)
 

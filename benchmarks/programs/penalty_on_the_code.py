@@ -13,7 +13,7 @@ from benchmarks.programs.common import answers, arrays, explained, generator
 
 URL = "https://github.com/fchollet/keras-blog/issues/5"
 CAUSE = "The L1 penalty on the code outweighs the reconstruction."
-FIRST = ("KTF408", "KTF415")
+FIRST = ("KTF408", "KTF415", "KTF601: activity penalties")
 HALF = "held out"
 QUALITY = (-0.01, 1.0)
 

@@ -13,7 +13,7 @@ from benchmarks.programs.common import answers, arrays, explained, generator
 
 URL = "https://github.com/keras-team/keras/issues/590"
 CAUSE = "The loss `poisson` takes the logarithm of answers that may be negative."
-FIRST = ("KTF205", "KTF412")
+FIRST = ("KTF205", "KTF412", "KTF409: logarithm")
 HALF = "chosen"
 QUALITY = (-1.89, 0.91)
 

@@ -76,7 +76,7 @@ def look(function):
             {
                 "code": finding.code,
                 "severity": finding.severity,
-                "name": finding.name,
+                "message": finding.message,
                 "holds": finding.proof is not None and finding.proof.holds,
             }
             for finding in findings

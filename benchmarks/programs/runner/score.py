@@ -14,7 +14,16 @@ def above_notes(look):
 def is_right(result, stage):
     """Whether the first finding of a stage is an accepted one."""
     found = above_notes(result["faulty"].get(stage))
-    return bool(found) and found[0]["code"] in result["first"]
+    return bool(found) and is_accepted(found[0], result["first"])
+
+
+def is_accepted(finding, first):
+    """Whether a finding has an accepted code, and the words that it must hold."""
+    accepted = [entry.partition(": ") for entry in first]
+    return any(
+        finding["code"] == code and words in finding["message"]
+        for code, _, words in accepted
+    )
 
 
 def is_found(result):
@@ -50,7 +59,7 @@ def is_silent(result):
 def _accepted(result):
     for look in result["faulty"].values():
         for finding in above_notes(look):
-            if finding["code"] in result["first"]:
+            if is_accepted(finding, result["first"]):
                 yield finding
 
 
