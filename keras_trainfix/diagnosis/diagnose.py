@@ -9,7 +9,12 @@ import keras
 from keras_trainfix.data import is_text
 from keras_trainfix.diagnosis.budget import SECONDS, Deadline
 from keras_trainfix.diagnosis.experiments.instrument import failures, names_of_answers
-from keras_trainfix.diagnosis.experiments.proving import proven, try_treatments
+from keras_trainfix.diagnosis.experiments.proving import (
+    can_be_treated,
+    cure_of,
+    proven,
+    try_treatments,
+)
 from keras_trainfix.diagnosis.experiments.training import (
     MOST_HELD_OUT,
     MOST_TRAINED,
@@ -153,9 +158,9 @@ def diagnose(
             snapshot, weights, deadline=deadline, show_progress=verbose not in (0, "0")
         )
     diagnosis = examine(snapshot)
-    if fit and snapshot.trial is not None:
+    if fit and can_be_treated(snapshot):
         untried = try_treatments(snapshot, diagnosis.findings, deadline, weights)
-        diagnosis = with_proofs(snapshot, diagnosis)
+        diagnosis = with_proofs(snapshot, diagnosis, weights is not None)
         if untried is not None:
             diagnosis.skipped["treatments"] = untried
     if reason is not None:
@@ -211,12 +216,15 @@ def examine(
     )
 
 
-def with_proofs(snapshot: Snapshot, diagnosis: Diagnosis) -> Diagnosis:
+def with_proofs(
+    snapshot: Snapshot, diagnosis: Diagnosis, is_fresh: bool = False
+) -> Diagnosis:
     """The diagnosis with what the experiments of a snapshot have shown.
 
     Args:
         snapshot: `Snapshot`.
         diagnosis: `Diagnosis` by the checks.
+        is_fresh: Boolean, whether the experiments began with new initial weights.
     """
     if snapshot.experiments is None:
         return diagnosis
@@ -231,7 +239,12 @@ def with_proofs(snapshot: Snapshot, diagnosis: Diagnosis) -> Diagnosis:
     few: tuple[str, ...] = ()
     if shown or any(f.proof is not None for f in findings):
         few = _few_held_out(snapshot)
-    return replace(diagnosis, findings=findings, remarks=diagnosis.remarks + few)
+    return replace(
+        diagnosis,
+        findings=findings,
+        remarks=diagnosis.remarks + few,
+        cure=cure_of(snapshot.experiments, is_fresh),
+    )
 
 
 def _weighed(finding: Finding, experiments: Experiments) -> Finding:

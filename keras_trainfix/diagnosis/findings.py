@@ -84,6 +84,26 @@ class Proof(NamedTuple):
     holds: bool
 
 
+class Cure(NamedTuple):
+    """The change that `Diagnosis.fixed` makes because it was seen to work.
+
+    Attributes:
+        words: String that ends the sentence "it learns with ...".
+        mend: Function that makes the change in a copy; None if the user has to.
+        factor: Float, of the learning rate that goes with it.
+        proof: `Proof`.
+        is_fresh: Boolean, whether it was tried from new initial weights.
+        codes: Frozenset of the codes of the findings that it treats.
+    """
+
+    words: str
+    mend: Callable[[Any], None] | None
+    factor: float
+    proof: Proof
+    is_fresh: bool
+    codes: frozenset[str]
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong.
@@ -148,6 +168,7 @@ class Diagnosis:
         remarks: Tuple of sentences about what the diagnosis did, such as how many
             batches of a generator it took.
         layers: Tuple of `LayerSummary`, from the input on, for a plot.
+        cure: `Cure` that `fixed` applies, or None.
 
     Examples:
         >>> from keras_trainfix import Diagnosis
@@ -167,6 +188,7 @@ class Diagnosis:
     instruments: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     layers: tuple[LayerSummary, ...] = field(default=(), compare=False, repr=False)
+    cure: Cure | None = field(default=None, compare=False, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -205,7 +227,9 @@ class Diagnosis:
         These are: a wrong last activation, `from_logits`, a loss that does not fit the
         head or the labels, batch normalization that trains and predicts differently
         (frozen), layers that are frozen by mistake, a stale `compile`, a learning rate
-        for which the trial found a better one. What else was found stays.
+        for which the trial found a better one; and the change that was seen to work in
+        `diagnose`, with a layer in front for the scale of inputs, or behind for that of
+        targets. What else was found stays.
 
         Args:
             model: The `keras.Model` of the diagnosis, functional or sequential. It

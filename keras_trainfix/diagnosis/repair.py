@@ -5,7 +5,8 @@ from typing import Any
 import keras
 
 from keras_trainfix.diagnosis.change import Change, RepairCase
-from keras_trainfix.diagnosis.findings import Diagnosis, Finding, provides
+from keras_trainfix.diagnosis.experiments.mended import Mended
+from keras_trainfix.diagnosis.findings import Diagnosis, Finding, Proof, provides
 from keras_trainfix.diagnosis.observe.head import activation_of, last_layer
 from keras_trainfix.diagnosis.observe.loss import class_axis, loss_facts, losses_of
 from keras_trainfix.diagnosis.registry import CHECKS
@@ -33,18 +34,24 @@ def fixed_copy(diagnosis: Diagnosis, model: keras.Model) -> keras.Model:
     """
     findings = [f for f in diagnosis.findings if f.severity != "note"]
     plan = _Plan(model, diagnosis)
+    cure = diagnosis.cure
+    mend = None if cure is None else cure.mend
     for finding in findings:
-        plan.add(finding)
-    if not plan.changes:
+        is_treated = (
+            cure is not None and mend is not None and finding.code in cure.codes
+        )
+        plan.add(finding, is_treated)
+    if not plan.changes and mend is None:
         received = _listed(plan.left) or "no finding above a note"
         raise ValueError(
-            "`fixed` mends heads, losses, frozen layers, batch normalization and "
-            f"learning rates. Received: {received}. The `fix` of each finding is code "
-            "to paste."
+            "`fixed` mends heads, losses, frozen layers, batch normalization, "
+            "learning rates, and what an experiment has shown. Received: "
+            f"{received}. The `fix` of each finding is code to paste."
         )
     copy = _cloned(model, plan.layers)
     done = plan.done
-    if any(CHECKS[finding.code].new_weights for finding in findings):
+    is_fresh = cure is not None and mend is not None and cure.is_fresh
+    if is_fresh or any(CHECKS[finding.code].new_weights for finding in findings):
         done.append("new initial weights")
     else:
         copy.set_weights(model.get_weights())
@@ -55,7 +62,17 @@ def fixed_copy(diagnosis: Diagnosis, model: keras.Model) -> keras.Model:
         freeze_batch_norm(copy)
         done.append("batch normalization frozen")
     rates = [c.learning_rate for c in plan.changes if c.learning_rate is not None]
-    done += _compile(copy, model, plan.losses, next(iter(rates), None))
+    rate, settings = next(iter(rates), None), {}
+    if cure is not None and mend is not None:
+        mended = Mended(model, copy)
+        mend(mended)
+        copy, settings = mended.copy, mended.settings
+        if mended.loss is not None:
+            plan.losses = keras.tree.flatten(mended.loss)
+        if cure.factor != 1:
+            rate = rate_of(model.optimizer) * cure.factor
+        done.append(f"{cure.words} ({_shown(cure.proof)})")
+    done += _compile(copy, model, plan.losses, rate, settings)
     left = f" Left to you: {_listed(plan.left)}." if plan.left else ""
     tell(f"fixed: {', '.join(done)}.{left}")
     return copy
@@ -75,12 +92,12 @@ class _Plan:
         self.left: dict[str, str] = {}  # a finding to the reason why it stays
         self._mended: dict[int, str] = {}  # the output to the code
 
-    def add(self, finding: Finding) -> None:
+    def add(self, finding: Finding, is_treated: bool) -> None:
         """Plans the change for a finding, or notes why there is none."""
         change = self._change_for(finding)
         if isinstance(change, Change):
             self.changes.append(change)
-        else:
+        elif not is_treated:
             self.left[f"{finding.code} {finding.name}"] = change
 
     def _change_for(self, finding: Finding) -> Change | str:
@@ -116,6 +133,13 @@ class _Plan:
         return change
 
 
+def _shown(proof: Proof) -> str:
+    return (
+        f"{proof.steps} steps reached a skill of {proof.skill_with:.2f}, and of "
+        f"{max(proof.skill_without, 0):.2f} without"
+    )
+
+
 def _listed(left: dict[str, str]) -> str:
     """The findings that stay, each with the reason."""
     return "; ".join(f"{name}: {reason}" for name, reason in left.items())
@@ -147,7 +171,11 @@ def _with_activation(layer: keras.Layer, activation: str) -> keras.Layer:
 
 
 def _compile(
-    copy: keras.Model, model: keras.Model, losses: list, rate: float | None
+    copy: keras.Model,
+    model: keras.Model,
+    losses: list,
+    rate: float | None,
+    settings: dict[str, Any],
 ) -> list[str]:
     """Compiles the copy like the model; returns what is different, in words."""
     if not model.compiled:
@@ -162,6 +190,8 @@ def _compile(
     for key in ("metrics", "weighted_metrics"):
         config[key] = keras.tree.map_structure(_renewed, config.get(key))
     optimizer = copy_of(model.optimizer, copy.trainable_variables, with_state=False)
+    for name, value in settings.items():
+        setattr(inner_of(optimizer), name, value)
     before, done = rate_of(optimizer), []
     if rate is not None:
         inner_of(optimizer).learning_rate = rate

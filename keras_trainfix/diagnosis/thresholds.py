@@ -212,6 +212,9 @@ LIVING_PART = Threshold(
     0.4, "skill of another column, or recall", sound=0.7, faulty=0.3
 )
 POSSIBLE_PART = Threshold(0.15, "skill of a simple learner", sound=0.05, faulty=0.3)
+UNDERRATED = Threshold(
+    0.5, "mean probability of a class, of its share", sound=0.8, faulty=0.3
+)
 OPPOSITE_ORDER = Threshold(-0.5, "rank correlation", sound=0.1, faulty=-0.8)
 OPPOSITE_AREA = Threshold(0.25, "area under the curve", sound=0.5, faulty=0.05)
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -74,6 +74,58 @@ def cloned(
             f"{len(shapes[1])}. Create them in `__init__` or `build`."
         )
     return copy
+
+
+def with_calls_changed(
+    model: keras.Model,
+    layers: list[keras.Layer],
+    call: Callable[[keras.Layer, Any], Any],
+) -> keras.Model:
+    """A model of the same layers, some of which are called in another way.
+
+    Args:
+        model: A built `keras.Model`, functional or sequential.
+        layers: Layers of its graph.
+        call: Function of one of these layers and its symbolic input that returns the
+            symbolic output.
+
+    Returns:
+        A functional `keras.Model` that shares all layers; not compiled.
+
+    Raises:
+        ValueError: If a layer is not in the graph itself, but inside of another layer.
+
+    Examples:
+        >>> layer = keras.layers.Dense(3)
+        >>> model = keras.Sequential([keras.Input((3,)), layer])
+        >>> with_skip = with_calls_changed(model, [layer], lambda f, x: x + f(x))
+        >>> [tuple(w.shape) for w in with_skip.weights]
+        [(3, 3), (3,)]
+    """
+    chosen = {id(layer) for layer in layers}
+    missing = chosen - {id(layer) for layer in model.layers}
+    if missing or not (isinstance(model, keras.Sequential) or graph_nodes(model)):
+        raise ValueError(
+            "`layers` must be in the graph of a functional or sequential model. "
+            f"Received: model={model.name!r}, which does not hold {len(missing)} of "
+            f"{len(layers)} layers directly."
+        )
+
+    def changed(layer: keras.Layer, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if id(layer) in chosen:
+            return call(layer, inputs)
+        return layer(inputs, *args, **kwargs)
+
+    if not isinstance(model, keras.Sequential):
+        return keras.models.clone_model(
+            model, clone_function=lambda layer: layer, call_function=changed
+        )
+    first = model.inputs[0]
+    inputs = keras.Input(batch_shape=first.shape, dtype=first.dtype)
+    outputs = inputs
+    for layer in model.layers:
+        outputs = changed(layer, outputs)
+    return keras.Model(inputs, outputs, name=model.name)
 
 
 def _copied_layer(layer: keras.Layer) -> keras.Layer:

@@ -11,14 +11,15 @@ from keras_trainfix.diagnosis.budget import Plan, plan, work_of
 from keras_trainfix.diagnosis.experiments.outcome import Outcome, task_skill
 from keras_trainfix.diagnosis.experiments.training import Training
 from keras_trainfix.diagnosis.observe.layer_outputs import seeds_of, unchanged
+from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.snapshot import Snapshot, call_named
 from keras_trainfix.diagnosis.trial.runner import tensors_of
 from keras_trainfix.models.batch_norm_layers import batch_norm_layers
 from keras_trainfix.models.optimizers import copy_of, rate_to_come
 
 STEPS = 128
-RUNS = 20
-BUDGET = 2e11  # multiply-adds of all runs together
+RUNS = 40
+BUDGET = 4e11  # multiply-adds of all runs together
 FEWEST = Plan(4, 24, 6)
 
 
@@ -52,6 +53,7 @@ class Bench:
         self.runs = 0
         self._variables = [*self.model.variables, *seeds_of(self.model)]
         self._before = [backend.to_numpy(variable) for variable in self._variables]
+        self._is_finite = all(map(is_finite, snapshot.predictions))
         self._has_batch_norm = bool(batch_norm_layers(self.model))
         self._control: Any = None  # the optimizer and the step of the control
         self._first: float | None = None
@@ -203,6 +205,8 @@ class Bench:
         """Whether the control begins with the same loss, to the bit."""
         if training.is_compiled_step and self._first is not None:
             return
+        if not self._is_finite:
+            return  # its loss may raise
         optimizer, step = self._step_of(self.training)
         size = min(self.plan.batch, len(leaves(self.training.train.x)[0]))
         with backend.same_random_state(), self._put_back_after(optimizer):

@@ -5,9 +5,22 @@ from typing import Any
 
 from keras_trainfix.diagnosis.budget import Deadline
 from keras_trainfix.diagnosis.experiments.trials import Experiments, Tried, experiment
-from keras_trainfix.diagnosis.findings import Finding, Proof
+from keras_trainfix.diagnosis.findings import Cure, Finding, Proof
+from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.messages import in_one_line
+
+
+def can_be_treated(snapshot: Any) -> bool:
+    """Whether steps can be tried: a trial was made, or the answers broke its loss.
+
+    Args:
+        snapshot: `Snapshot`.
+    """
+    if snapshot.trial is not None:
+        return True
+    is_broken = not all(map(is_finite, snapshot.predictions))
+    return bool(snapshot.may_step and is_broken and snapshot.step_failure)
 
 
 def try_treatments(
@@ -52,6 +65,21 @@ def proven(finding: Finding, experiments: Experiments) -> Finding:
     return (
         finding if tried is None else replace(finding, proof=proof(tried, experiments))
     )
+
+
+def cure_of(experiments: Experiments, is_fresh: bool) -> Cure | None:
+    """The `Cure` that experiments have shown, or None.
+
+    Args:
+        experiments: `Experiments`.
+        is_fresh: Boolean, whether they began with new initial weights.
+    """
+    tried = experiments.best_cure
+    if tried is None:
+        return None
+    shown = proof(tried, experiments)
+    codes = tried.treatment.codes
+    return Cure(tried.words, tried.mend, tried.factor, shown, is_fresh, codes)
 
 
 def proof(tried: Tried, experiments: Experiments) -> Proof:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.training import Training
 
 TREATMENTS: dict[str, "Treatment"] = {}
@@ -16,11 +17,14 @@ class Variant(NamedTuple):
         words: String that ends the sentence "it learns with ...".
         training: `Training`.
         code: String, what the user pastes.
+        mend: Function that does the same to a `Mended` copy for good; None if the user
+            has to do it.
     """
 
     words: str
     training: Training
     code: str
+    mend: Callable[[Mended], None] | None = None
 
 
 class Case(NamedTuple):

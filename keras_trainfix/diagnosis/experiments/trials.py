@@ -1,6 +1,8 @@
 """Tries treatments on the bench, and says which of them makes a model learn."""
 
-from collections.abc import Iterable, Iterator
+import contextlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,6 +12,7 @@ from keras_trainfix.data import leaves
 from keras_trainfix.diagnosis.budget import Deadline
 from keras_trainfix.diagnosis.experiments.backward import untouched
 from keras_trainfix.diagnosis.experiments.bench import Bench
+from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.outcome import LOWEST, Outcome, gain
 from keras_trainfix.diagnosis.experiments.training import (
     MOST_HELD_OUT,
@@ -23,6 +26,7 @@ from keras_trainfix.diagnosis.experiments.treatment import (
     Treatment,
     Variant,
 )
+from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.thresholds import EFFECT, LEARNS, SPREADS
 from keras_trainfix.messages import Progress, in_one_line
 
@@ -30,11 +34,17 @@ FACTORS = (1.0, 10.0, 0.1, 100.0)  # of the learning rate
 DONE = 0.9  # skill with which there is nothing left to try
 UNSTEADY = 0.1  # difference between two orders of the batches
 ALIKE = 0.15  # gain within which the smaller intervention is the better one
+HARDLY = 0.05  # gain within which a copy is as good as another
 FASTER = 10.0  # times the compiled rate
 CLIMBS = 0.03  # skill gained in the second half of the steps
 FALLEN = 0.02  # skill lost in a run with which a model does not learn
 BATCH = 32  # where `fit` does not say
 SHOWN_AFTER = 2.0  # seconds
+FOR_PAIRS = 10  # runs
+MOST_PAIRED = 4  # treatments, the best ones
+PAIR = 100  # a pair is a larger intervention than any single treatment
+EXCLUSIVE = {"relu", "gelu", "tanh"}
+FAILED = Outcome(float("nan"), float("nan"), float("nan"), np.array([]))
 
 
 class Tried(NamedTuple):
@@ -47,6 +57,8 @@ class Tried(NamedTuple):
         outcome: `Outcome`.
         gain: Float, over the best control.
         holds: Whether the gain counts.
+        factor: Float, of the learning rate with which it did best.
+        mend: Function that does the same to a `Mended` copy; None if the user has to.
     """
 
     treatment: Treatment
@@ -55,6 +67,8 @@ class Tried(NamedTuple):
     outcome: Outcome
     gain: float
     holds: bool
+    factor: float = 1.0
+    mend: Callable[[Mended], None] | None = None
 
 
 @dataclass
@@ -105,6 +119,11 @@ class Experiments:
         return bool(by_task or (by_loss >= LEARNS and value == LOWEST))
 
     @property
+    def is_cured(self) -> bool:
+        """Whether with a treatment there is nothing left to try."""
+        return any(tried.outcome.value >= DONE for tried in self.tried)
+
+    @property
     def cure(self) -> Tried | None:
         """The smallest intervention that does about as well as the best; or None."""
         good = [tried for tried in self.tried if tried.holds]
@@ -112,10 +131,30 @@ class Experiments:
         near = [tried for tried in good if tried.gain >= most - ALIKE]
         return min(near, key=lambda tried: tried.treatment.order, default=None)
 
+    @property
+    def best_cure(self) -> Tried | None:
+        """What does best, for a copy that is to learn; or None.
+
+        The smallest intervention is the likeliest cause, but two faults at once take
+        more than it.
+        """
+        good = [tried for tried in self.tried if tried.holds]
+        most = max((tried.gain for tried in good), default=0.0)
+        near = [tried for tried in good if tried.gain >= most - HARDLY]
+        return min(near, key=lambda tried: tried.treatment.order, default=None)
+
     def proof_of(self, code: str) -> Tried | None:
-        """What was tried against the cause that a code names; the best of several."""
+        """What was tried against the cause that a code names.
+
+        The smallest intervention of those that do about as well as the best.
+        """
         mine = [tried for tried in self.tried if code in tried.treatment.codes]
-        return max(mine, key=lambda tried: tried.gain, default=None)
+        most = max((tried.gain for tried in mine), default=0.0)
+        near = [tried for tried in mine if tried.gain >= most - ALIKE]
+        holding = [tried for tried in near if tried.holds]
+        return min(
+            holding or near, key=lambda tried: tried.treatment.order, default=None
+        )
 
 
 def experiment(
@@ -151,29 +190,103 @@ def experiment(
 
 
 def _tried(bench, snapshot, codes, is_explained, deadline, progress):
-    start = bench.without_steps().value
-    found = Experiments({1.0: bench.run()}, start, steps=bench.plan.steps)
+    start = _value_of_start(bench)
+    found = Experiments({1.0: _control(bench, snapshot)}, start, steps=bench.plan.steps)
     for factor in FACTORS[1:]:
         if found.control.value >= DONE or deadline.is_over:
             break
-        found.controls[factor] = bench.run(factor=factor)
+        found.controls[factor] = _control(bench, snapshot, factor)
         progress.update(bench.runs)
     wanted = _chosen(codes, is_explained or found.learns)
     if not wanted:
         return found
-    found.spread = _spread(bench, found)
+    found.spread = _spread(bench, snapshot, found)
     case = Case(bench.training, snapshot)
+    runs = bench.plan.runs - (0 if found.learns else FOR_PAIRS)
+    variants: list[tuple[Tried, Variant]] = []
     for treatment in wanted:
         for variant in _variants(treatment, case, found):
-            if bench.runs >= bench.plan.runs or deadline.is_over:
+            if bench.runs >= runs or deadline.is_over:
                 found.left_out.append(treatment.name)
                 break
             try:
-                found.tried.append(_tried_one(bench, treatment, variant, found))
+                tried = _tried_one(bench, treatment, variant, found)
             except Exception as error:  # of the user's code, or of the backend
                 found.failed[treatment.name] = in_one_line(error)
+            else:
+                found.tried.append(tried)
+                variants.append((tried, variant))
             progress.update(bench.runs)
+    if found.learns:
+        return found
+    for treatment, variant in _pairs(snapshot, variants, found):
+        if bench.runs >= bench.plan.runs or deadline.is_over or found.is_cured:
+            break
+        with contextlib.suppress(Exception):  # two changes that exclude each other
+            found.tried.append(_tried_one(bench, treatment, variant, found))
+        progress.update(bench.runs)
     return found
+
+
+def _pairs(
+    snapshot: Any, variants: list[tuple[Tried, Variant]], found: Experiments
+) -> Iterator[tuple[Treatment, Variant]]:
+    """The best treatments two by two, as treatments of their own."""
+    best: dict[str, tuple[Tried, Variant]] = {}
+    for tried, variant in sorted(variants, key=lambda pair: -pair[0].gain):
+        best.setdefault(tried.treatment.name, (tried, variant))
+    pairs = itertools.combinations(list(best.values())[:MOST_PAIRED], 2)
+    for (one, first), (other, second) in pairs:
+        if {one.treatment.name, other.treatment.name} <= EXCLUSIVE:
+            continue
+        case = Case(first.training, snapshot)
+        for variant in _variants(other.treatment, case, found):
+            if variant.words == second.words:
+                yield _pair(one.treatment, other.treatment), _both(first, variant)
+
+
+def _pair(one: Treatment, other: Treatment) -> Treatment:
+    return Treatment(
+        f"{one.name} and {other.name}",
+        PAIR + max(one.order, other.order),
+        other.variants,
+        one.codes | other.codes,
+    )
+
+
+def _both(first: Variant, second: Variant) -> Variant:
+    """The second variant, which was made of the training of the first."""
+    one, other = first.mend, second.mend
+
+    def mend(mended: Mended) -> None:
+        if one is not None and other is not None:
+            other(mended)  # the outer change of a layer
+            one(mended)
+
+    return Variant(
+        f"{first.words} and {second.words}",
+        second.training,
+        f"{first.code}\n{second.code}",
+        None if one is None or other is None else mend,
+    )
+
+
+def _control(
+    bench: Bench, snapshot: Any, factor: float = 1.0, order: int = 0
+) -> Outcome:
+    try:
+        return bench.run(factor=factor, order=order)
+    except Exception:
+        if all(map(is_finite, snapshot.predictions)):
+            raise
+        return FAILED  # a loss that raises on answers that are not finite
+
+
+def _value_of_start(bench: Bench) -> float:
+    try:
+        return bench.without_steps().value
+    except Exception:  # as above
+        return LOWEST
 
 
 def _chosen(codes: set[str], only_these: bool) -> list[Treatment]:
@@ -192,12 +305,15 @@ def _variants(
         found.failed[treatment.name] = in_one_line(error)
 
 
-def _spread(bench: Bench, found: Experiments) -> float:
+def _spread(bench: Bench, snapshot: Any, found: Experiments) -> float:
     """How much the skill of the control depends on the order of the batches."""
-    values = [found.control.value]
-    values.append(bench.run(factor=found.best, order=1).value)
+
+    def value(order: int) -> float:
+        return _control(bench, snapshot, found.best, order).value
+
+    values = [found.control.value, value(1)]
     if abs(values[1] - values[0]) > UNSTEADY:
-        values += [bench.run(factor=found.best, order=n).value for n in (2, 3)]
+        values += [value(2), value(3)]
     return float(np.std(values))
 
 
@@ -205,7 +321,8 @@ def _tried_one(
     bench: Bench, treatment: Treatment, variant: Variant, found: Experiments
 ) -> Tried:
     outcomes: list[Outcome] = []
-    for factor in dict.fromkeys((found.best, 1.0, FASTER)):
+    factors = list(dict.fromkeys((found.best, 1.0, FASTER)))
+    for factor in factors:
         is_slow = not outcomes or outcomes[-1].climb > CLIMBS
         if factor == FASTER != found.best and not is_slow:
             break  # a higher rate is for what learns, too slowly
@@ -222,6 +339,8 @@ def _tried_one(
         outcomes[best],
         gains[best],
         holds,
+        factors[best],
+        variant.mend,
     )
 
 

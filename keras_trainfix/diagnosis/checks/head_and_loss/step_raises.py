@@ -1,6 +1,7 @@
 """KTF211: whether a training step raises on these data."""
 
 from keras_trainfix.diagnosis.fix_code import compiled_with
+from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.messages import count
@@ -84,6 +85,8 @@ def step_raises(snapshot: Snapshot) -> Found | None:
     failure = snapshot.step_failure
     if failure is None:
         return None
+    if failure.part == "loss" and not all(map(is_finite, snapshot.predictions)):
+        return None  # KTF409: some losses raise on NaN
     # Labels out of range raise on some backends, in the batches that hold one.
     if any(OUT_OF_RANGE & view.label_faults.keys() for view in snapshot.views()):
         return None

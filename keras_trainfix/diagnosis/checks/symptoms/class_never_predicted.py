@@ -1,5 +1,7 @@
 """KTF504: a class that a trained model never predicts."""
 
+import numpy as np
+
 from keras_trainfix.diagnosis.checks.head_and_loss.head_code import with_loss
 from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     LONG,
@@ -8,6 +10,7 @@ from keras_trainfix.diagnosis.checks.symptoms.collapse import (
 )
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
+from keras_trainfix.diagnosis.thresholds import UNDERRATED
 
 OFTEN = 0.05  # share of the labels
 TELLS_APART = 0.75  # area under the curve
@@ -57,7 +60,9 @@ def class_never_predicted(view: OutputView) -> Found | None:
 
     ## When this is not the cause
     If the score of the class is higher for its own samples, but never the highest (a
-    note), it is a matter of the threshold, or the best answer to a weak signal.
+    note), it is a matter of the threshold, or the best answer to a weak signal. Then
+    its probability is on average what its share of the labels is. One that is far lower
+    is held down, as by class weights that are the wrong way round.
 
     ## References
     [Classification on imbalanced data](
@@ -75,16 +80,48 @@ def class_never_predicted(view: OutputView) -> Found | None:
     only_late = all(seen.auc[i] >= TELLS_APART for i in missing)
     only_late |= len(seen.classes_predicted) == 1  # and ranks, see `is_one_class`
     area = f"area under the curve of its score {seen.auc[worst]:.2f}"
+    rating = mean_probability(view, worst) / seen.present[worst]
+    is_underrated = rating < UNDERRATED
+    why = (
+        f" Its probability is {rating:.0%} of that share on average: weights of classes "
+        "or samples, or the loss, hold it down."
+        if is_underrated
+        else ""
+    )
     return found(
         f"After {steps} steps class {worst}, {seen.present[worst]:.0%} of the "
-        f"{seen.samples} labels, is never predicted ({area}).",
+        f"{seen.samples} labels, is never predicted ({area}).{why}",
         _weighted(view, worst, only_late),
-        severity="note" if only_late else "warning",
+        severity="note" if only_late and not is_underrated else "warning",
         classes=missing[:20],
         label_shares=[seen.present[i] for i in missing[:20]],
         areas=[seen.auc[i] for i in missing[:20]],
+        mean_probability_of_share=rating,
         iterations=steps,
     )
+
+
+def mean_probability(view: OutputView, number: int) -> float:
+    """The mean probability that a model gives a class; NaN if it has none.
+
+    Args:
+        view: `OutputView` of classes.
+        number: Integer, the class.
+    """
+    scores = np.moveaxis(view.predictions, view.class_axis, -1).astype("float64")
+    is_single = scores.shape[-1] == 1
+    if view.loss.from_logits and not view.head.is_probability:
+        scores = 1 / (1 + np.exp(-scores)) if is_single else _softmax(scores)
+    elif not view.head.is_probability:
+        return float("nan")
+    if is_single:
+        scores = np.concatenate([1 - scores, scores], axis=-1)
+    return float(scores[..., number].mean())
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
 
 
 def _weighted(view, missing, has_scores):

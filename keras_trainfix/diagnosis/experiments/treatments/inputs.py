@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_trainfix.data import leaves, mapped
+from keras_trainfix.diagnosis.experiments.in_place import with_attributes
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.models.batch_norm_layers import all_layers
 
@@ -25,6 +26,7 @@ def standardized(case: Case) -> Iterator[Variant]:
         "the inputs standardized",
         case.training.with_inputs(lambda x: _standardized(x, statistics)),
         "x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-7)",
+        lambda mended: mended.put_in_front(_normalization(statistics)),
     )
 
 
@@ -48,6 +50,32 @@ def rescaled(case: Case) -> Iterator[Variant]:
             lambda x: mapped(lambda leaf: (leaf * factor).astype("float32"), x)
         ),
         code,
+        lambda mended: mended.put_in_front(keras.layers.Rescaling(factor)),
+    )
+
+
+@treatment("padding-masked", 31, ("KTF427",))
+def padding_masked(case: Case) -> Iterator[Variant]:
+    """Padding masked by the embedding."""
+    layers = [
+        layer
+        for layer in all_layers(case.training.model)
+        if isinstance(layer, keras.layers.Embedding) and not layer.mask_zero
+    ]
+    x = leaves(case.training.train.x)
+    if not layers or not any(leaf.ndim == 2 and _is_padded(leaf) for leaf in x):
+        return
+    changes = [
+        (layer, name, True)
+        for layer in layers
+        for name in ("mask_zero", "supports_masking")
+    ]
+    names = ", ".join(repr(layer.name) for layer in layers)
+    yield Variant(
+        f"the padding masked by {names}",
+        case.training.changed(with_attributes(changes)),
+        "# keras.layers.Embedding(..., mask_zero=True)",
+        lambda mended: mended.set(changes),
     )
 
 
@@ -93,6 +121,12 @@ def _statistics(leaf):
 
 def _pairs(statistics):
     return leaves(statistics)
+
+
+def _normalization(statistics: Any) -> keras.layers.Layer:
+    """The layer that does the same to a single input."""
+    (pair,) = leaves(statistics)
+    return keras.layers.Normalization(mean=pair[0], variance=pair[1] ** 2)
 
 
 def _standardized(x, statistics):

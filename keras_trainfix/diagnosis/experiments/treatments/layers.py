@@ -1,5 +1,6 @@
 """Treatments of layers, in place."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,18 +13,11 @@ from keras_trainfix.diagnosis.experiments.in_place import (
     with_attributes,
     with_calls,
 )
+from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.keras_internals import child_layers
 from keras_trainfix.models.batch_norm_layers import all_layers, batch_norm_layers
-
-EPSILON = 1e-5
-WITH_KERNEL = (
-    keras.layers.Dense,
-    keras.layers.Conv1D,
-    keras.layers.Conv2D,
-    keras.layers.Conv3D,
-)
-BOUNDED = ("softmax",)
+from keras_trainfix.models.freeze import freeze_batch_norm
 
 
 @treatment("dropout-off", 13, ("KTF408",))
@@ -38,6 +32,7 @@ def dropout_off(case: Case) -> Iterator[Variant]:
             "for layer in model.layers:\n"
             "    if isinstance(layer, keras.layers.Dropout):\n"
             "        layer.rate = 0.0",
+            lambda mended: mended.set((layer, "rate", 0.0) for layer in layers),
         )
 
 
@@ -53,6 +48,7 @@ def augmentation_off(case: Case) -> Iterator[Variant]:
             f"the layer {layer.name!r} ({type(layer).__name__}) off",
             case.training.changed(with_calls([layer], passing_through)),
             f"# remove the layer {layer.name!r}, or correct its value range",
+            functools.partial(_without, layer),
         )
 
 
@@ -72,6 +68,7 @@ def softmax_axis(case: Case) -> Iterator[Variant]:
                     f"the softmax {layer.name!r} over axis {axis}",
                     case.training.changed(with_attributes([(layer, "axis", axis)])),
                     f"model.get_layer({layer.name!r}).axis = {axis}",
+                    functools.partial(Mended.set, changes=[(layer, "axis", axis)]),
                 )
 
 
@@ -152,6 +149,7 @@ def everything_trainable(case: Case) -> Iterator[Variant]:
             "all layers trainable",
             case.training.changed(all_trainable(layers)),
             "model.trainable = True  # and compile again",
+            lambda mended: setattr(mended.copy, "trainable", True),
         )
 
 
@@ -172,78 +170,12 @@ def statistics_frozen(case: Case) -> Iterator[Variant]:
         "the statistics of batch normalization frozen",
         case.training.changed(with_calls(layers, frozen)),
         "from keras_trainfix import freeze_batch_norm\n\nfreeze_batch_norm(model)",
+        lambda mended: freeze_batch_norm(mended.copy),
     )
 
 
-@treatment("relu", 90, ("KTF404", "KTF405", "KTF406", "KTF407"))
-def relu(case: Case) -> Iterator[Variant]:
-    """ReLU in all hidden layers that have another activation."""
-    relu_function = keras.activations.relu
-    layers = _hidden(case)
-    others = [x for x in layers if x.activation is not relu_function]
-    if others:
-        yield Variant(
-            "ReLU in the hidden layers",
-            case.training.changed(
-                with_attributes((x, "activation", relu_function) for x in others)
-            ),
-            "# build the hidden layers with activation='relu'",
-        )
-
-
-@treatment("gelu", 91, ("KTF404", "KTF407"))
-def gelu(case: Case) -> Iterator[Variant]:
-    """GELU in all hidden layers that have ReLU, which may be dead."""
-    layers = [x for x in _hidden(case) if x.activation is keras.activations.relu]
-    if layers:
-        yield Variant(
-            "GELU in the hidden layers",
-            case.training.changed(
-                with_attributes(
-                    (x, "activation", keras.activations.gelu) for x in layers
-                )
-            ),
-            "# build the hidden layers with activation='gelu'",
-        )
-
-
-@treatment("normalized-between", 85, ("KTF405", "KTF406", "KTF411"))
-def normalized_between(case: Case) -> Iterator[Variant]:
-    """Each sample standardized behind every hidden layer."""
-    layers = [x for x in _hidden(case) if isinstance(x, WITH_KERNEL)]
-    if len(layers) < 3:
-        return
-
-    def normalized(call: Callable) -> Callable:
-        def standardized(*args: Any, **kwargs: Any) -> Any:
-            y = call(*args, **kwargs)
-            mean = ops.mean(y, axis=-1, keepdims=True)
-            spread = ops.std(y, axis=-1, keepdims=True)
-            return (y - mean) / (spread + EPSILON)
-
-        return standardized
-
-    yield Variant(
-        "layer normalization between the hidden layers",
-        case.training.changed(with_calls(layers, normalized)),
-        "# put keras.layers.LayerNormalization() behind each hidden layer",
-    )
-
-
-def _hidden(case: Case) -> list[keras.Layer]:
-    """The layers with a kernel and an activation, but for the heads."""
-    called = [
-        output.layer
-        for output in case.snapshot.layers
-        if isinstance(output.layer, WITH_KERNEL)
-    ]
-    heads = {view.head.layer for view in case.snapshot.views()}
-    unique = {id(layer): layer for layer in called if layer.name not in heads}
-    return [
-        layer
-        for layer in unique.values()
-        if getattr(layer.activation, "__name__", "") not in BOUNDED
-    ]
+def _without(layer: keras.Layer, mended: Mended) -> None:
+    mended.replace_calls([layer], lambda _, x: x)
 
 
 def _is_dropout(layer: keras.Layer) -> bool:

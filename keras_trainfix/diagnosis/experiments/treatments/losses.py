@@ -6,11 +6,17 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.diagnosis.observe.batches import of_output
 from keras_trainfix.diagnosis.observe.loss import losses_of
 
 STANDARD = ("binary", "categorical", "sparse")
+CLASSES = {
+    "binary_crossentropy": keras.losses.BinaryCrossentropy,
+    "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
+}
 
 
 @treatment(
@@ -24,13 +30,15 @@ def standard_loss(case: Case) -> Iterator[Variant]:
         return
     if all(_is_standard(view) for view in views):
         return
-    losses = [_loss(view, name) for view, name in zip(views, names, strict=True)]
+    losses = [_loss_object(*pair) for pair in zip(views, names, strict=True)]
+    by_output = [_of_output(*pair) for pair in zip(views, losses, strict=True)]
     words = ", ".join(dict.fromkeys(name for name in names if name))
     shown = f'"{names[0]}"' if len(names) == 1 else str(names)
     yield Variant(
         f"the loss {words}",
-        case.training.with_loss(_sum_of(losses)),
+        case.training.with_loss(_sum_of(by_output)),
         f"model.compile(model.optimizer, loss={shown})",
+        lambda mended: _take_loss(mended, losses),
     )
 
 
@@ -80,25 +88,26 @@ def _is_standard(view):
     return view.loss.kind in STANDARD
 
 
-def _loss(view: Any, name: str) -> Callable[[Any, Any], Any]:
-    settings = {}
-    if name != "mean_squared_error":
-        settings["from_logits"] = not view.head.is_probability
-    loss = (
-        keras.losses.get({"class_name": name, "config": settings})
-        if settings
-        else (keras.losses.get(name))
-    )
-    if not isinstance(loss, keras.Loss):
-        loss = keras.losses.MeanSquaredError()
+def _loss_object(view: Any, name: str) -> keras.Loss:
+    if name == "mean_squared_error":
+        return keras.losses.MeanSquaredError()
+    return CLASSES[name](from_logits=not view.head.is_probability)
+
+
+def _of_output(view: Any, loss: keras.Loss) -> Callable[[Any, Any], Any]:
+    """The loss of one output as a function of all targets and answers."""
 
     def loss_of_output(y: Any, y_pred: Any) -> Any:
         target, answer = of_output(y, view), of_output(y_pred, view)
-        if name == "mean_squared_error":
+        if view.task == "regression":
             target = ops.reshape(target, ops.shape(answer))
         return loss(target, answer)
 
     return loss_of_output
+
+
+def _take_loss(mended: Mended, losses: list[keras.Loss]) -> None:
+    mended.loss = losses if len(losses) > 1 else losses[0]
 
 
 def _sum_of(losses: list[Callable]) -> Callable[..., Any]:

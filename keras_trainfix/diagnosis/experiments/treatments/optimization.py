@@ -24,10 +24,13 @@ def gradients_clipped(case: Case) -> Iterator[Variant]:
         "gradients clipped to a norm of 1",
         case.training.clipped(CLIP),
         f"model.optimizer.global_clipnorm = {CLIP}",
+        lambda mended: mended.settings.update(global_clipnorm=CLIP),
     )
 
 
-@treatment("default-initializers", 75, ("KTF403", "KTF405", "KTF406", "KTF407"))
+@treatment(
+    "default-initializers", 75, ("KTF403", "KTF405", "KTF406", "KTF407", "KTF409")
+)
 def default_initializers(case: Case) -> Iterator[Variant]:
     """New initial weights as Keras draws them by default."""
     kernels = [v for v in case.training.model.trainable_variables if len(v.shape) > 1]
@@ -37,8 +40,7 @@ def default_initializers(case: Case) -> Iterator[Variant]:
     @contextlib.contextmanager
     def drawn(model: keras.Model) -> Iterator[None]:
         before = [(v, backend.to_numpy(v)) for v in model.trainable_variables]
-        for number, variable in enumerate(model.trainable_variables):
-            variable.assign(_initial(variable, number))
+        _draw(model.trainable_variables)
         try:
             yield
         finally:
@@ -49,7 +51,15 @@ def default_initializers(case: Case) -> Iterator[Variant]:
         "new initial weights from the default initializers",
         case.training.changed(drawn),
         "# build the layers without `kernel_initializer` and `bias_initializer`",
+        lambda mended: _draw(
+            [mended.of(v) for v in case.training.model.trainable_variables]
+        ),
     )
+
+
+def _draw(variables: list[keras.Variable]) -> None:
+    for number, variable in enumerate(variables):
+        variable.assign(_initial(variable, number))
 
 
 def _initial(variable: keras.Variable, seed: int) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from keras_trainfix.diagnosis.experiments.in_place import with_attributes
+from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.keras_internals import added_losses
 from keras_trainfix.models.batch_norm_layers import all_layers
@@ -24,6 +25,7 @@ def no_weight_penalties(case: Case) -> Iterator[Variant]:
             "for layer in model.layers:\n"
             "    layer.kernel_regularizer = layer.bias_regularizer = None\n"
             "model = keras.models.clone_model(model)  # and compile it again",
+            lambda mended: _without_regularizers(mended, penalized),
         )
 
 
@@ -38,6 +40,9 @@ def no_activity_penalties(case: Case) -> Iterator[Variant]:
                 with_attributes((x, "activity_regularizer", None) for x in layers)
             ),
             "for layer in model.layers:\n    layer.activity_regularizer = None",
+            lambda mended: mended.set(
+                (x, "activity_regularizer", None) for x in layers
+            ),
         )
 
 
@@ -56,6 +61,14 @@ def no_added_loss(case: Case) -> Iterator[Variant]:
             case.training.changed(with_attributes([(layer, "add_loss", ignore)])),
             f"# give the `add_loss` in layer {layer.name!r} a smaller weight",
         )
+
+
+def _without_regularizers(mended: Mended, penalized: list) -> None:
+    mended.set((variable, "regularizer", None) for variable in penalized)
+    for layer in all_layers(mended.copy):
+        for name in [key for key in vars(layer) if key.endswith("_regularizer")]:
+            if name != "activity_regularizer":
+                setattr(layer, name, None)  # as it is saved
 
 
 def _regularizer(variable):

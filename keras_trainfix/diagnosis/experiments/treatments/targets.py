@@ -89,7 +89,14 @@ def targets_standardized(case: Case) -> Iterator[Variant]:
         case.training.with_targets(scaled),
         "mean, std = y.mean(axis=0), y.std(axis=0)\n"
         "y = (y - mean) / std  # and later: model.predict(x) * std + mean",
+        lambda mended: mended.put_at_end([_scale(*pair) for pair in statistics]),
     )
+
+
+def _scale(mean: np.ndarray, spread: np.ndarray) -> keras.layers.Layer:
+    """The layer that puts the scale of targets back."""
+    spread = np.where(spread > 0, spread, 1.0)
+    return keras.layers.Rescaling(spread.tolist(), mean.tolist())
 
 
 def _ordered(y: Any, order: tuple[int, ...]) -> Any:

@@ -1,0 +1,106 @@
+"""A copy of a model to which treatments are applied for good."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+
+from keras_trainfix.models.batch_norm_layers import all_layers
+from keras_trainfix.models.clone import with_calls_changed
+
+
+class Mended:
+    """A copy of a model that is changed.
+
+    Args:
+        model: The `keras.Model`; it stays as it is.
+        copy: A copy of it, with the same layers in the same order.
+
+    Attributes:
+        copy: The copy; changes of its graph make another model of the same layers.
+        loss: What it is to be compiled with, or None for the present loss.
+        settings: Dict of attributes of the optimizer.
+
+    Examples:
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dropout(0.9)])
+        >>> mended = Mended(model, keras.models.clone_model(model))
+        >>> mended.set([(model.layers[0], "rate", 0.0)])
+        >>> mended.copy.layers[0].rate, model.layers[0].rate
+        (0.0, 0.9)
+    """
+
+    def __init__(self, model: keras.Model, copy: keras.Model) -> None:
+        self.copy = copy
+        self.loss: Any = None
+        self.settings: dict[str, Any] = {}
+        self._names = list(getattr(model, "output_names", None) or [])
+        pairs = zip(all_layers(model), all_layers(copy), strict=True)
+        variables = zip(model.variables, copy.variables, strict=True)
+        self._of: dict[int, Any] = {id(a): b for a, b in (*pairs, *variables)}
+
+    def of(self, owner: Any) -> Any:
+        """The layer or variable of the copy for one of the model."""
+        return self._of[id(owner)]
+
+    def set(self, changes: Iterable[tuple[Any, str, Any]]) -> None:
+        """Sets attributes of layers or variables.
+
+        Args:
+            changes: Triples of a layer or variable of the model, the name of an
+                attribute, and its value.
+        """
+        for owner, name, value in changes:
+            setattr(self.of(owner), name, value)
+
+    def replace_calls(
+        self, layers: Iterable[keras.Layer], call: Callable[[keras.Layer, Any], Any]
+    ) -> None:
+        """Changes what layers of the graph do with their input.
+
+        Args:
+            layers: Layers of the model.
+            call: Function of a layer of the copy and its symbolic input that returns
+                the output.
+        """
+        self.copy = with_calls_changed(self.copy, [self.of(x) for x in layers], call)
+
+    def put_in_front(self, layer: keras.Layer) -> None:
+        """Passes the input through another layer first.
+
+        Args:
+            layer: `keras.Layer`.
+
+        Raises:
+            ValueError: If the model has several inputs.
+        """
+        inputs = self._input()
+        self._become(inputs, self.copy(layer(inputs)))
+
+    def put_at_end(self, layers: list[keras.Layer]) -> None:
+        """Passes each output through another layer.
+
+        Args:
+            layers: A `keras.Layer` for each output.
+        """
+        inputs = self._input()
+        outputs = keras.tree.flatten(self.copy(inputs))
+        ends = [end(y) for end, y in zip(layers, outputs, strict=True)]
+        self._become(inputs, ends if len(ends) > 1 else ends[0])
+
+    def _input(self) -> Any:
+        inputs = self.copy.inputs
+        if len(inputs) != 1:
+            raise ValueError(
+                "A layer is put around a model with one input. Received: a model with "
+                f"{len(inputs)} inputs."
+            )
+        return keras.Input(batch_shape=inputs[0].shape, dtype=inputs[0].dtype)
+
+    def _become(self, inputs: Any, outputs: Any) -> None:
+        """Takes another graph whose outputs keep the names that a loss may go by."""
+        if isinstance(outputs, (list, tuple)):
+            outputs = [
+                keras.layers.Identity(name=name)(y)
+                for name, y in zip(self._names, outputs, strict=True)
+            ]
+        self.copy = keras.Model(inputs, outputs, name=self.copy.name)
