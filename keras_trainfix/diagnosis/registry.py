@@ -73,6 +73,7 @@ class Check:
         follows: Function of another `Finding`: whether this one only follows from it,
             and ranks with the optimization.
         collapse: Whether it means that the predictions carry no information.
+        at_start: Whether it is asked at new weights where training has ended a model.
         irreversible: Whether, as an error, no further training step can undo it.
         persistent: Whether more steps do not help, even for a warning.
         transient: Whether more steps may cure it.
@@ -100,6 +101,7 @@ class Check:
     mild: bool = False
     follows: Callable[[Finding], bool] | None = None
     collapse: bool = False
+    at_start: bool = False
     irreversible: bool = False
     persistent: bool = False
     transient: bool = False

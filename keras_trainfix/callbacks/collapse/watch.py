@@ -8,7 +8,7 @@ import numpy as np
 from keras_trainfix import backend
 from keras_trainfix.callbacks.collapse.quick_check import QuickCheck, judge
 from keras_trainfix.callbacks.collapse.verdict import is_irreversible
-from keras_trainfix.diagnosis.diagnose import examine
+from keras_trainfix.diagnosis.examine import asked_again, examine
 from keras_trainfix.diagnosis.findings import Diagnosis
 from keras_trainfix.diagnosis.fit_arguments import FitArguments
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
@@ -114,6 +114,8 @@ class Watch:
         """
         reason = self._try(snapshot, initial_weights) if trial else None
         diagnosis = examine(snapshot)
+        if initial_weights is not None and has_ended(snapshot):
+            diagnosis = asked_again(snapshot, initial_weights, diagnosis)
         if reason:
             diagnosis.skipped["trial"] = reason
         return diagnosis

@@ -37,6 +37,7 @@ ALIKE = 0.15  # gain within which the smaller intervention is the better one
 HARDLY = 0.05  # gain within which a copy is as good as another
 FASTER = 10.0  # times the compiled rate
 CLIMBS = 0.03  # skill gained in the second half of the steps
+OPPOSITE = -0.5  # skill of answers that rank the other way, as distances do
 FALLEN = 0.02  # skill lost in a run with which a model does not learn
 BATCH = 32  # where `fit` does not say
 SHOWN_AFTER = 2.0  # seconds
@@ -111,12 +112,12 @@ class Experiments:
         only the loss shows that it learns.
         """
         value = self.control.value
-        by_loss = max(
-            (o.loss_skill for o in self.controls.values() if np.isfinite(o.loss_skill)),
-            default=-1.0,
-        )
         by_task = value >= LEARNS and value >= self.start - FALLEN
-        return bool(by_task or (by_loss >= LEARNS and value == LOWEST))
+        by_loss = any(
+            outcome.loss_skill >= LEARNS and outcome.value <= OPPOSITE
+            for outcome in self.controls.values()
+        )
+        return by_task or by_loss
 
     @property
     def is_cured(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_trainfix.backend import to_numpy
 from keras_trainfix.diagnosis.budget import Deadline
 from keras_trainfix.diagnosis.observe.label_faults import has_text
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
@@ -15,6 +16,7 @@ from keras_trainfix.diagnosis.trial.result import NoTrial
 from keras_trainfix.diagnosis.trial.runner import FACTORS, FEWEST_RUNS
 from keras_trainfix.diagnosis.trial.trial import try_steps
 from keras_trainfix.messages import count, in_one_line
+from keras_trainfix.models.batch_norm_layers import batch_norm_layers
 from keras_trainfix.models.clone import cloned
 
 NOT_JUDGED = "The learning rate was not judged"
@@ -83,9 +85,18 @@ def has_ended(snapshot: Any) -> bool:
 
 
 def new_weights(model: keras.Model) -> list | None:
-    """Newly initialized weights for a model, or None if it cannot be cloned."""
+    """Newly initialized weights for a model, or None if it cannot be cloned.
+
+    Statistics that were adapted and layers that are frozen stay as they are: they are
+    not drawn when training begins.
+    """
     with unchanged(model):
         try:
-            return cloned(model).get_weights()
+            drawn = cloned(model).weights
         except Exception:  # a subclassed model, or a layer without a configuration
             return None
+    moving = {id(w) for layer in batch_norm_layers(model) for w in layer.weights}
+    return [
+        to_numpy(new if old.trainable or id(old) in moving else old)
+        for old, new in zip(model.weights, drawn, strict=True)
+    ]

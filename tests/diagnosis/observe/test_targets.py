@@ -8,7 +8,7 @@ from keras import layers
 import keras_trainfix as kt
 from keras_trainfix import backend
 from keras_trainfix.diagnosis import snapshot
-from keras_trainfix.diagnosis.diagnose import examine
+from keras_trainfix.diagnosis.examine import examine
 from keras_trainfix.diagnosis.observe.targets import read_targets
 from keras_trainfix.labels import read_labels
 from tests.diagnosis.nets import inputs, net, view

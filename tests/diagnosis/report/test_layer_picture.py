@@ -6,7 +6,7 @@ import numpy as np
 from keras import layers, ops
 
 from keras_trainfix import diagnose
-from keras_trainfix.diagnosis.diagnose import examine
+from keras_trainfix.diagnosis.examine import examine
 from keras_trainfix.diagnosis.findings import LayerSummary
 from keras_trainfix.diagnosis.report.layer_picture import (
     BROKEN,

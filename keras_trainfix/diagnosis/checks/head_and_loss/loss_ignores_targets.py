@@ -15,6 +15,7 @@ from keras_trainfix.diagnosis.thresholds import NO_CHANGE
     "error",
     scope="output",
     exact=True,
+    at_start=True,
     explains=ONE_ANSWER,
     persistent=True,
 )

@@ -19,6 +19,7 @@ from keras_trainfix.diagnosis.thresholds import FEW_DRIVE
     "warning",
     scope="output",
     exact=True,
+    at_start=True,
     explains=ONE_ANSWER,
     persistent=True,
 )

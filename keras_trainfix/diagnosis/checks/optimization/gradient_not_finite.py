@@ -21,6 +21,7 @@ from keras_trainfix.messages import count
     "error",
     scope="model",
     exact=True,
+    at_start=True,
     irreversible=True,
 )
 def gradient_not_finite(snapshot: Snapshot) -> Found | None:

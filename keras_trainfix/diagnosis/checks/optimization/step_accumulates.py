@@ -14,6 +14,7 @@ AGREES = 0.9  # cosine
     "error",
     scope="model",
     exact=True,
+    at_start=True,
     explains=ONE_ANSWER,
     persistent=True,
     before_training=False,

@@ -12,6 +12,7 @@ from keras_trainfix.diagnosis.thresholds import UPHILL
     "error",
     scope="model",
     exact=True,
+    at_start=True,
     explains=ONE_ANSWER,
     persistent=True,
     before_training=False,

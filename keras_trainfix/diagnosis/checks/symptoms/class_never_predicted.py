@@ -83,8 +83,8 @@ def class_never_predicted(view: OutputView) -> Found | None:
     rating = mean_probability(view, worst) / seen.present[worst]
     is_underrated = rating < UNDERRATED
     why = (
-        f" Its probability is {rating:.0%} of that share on average: weights of classes "
-        "or samples, or the loss, hold it down."
+        f" Its probability is {rating:.0%} of that share on average: weights, or the "
+        "loss, hold it down."
         if is_underrated
         else ""
     )

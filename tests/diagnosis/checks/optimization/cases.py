@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from keras import layers, optimizers
 
-from keras_trainfix.diagnosis.diagnose import examine
+from keras_trainfix.diagnosis.examine import examine
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.trial.trial import FACTORS, try_steps
 
