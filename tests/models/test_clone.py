@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from keras_trainfix.diagnosis.trial.attempt import new_weights
-from keras_trainfix.models.clone import cloned
+from keras_trainfix.models.clone import cloned, with_calls_changed
 
 
 def own(y_true, y_pred):
@@ -129,3 +129,30 @@ def test_trainable_is_copied():
     model = sequential(Plain(2), layers.Dense(1))
     model.layers[0].trainable = False
     assert [layer.trainable for layer in cloned(model).layers] == [False, True]
+
+
+def test_frozen_and_adapted_weights_are_not_drawn_again():
+    normalization = layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[4.0, 5.0, 6.0])
+    frozen = layers.Dense(4, trainable=False)
+    model = keras.Sequential(
+        [keras.Input((3,)), normalization, frozen, layers.BatchNormalization()]
+    )
+    model.layers[-1].moving_mean.assign(np.full(4, np.nan))
+    drawn = dict(zip([w.path for w in model.weights], new_weights(model), strict=True))
+    for layer in (normalization, frozen):
+        for weight in layer.weights:
+            np.testing.assert_array_equal(drawn[weight.path], weight)
+    assert not drawn[model.layers[-1].moving_mean.path].any()
+    assert all(np.isfinite(values).all() for values in drawn.values())
+
+
+@pytest.mark.parametrize("model", nets(), ids=["functional", "sequential"])
+def test_another_call_of_a_layer(model):
+    hidden = model.get_layer("hidden")
+    other = with_calls_changed(model, [hidden], lambda f, x: 2 * f(x))
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    expected = model.get_layer("last")(2 * hidden(x))
+    np.testing.assert_allclose(
+        other.predict(x, verbose=0), keras.ops.convert_to_numpy(expected), rtol=1e-5
+    )
+    assert other.get_layer("hidden") is hidden

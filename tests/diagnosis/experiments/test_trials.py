@@ -84,3 +84,41 @@ def test_what_there_is_no_time_for_is_named():
     found = experiment(Snapshot(model, X, Y), (), False, Deadline(0.0))
     assert "standard-loss" in found.left_out
     assert found.tried == []
+
+
+def test_a_copy_takes_the_best_and_a_proof_the_smallest():
+    found = experiments(tried("all-trainable", 0.9), tried("inputs-rescaled", 0.8))
+    assert found.cure.treatment.name == "inputs-rescaled"
+    assert found.best_cure.treatment.name == "all-trainable"
+
+
+@pytest.mark.usefixtures("whole_bench")
+@pytest.mark.parametrize(("rate", "needs_both"), [(0.97, True), (0.0, False)])
+def test_two_faults_take_two_treatments(rate, needs_both):
+    x = X * np.array([1000, 1, 1, 1], "float32") + 5000
+    middle = keras.layers.Dropout(rate, name="drop")
+    model = compiled(mlp(middle, activation="tanh"))
+    found = experiment(Snapshot(model, x, Y), ("KTF101", "KTF408"), True)
+    pairs = [one for one in found.tried if " and " in one.treatment.name]
+    assert bool(pairs) == needs_both
+    if needs_both:
+        assert found.best_cure in pairs
+        assert "'drop'" in found.best_cure.words
+        assert "standardized" in found.best_cure.words
+        assert found.best_cure.mend is not None
+
+
+def test_a_loss_that_raises_on_answers_that_are_not_finite():
+    def raises_on_nan(y_true, y_pred):
+        if not np.isfinite(keras.ops.convert_to_numpy(y_pred)).all():
+            raise RuntimeError("not finite")
+        return keras.ops.mean(keras.ops.square(y_true - y_pred))
+
+    middle = [keras.layers.Dense(16, "exponential") for _ in range(8)]
+    model = mlp(*middle, activation="exponential")
+    model.compile("adam", raises_on_nan, run_eagerly=True)
+    if keras.backend.backend() != "torch":
+        pytest.skip("the step is compiled, and sees no values")
+    found = experiment(Snapshot(model, X, Y), ("KTF409",), True)
+    assert not np.isfinite(found.control.skill)
+    assert found.best_cure.gain > 0.5

@@ -70,15 +70,18 @@ def reader():
     )
 
 
-def test_padding_in_front():
+@pytest.mark.parametrize("name", ["padding-in-front", "padding-masked"])
+def test_padding(name):
     x, y = sentences(is_behind=True)
     model = compiled(reader(), "binary_crossentropy")
-    (value,) = gains("padding-in-front", model, x, y).values()
+    (value,) = gains(name, model, x, y).values()
     assert value > EFFECT
+    assert not model.layers[0].mask_zero
 
 
-def test_padding_that_is_in_front_stays():
+@pytest.mark.parametrize("name", ["padding-in-front", "padding-masked"])
+def test_padding_that_is_in_front_stays(name):
     x, y = sentences(is_behind=False)
     model = compiled(reader(), "binary_crossentropy")
-    assert gains("padding-in-front", model, x, y) == {}
+    assert gains(name, model, x, y) == {}
     assert gains("inputs-standardized", model, x, y) == {}  # ids have no scale

@@ -141,34 +141,6 @@ def test_frozen_layers_stay_frozen_afterwards():
     assert [layer.trainable for layer in model.layers] == [True, False, True, True]
 
 
-@pytest.mark.parametrize(("activation", "cures"), [("sigmoid", True), ("tanh", False)])
-def test_relu(activation, cures):
-    middle = [layers.Dense(16, activation) for _ in range(7)]
-    (value,) = gains(
-        "relu", compiled(mlp(*middle, activation=activation)), X, Y
-    ).values()
-    assert (value > EFFECT) == cures
-
-
-@pytest.mark.parametrize(("bias", "cures"), [(-6.0, True), (0.0, False)])
-def test_gelu(bias, cures):
-    start = keras.initializers.Constant(bias)
-    model = compiled(mlp(bias_initializer=start))
-    (value,) = gains("gelu", model, X, Y, steps=256, factor=3.0).values()
-    assert (value > EFFECT) == cures
-
-
-@pytest.mark.parametrize(("scale", "cures"), [(0.02, True), (None, False)])
-def test_normalized_between(scale, cures):
-    settings = {}
-    if scale:
-        settings["kernel_initializer"] = keras.initializers.RandomNormal(stddev=scale)
-    middle = [layers.Dense(16, "tanh", **settings) for _ in range(8)]
-    model = compiled(mlp(*middle, activation="tanh", **settings), rate=0.002)
-    (value,) = gains("normalized-between", model, X, Y).values()
-    assert (value > EFFECT) == cures
-
-
 def test_statistics_frozen_only_after_training():
     model = compiled(mlp(layers.BatchNormalization()))
     assert gains("statistics-frozen", model, X, Y, steps=4) == {}
