@@ -82,7 +82,7 @@ def with_logits(loss: Any, from_logits: bool) -> Any:
     """The same loss with this `from_logits`; None if it has no such argument."""
     name = loss if isinstance(loss, str) else getattr(loss, "__name__", None)
     if not isinstance(loss, keras.Loss):
-        kind = getattr(keras.losses, _class_name(name or ""), None)
+        kind = getattr(keras.losses, class_name(name or ""), None)
         if kind is None:
             return None
         loss = kind()
@@ -92,5 +92,6 @@ def with_logits(loss: Any, from_logits: bool) -> Any:
     return type(loss).from_config({**config, "from_logits": from_logits})
 
 
-def _class_name(name):
+def class_name(name: str) -> str:
+    """The class of a loss by the name of its function."""
     return "".join(word.capitalize() for word in name.split("_"))

@@ -7,8 +7,8 @@ import keras
 from keras_trainfix.diagnosis.change import Change, RepairCase
 from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.findings import Diagnosis, Finding, Proof, provides
-from keras_trainfix.diagnosis.observe.head import activation_of, last_layer
-from keras_trainfix.diagnosis.observe.loss import class_axis, loss_facts, losses_of
+from keras_trainfix.diagnosis.head_change import head_change, output_of
+from keras_trainfix.diagnosis.observe.loss import losses_of
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.keras_internals import compile_arguments
 from keras_trainfix.messages import in_one_line, tell
@@ -62,7 +62,7 @@ def fixed_copy(diagnosis: Diagnosis, model: keras.Model) -> keras.Model:
         freeze_batch_norm(copy)
         done.append("batch normalization frozen")
     rates = [c.learning_rate for c in plan.changes if c.learning_rate is not None]
-    rate, settings = next(iter(rates), None), {}
+    rate, settings, shown = next(iter(rates), None), {}, ""
     if cure is not None and mend is not None:
         mended = Mended(model, copy)
         mend(mended)
@@ -71,10 +71,12 @@ def fixed_copy(diagnosis: Diagnosis, model: keras.Model) -> keras.Model:
             plan.losses = keras.tree.flatten(mended.loss)
         if cure.factor != 1:
             rate = rate_of(model.optimizer) * cure.factor
-        done.append(f"{cure.words} ({_shown(cure.proof)})")
+        if cure.words != "; ".join(plan.words):
+            done.append(cure.words)
+        shown = f" {_shown(cure.proof)}"
     done += _compile(copy, model, plan.losses, rate, settings)
     left = f" Left to you: {_listed(plan.left)}." if plan.left else ""
-    tell(f"fixed: {', '.join(done)}.{left}")
+    tell(f"fixed: {', '.join(done)}.{shown}{left}")
     return copy
 
 
@@ -89,6 +91,7 @@ class _Plan:
         self.layers: dict[str, keras.Layer] = {}  # to replace, by their names
         self.changes: list[Change] = []
         self.done: list[str] = []
+        self.words: list[str] = []  # about heads and losses
         self.left: dict[str, str] = {}  # a finding to the reason why it stays
         self._mended: dict[int, str] = {}  # the output to the code
 
@@ -107,49 +110,33 @@ class _Plan:
         if check.scope == "model":
             case = RepairCase(None, "", 0, "", finding.evidence)
             return check.repair(case) or check.family.left
-        index = self.names.index(finding.output) if finding.output in self.names else 0
+        index = output_of(self.names, finding)
         if index in self._mended:
             return f"diagnose the copy again, mended for {self._mended[index]}"
-        layer = last_layer(self.model, index)
-        if layer is None:
-            return "the layer with the last activation is not in the graph of a model"
-        loss, activation = loss_facts(self.losses[index]), activation_of(layer)
-        shape = self.model.outputs[index].shape
-        axis = class_axis(self.losses[index], len(shape))
-        units = int(shape[axis] or 1) if len(shape) > 1 else 1
-        task = self.tasks[index] if self.tasks else "unknown"
-        change = check.repair(
-            RepairCase(loss, activation, units, task, finding.evidence)
-        )
-        if not isinstance(change, Change):
-            return change or check.family.left
+        found = head_change(self.model, self.losses, self.tasks, index, finding)
+        if isinstance(found, str):
+            return found
         self._mended[index] = finding.code
+        self.done += found.words
+        self.words += found.words
+        layer, change = found.layer, found.change
         if change.activation:
             self.layers[layer.name] = _with_activation(layer, change.activation)
-            self.done.append(f"{activation} of '{layer.name}' -> {change.activation}")
         if change.loss is not None:
             self.losses[index] = change.loss
-            self.done.append(f"loss {loss.name} -> {_described(change.loss)}")
         return change
 
 
 def _shown(proof: Proof) -> str:
     return (
-        f"{proof.steps} steps reached a skill of {proof.skill_with:.2f}, and of "
-        f"{max(proof.skill_without, 0):.2f} without"
+        f"With that, {proof.steps} steps reached a skill of {proof.skill_with:.2f}; "
+        f"without, {max(proof.skill_without, 0):.2f}."
     )
 
 
 def _listed(left: dict[str, str]) -> str:
     """The findings that stay, each with the reason."""
     return "; ".join(f"{name}: {reason}" for name, reason in left.items())
-
-
-def _described(loss: Any) -> str:
-    if isinstance(loss, str):
-        return loss
-    facts = loss_facts(loss)
-    return f"{facts.name}(from_logits={facts.from_logits})"
 
 
 def _cloned(model: keras.Model, replaced: dict[str, keras.Layer]) -> keras.Model:

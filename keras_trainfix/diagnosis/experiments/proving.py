@@ -43,9 +43,8 @@ def try_treatments(
     bad = [finding for finding in findings if finding.severity != "note"]
     errors = [f for f in bad if f.severity == "error"]
     is_explained = any(not CHECKS[f.code].is_symptom for f in errors)
-    codes = [finding.code for finding in bad]
     try:
-        found = experiment(snapshot, codes, is_explained, deadline, weights)
+        found = experiment(snapshot, bad, is_explained, deadline, weights)
     except Exception as error:  # the user's code, or the backend
         return f"No treatment was tried: {in_one_line(error)}."
     snapshot.experiments = found

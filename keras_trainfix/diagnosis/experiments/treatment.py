@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.training import Training
+from keras_trainfix.diagnosis.findings import Finding
 
 TREATMENTS: dict[str, "Treatment"] = {}
 
@@ -33,10 +34,12 @@ class Case(NamedTuple):
     Attributes:
         training: `Training` of the user.
         snapshot: `Snapshot` of the model.
+        findings: Tuple of each `Finding` so far.
     """
 
     training: Training
     snapshot: Any
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from keras_trainfix.diagnosis.experiments.treatment import (
     Treatment,
     Variant,
 )
+from keras_trainfix.diagnosis.findings import Finding
 from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.thresholds import EFFECT, LEARNS, SPREADS
 from keras_trainfix.messages import Progress, in_one_line
@@ -160,7 +161,7 @@ class Experiments:
 
 def experiment(
     snapshot: Any,
-    codes: Iterable[str],
+    findings: Iterable[Finding],
     is_explained: bool,
     deadline: Deadline | None = None,
     weights: list | None = None,
@@ -169,7 +170,7 @@ def experiment(
 
     Args:
         snapshot: `Snapshot` of a compiled model with targets.
-        codes: Codes of the findings whose treatments are tried first.
+        findings: `Finding`s whose treatments are tried first.
         is_explained: Whether a fact explains that it cannot learn, so that nothing else
             is tried.
         deadline: `Deadline`, a guard: the number of steps does not depend on it.
@@ -187,10 +188,12 @@ def experiment(
             snapshot.model.set_weights(weights)
         bench = Bench(training, snapshot, batch)
         with Progress(bench.plan.runs, "experiment", SHOWN_AFTER) as progress:
-            return _tried(bench, snapshot, set(codes), is_explained, deadline, progress)
+            return _tried(
+                bench, snapshot, tuple(findings), is_explained, deadline, progress
+            )
 
 
-def _tried(bench, snapshot, codes, is_explained, deadline, progress):
+def _tried(bench, snapshot, findings, is_explained, deadline, progress):
     start = _value_of_start(bench)
     found = Experiments({1.0: _control(bench, snapshot)}, start, steps=bench.plan.steps)
     for factor in FACTORS[1:]:
@@ -198,11 +201,12 @@ def _tried(bench, snapshot, codes, is_explained, deadline, progress):
             break
         found.controls[factor] = _control(bench, snapshot, factor)
         progress.update(bench.runs)
+    codes = {finding.code for finding in findings}
     wanted = _chosen(codes, is_explained or found.learns)
     if not wanted:
         return found
     found.spread = _spread(bench, snapshot, found)
-    case = Case(bench.training, snapshot)
+    case = Case(bench.training, snapshot, findings)
     runs = bench.plan.runs - (0 if found.learns else FOR_PAIRS)
     variants: list[tuple[Tried, Variant]] = []
     for treatment in wanted:
@@ -220,7 +224,7 @@ def _tried(bench, snapshot, codes, is_explained, deadline, progress):
             progress.update(bench.runs)
     if found.learns:
         return found
-    for treatment, variant in _pairs(snapshot, variants, found):
+    for treatment, variant in _pairs(case, variants, found):
         if bench.runs >= bench.plan.runs or deadline.is_over or found.is_cured:
             break
         with contextlib.suppress(Exception):  # two changes that exclude each other
@@ -230,7 +234,7 @@ def _tried(bench, snapshot, codes, is_explained, deadline, progress):
 
 
 def _pairs(
-    snapshot: Any, variants: list[tuple[Tried, Variant]], found: Experiments
+    case: Case, variants: list[tuple[Tried, Variant]], found: Experiments
 ) -> Iterator[tuple[Treatment, Variant]]:
     """The best treatments two by two, as treatments of their own."""
     best: dict[str, tuple[Tried, Variant]] = {}
@@ -240,8 +244,8 @@ def _pairs(
     for (one, first), (other, second) in pairs:
         if {one.treatment.name, other.treatment.name} <= EXCLUSIVE:
             continue
-        case = Case(first.training, snapshot)
-        for variant in _variants(other.treatment, case, found):
+        after_first = case._replace(training=first.training)
+        for variant in _variants(other.treatment, after_first, found):
             if variant.words == second.words:
                 yield _pair(one.treatment, other.treatment), _both(first, variant)
 

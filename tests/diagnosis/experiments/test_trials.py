@@ -8,6 +8,7 @@ from keras_trainfix.diagnosis.budget import Deadline
 from keras_trainfix.diagnosis.experiments.outcome import Outcome
 from keras_trainfix.diagnosis.experiments.treatment import TREATMENTS
 from keras_trainfix.diagnosis.experiments.trials import Experiments, Tried, experiment
+from keras_trainfix.diagnosis.findings import Finding
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from tests.diagnosis.experiments.benches import compiled, mlp, table
 
@@ -20,6 +21,10 @@ def of_means(y_true, y_pred):
 
 def outcome(skill, loss_skill=float("nan"), half=0.0):
     return Outcome(skill, loss_skill, half, np.zeros(1))
+
+
+def findings(*codes):
+    return [Finding(code, "", "error", {}, "", "", "") for code in codes]
 
 
 def tried(name, gained):
@@ -75,7 +80,7 @@ def test_a_model_that_learns_is_left_alone():
 
 def test_only_the_treatments_of_a_fact_are_tried():
     model = compiled(mlp(), of_means)
-    found = experiment(Snapshot(model, X, Y), ["KTF111"], True)
+    found = experiment(Snapshot(model, X, Y), findings("KTF111"), True)
     assert {one.treatment.name for one in found.tried} == {"targets-standardized"}
 
 
@@ -98,7 +103,7 @@ def test_two_faults_take_two_treatments(rate, needs_both):
     x = X * np.array([1000, 1, 1, 1], "float32") + 5000
     middle = keras.layers.Dropout(rate, name="drop")
     model = compiled(mlp(middle, activation="tanh"))
-    found = experiment(Snapshot(model, x, Y), ("KTF101", "KTF408"), True)
+    found = experiment(Snapshot(model, x, Y), findings("KTF101", "KTF408"), True)
     pairs = [one for one in found.tried if " and " in one.treatment.name]
     assert bool(pairs) == needs_both
     if needs_both:
@@ -119,6 +124,6 @@ def test_a_loss_that_raises_on_answers_that_are_not_finite():
     model.compile("adam", raises_on_nan, run_eagerly=True)
     if keras.backend.backend() != "torch":
         pytest.skip("the step is compiled, and sees no values")
-    found = experiment(Snapshot(model, X, Y), ("KTF409",), True)
+    found = experiment(Snapshot(model, X, Y), findings("KTF409"), True)
     assert not np.isfinite(found.control.skill)
     assert found.best_cure.gain > 0.5
