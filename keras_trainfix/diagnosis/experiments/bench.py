@@ -3,17 +3,20 @@
 import contextlib
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_trainfix import backend
 from keras_trainfix.data import leaves
 from keras_trainfix.diagnosis.budget import Plan, plan, work_of
 from keras_trainfix.diagnosis.experiments.outcome import Outcome, task_skill
+from keras_trainfix.diagnosis.experiments.own_step import with_optimizers
 from keras_trainfix.diagnosis.experiments.training import Training
 from keras_trainfix.diagnosis.observe.layer_outputs import seeds_of, unchanged
 from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.snapshot import Snapshot, call_named
 from keras_trainfix.diagnosis.trial.runner import tensors_of
+from keras_trainfix.diagnosis.trial.user_step import has_own_step
 from keras_trainfix.models.batch_norm_layers import batch_norm_layers
 from keras_trainfix.models.optimizers import copy_of, rate_to_come
 
@@ -53,6 +56,7 @@ class Bench:
         self.runs = 0
         self._variables = [*self.model.variables, *seeds_of(self.model)]
         self._before = [backend.to_numpy(variable) for variable in self._variables]
+        self._has_own_step = has_own_step(self.model)
         self._is_finite = all(map(is_finite, snapshot.predictions))
         self._has_batch_norm = bool(batch_norm_layers(self.model))
         self._control: Any = None  # the optimizer and the step of the control
@@ -91,7 +95,7 @@ class Bench:
         held_out = self._snapshot(training)
         numbers = self._batches(training, order)
         losses, half = [], float("nan")
-        with self._put_back_after(optimizer):
+        with self._put_back_after(optimizer), self._lent(training, optimizer):
             for number, chosen in enumerate(numbers, 1):
                 loss, _ = step(*tensors_of(training.train, chosen))
                 losses.append(float(backend.to_numpy(loss)))
@@ -112,10 +116,30 @@ class Bench:
         if training.clip is not None:
             optimizer.clipnorm = optimizer.clipvalue = None
             optimizer.global_clipnorm = training.clip
-        step = backend.training_step(self.model, optimizer, True, training.loss)
+        if self._is_users(training):
+            step = self._step_of_user
+        else:
+            step = backend.training_step(self.model, optimizer, True, training.loss)
         if training.is_compiled_step:
             self._control = optimizer, step
         return optimizer, step
+
+    def _is_users(self, training):
+        return self._has_own_step and not training.is_plain_step
+
+    def _step_of_user(self, x, y, sample_weight):
+        """A step by the user's code, whose loss is not known."""
+        data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+        backend.step_of_user(self.model, data)
+        return np.zeros(()), None
+
+    def _lent(self, training, optimizer):
+        """A context in which the user's step works with the optimizer."""
+        if not self._is_users(training):
+            return contextlib.nullcontext()
+        x, y, weights = tensors_of(training.train, np.arange(self.plan.batch))
+        data = keras.utils.pack_x_y_sample_weight(x, y, weights)
+        return with_optimizers(self.model, data, optimizer=optimizer)
 
     def _batches(self, training, order):
         length = len(leaves(training.train.x)[0])
@@ -182,6 +206,8 @@ class Bench:
         return min(filter(np.isfinite, found), default=float("nan"))
 
     def _loss(self, training, x, y, y_pred, weights):
+        if training.loss is None and self.model.loss is None and self._has_own_step:
+            return float("nan")
         if training.loss is not None:
             loss = training.loss(self.model, x, y, y_pred, weights)
         else:
@@ -209,7 +235,11 @@ class Bench:
             return  # its loss may raise
         optimizer, step = self._step_of(self.training)
         size = min(self.plan.batch, len(leaves(self.training.train.x)[0]))
-        with backend.same_random_state(), self._put_back_after(optimizer):
+        with (
+            backend.same_random_state(),
+            self._put_back_after(optimizer),
+            self._lent(self.training, optimizer),
+        ):
             loss, _ = step(*tensors_of(self.training.train, np.arange(size)))
             loss = float(backend.to_numpy(loss))
         first, self._first = self._first, loss

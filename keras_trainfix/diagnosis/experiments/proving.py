@@ -4,10 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 from keras_trainfix.diagnosis.budget import Deadline
+from keras_trainfix.diagnosis.experiments.own_step import optimizers_of
 from keras_trainfix.diagnosis.experiments.trials import Experiments, Tried, experiment
 from keras_trainfix.diagnosis.findings import Cure, Finding, Proof
+from keras_trainfix.diagnosis.observe.label_faults import has_text
 from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.registry import CHECKS
+from keras_trainfix.diagnosis.trial.user_step import has_own_step
 from keras_trainfix.messages import in_one_line
 
 
@@ -19,8 +22,22 @@ def can_be_treated(snapshot: Any) -> bool:
     """
     if snapshot.trial is not None:
         return True
+    if has_own_step(snapshot.model):
+        return _can_step(snapshot)
     is_broken = not all(map(is_finite, snapshot.predictions))
     return bool(snapshot.may_step and is_broken and snapshot.step_failure)
+
+
+def _can_step(snapshot: Any) -> bool:
+    """Whether the user's own step can be tried: it is called with one optimizer."""
+    model = snapshot.model
+    return bool(
+        snapshot.may_step
+        and snapshot.has_targets
+        and model.trainable_variables
+        and list(optimizers_of(model)) == ["optimizer"]
+        and not any(map(has_text, snapshot.views()))
+    )
 
 
 def try_treatments(

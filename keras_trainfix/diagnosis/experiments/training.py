@@ -36,6 +36,7 @@ class Training:
         change: Function of the model: a context in which it is changed in place.
         loss: Function `(model, x, y, y_pred, sample_weight) -> scalar tensor`.
         clip: Float, the norm that gradients are clipped to, or None.
+        is_plain_step: Whether it takes Keras' step although the user has another.
         is_compiled_step: Whether the step of the control can be reused: only the data
             differ.
     """
@@ -46,6 +47,7 @@ class Training:
     change: Change = no_change
     loss: Callable[..., Any] | None = None
     clip: float | None = None
+    is_plain_step: bool = False
     is_compiled_step: bool = True
 
     def with_inputs(self, function: Callable[[Any], Any]) -> "Training":
@@ -67,6 +69,10 @@ class Training:
     def with_loss(self, loss: Callable[..., Any]) -> "Training":
         """The same with another loss."""
         return replace(self, loss=loss, is_compiled_step=False)
+
+    def with_plain_step(self) -> "Training":
+        """The same with the `train_step` of Keras."""
+        return replace(self, is_plain_step=True, is_compiled_step=False)
 
     def clipped(self, norm: float) -> "Training":
         """The same with gradients clipped to a norm."""

@@ -4,6 +4,7 @@ from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.thresholds import LEARNS
 
+STEADY = 0.1  # skill that the control may gain in the second half of its steps
 SURE = 0.5  # skill with the change at which the finding is an error
 
 
@@ -57,7 +58,8 @@ def learns_with_a_change(snapshot: Snapshot) -> Found | None:
     ## When this is not the cause
     A large change cures much that is not its fault: another loss, all layers trainable,
     new weights. So the finding names the smallest change that does about as well as the
-    best, and it is silent if the model learns by itself at any of the rates.
+    best, and it is silent if the model learns by itself at any of the rates, or still
+    improves at the end of the steps.
 
     ## References
     [Karpathy, 2019](https://karpathy.github.io/2019/04/25/recipe/)
@@ -65,6 +67,8 @@ def learns_with_a_change(snapshot: Snapshot) -> Found | None:
     experiments = snapshot.experiments
     if experiments is None or experiments.learns:
         return None
+    if experiments.control.climb > STEADY:
+        return None  # slow is not wrong
     cure = experiments.cure
     if cure is None or cure.outcome.value < LEARNS:
         return None

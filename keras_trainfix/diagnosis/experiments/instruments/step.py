@@ -16,14 +16,13 @@ from keras_trainfix.diagnosis.experiments.backward import (
     untouched,
 )
 from keras_trainfix.diagnosis.experiments.instrument import instrument
+from keras_trainfix.diagnosis.experiments.own_step import (
+    optimizers_of,
+    with_optimizers,
+)
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.trial.runner import BATCH, tensors_of
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
-from keras_trainfix.keras_internals import (
-    build_as_fit,
-    lent,
-    unbuilt_metrics_lent,
-)
 
 TIMES = 4
 MANY = 32  # steps within which gradients that are collected are applied
@@ -134,31 +133,11 @@ def _with_descent(model: keras.Model, data: Any) -> Iterator[None]:
     """
     own = {
         name: keras.optimizers.SGD(RATE, name="descent")
-        for name, value in vars(model).items()
-        if isinstance(value, keras.Optimizer)
+        for name in optimizers_of(model)
     }
     own["optimizer"].build(model.trainable_variables)
-    with unbuilt_metrics_lent(model), lent(model, **own), _counters(model):
-        if keras.backend.backend() == "jax":
-            build_as_fit(model, data)
+    with with_optimizers(model, data, **own):
         yield
-
-
-@contextlib.contextmanager
-def _counters(model: keras.Model) -> Iterator[None]:
-    """Puts back the plain numbers that a step of the user counts in its model."""
-    before = _numbers_of(model)
-    try:
-        yield
-    finally:
-        for name in _numbers_of(model).keys() - before.keys():
-            del vars(model)[name]
-        vars(model).update(before)
-
-
-def _numbers_of(model: keras.Model) -> dict[str, float]:
-    kinds = (bool, int, float)
-    return {name: v for name, v in vars(model).items() if isinstance(v, kinds)}
 
 
 def _displacement(model: keras.Model, before: list[np.ndarray]) -> np.ndarray:

@@ -10,6 +10,7 @@ from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.diagnosis.observe.batches import of_output
 from keras_trainfix.diagnosis.observe.loss import losses_of
+from keras_trainfix.diagnosis.trial.user_step import has_own_step
 
 STANDARD = ("binary", "categorical", "sparse")
 CLASSES = {
@@ -40,6 +41,26 @@ def standard_loss(case: Case) -> Iterator[Variant]:
         f"model.compile(model.optimizer, loss={shown})",
         lambda mended: _take_loss(mended, losses),
     )
+
+
+@treatment("keras-step", 16, ("KTF416", "KTF417"))
+def keras_step(case: Case) -> Iterator[Variant]:
+    """The `train_step` of Keras in place of the user's."""
+    model = case.training.model
+    if not has_own_step(model):
+        return
+    training = case.training.with_plain_step()
+    if model.loss is not None:
+        yield Variant(
+            "the `train_step` of Keras",
+            training,
+            "# remove your `train_step`, or compare it with that of `keras.Model`",
+        )
+        return
+    for variant in standard_loss(case):
+        training = variant.training.with_plain_step()
+        words = f"the `train_step` of Keras and {variant.words}"
+        yield Variant(words, training, f"# remove your `train_step`\n{variant.code}")
 
 
 @treatment("loss-negated", 61)
