@@ -134,7 +134,8 @@ def test_inputs_standardized_by_a_layer():
     copy = treated("inputs-standardized", model, x).copy
     kept = (x - x.mean(0)) / x.std(0)
     difference = np.abs(answers(copy, x) - answers(model, kept)).max()
-    assert difference < 0.1 * answers(copy, x).std()  # statistics of the trained part
+    spread = answers(copy, x).std()
+    assert difference < 0.25 * spread  # statistics of the trained part
 
 
 def test_targets_on_their_scale():
