@@ -239,16 +239,16 @@ def test_without_a_trial_there_is_no_other_rate(watch):
     ],
 )
 def test_tuned_rates(watch, monkeypatch, gains, dead, factor):
-    monkeypatch.setattr(module, "try_steps", lambda *args: trial_of(gains, dead))
+    monkeypatch.setattr(module, "try_steps", lambda *_, **__: trial_of(gains, dead))
     rate = watch.tuned_rate()
     assert rate == (None if factor is None else pytest.approx(RATE * factor))
 
 
 def test_a_trial_that_fails_tunes_no_rate(watch, monkeypatch):
-    def fail(*args):
+    def fail(*_, **__):
         raise NoTrial("no")
 
-    monkeypatch.setattr(module, "try_steps", lambda *args: trial_of({1: 0.0, 10: 1.0}))
+    monkeypatch.setattr(module, "try_steps", lambda *_, **__: trial_of({1: 0.0, 10: 1.0}))
     assert watch.tuned_rate() == pytest.approx(10 * RATE)
     monkeypatch.setattr(module, "try_steps", fail)
     assert watch.tuned_rate() is None
