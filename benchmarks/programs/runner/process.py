@@ -162,20 +162,13 @@ def pasted(diagnosis, run):
     x, y = run.probe if len(run.probe) == 2 else (run.probe[0], None)
     scope = {"model": run.model, "x": x, "y": y, "keras": keras, "np": np}
     found = [finding for finding in diagnosis.findings if finding.severity != "note"]
-    before = _state(run.model)
     try:
-        exec(found[0].fix, scope)
+        code = compile(found[0].fix, "fix", "exec")
+        exec(code, scope)
     except Exception:  # advice in words, or code for what the program does not have
         return None
-    model = scope.get("model")
     kept = scope["x"] is x and scope["y"] is y  # else its user has more to change
-    return model if kept and _state(model) != before else None
-
-
-def _state(model):
-    """What tells whether code has changed a model."""
-    weights = [id(weight) for weight in model.trainable_weights]
-    return id(model), id(model.optimizer), model.loss, weights
+    return scope["model"] if kept and "model" in code.co_names else None
 
 
 def _trained(run, model):
