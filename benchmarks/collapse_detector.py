@@ -184,7 +184,7 @@ def of_box(only):
                     *training, BATCH, epochs=epochs, verbose=0, callbacks=[detector]
                 )
             share = model.evaluate(*held_out, verbose=0) / held_out[1].var()
-            lines = "; ".join(detector.rescues) or "no rescue"
+            lines = "; ".join(map(str, detector.rescues)) or "no rescue"
             print(f"  seed {seed}: {share:.4f}  {lines}", flush=True)
 
 
@@ -198,7 +198,7 @@ def of_rescues(seeds, only):
         plain, _ = _trained(case, seed, None)
         skill, detector = _trained(case, seed, "rescue")
         table.append((case.name, right, plain, skill, _epochs_lost(detector)))
-        lines = "; ".join(detector.rescues) or "no rescue"
+        lines = "; ".join(map(str, detector.rescues)) or "no rescue"
         codes = " ".join(detector.diagnosis.codes) if detector.diagnosis else "healthy"
         print(f"  {right:.2f} {plain:.2f} -> {skill:.2f}  {codes}. {lines}", flush=True)
     harmed = [row for row in table if not row[2] > HARMED * row[1]]

@@ -52,7 +52,7 @@ def run(
     _say('3. The same again, with CollapseDetector((x, y), action="rescue") ...')
     detector = CollapseDetector((x, y), action="rescue")
     losses, rescued = train(x, y, detector, rescue_epochs, _snapshots(x, y, folder))
-    for line in detector.rescues:
+    for line in map(str, detector.rescues):
         _say(f"   {line[0].upper()}{line[1:]}")
     _say(
         f"   The loss: {losses[0]:.3g} -> {losses[-1]:.2g}. The predictions are "

@@ -35,7 +35,7 @@ def fixed_copy(diagnosis: Diagnosis, model: keras.Model) -> keras.Model:
     findings = [f for f in diagnosis.findings if f.severity != "note"]
     plan = _Plan(model, diagnosis)
     cure = diagnosis.cure
-    mend = None if cure is None else cure.mend
+    mend = None if cure is None or _sets_rate(findings) else cure.mend
     for finding in findings:
         is_treated = (
             cure is not None and mend is not None and finding.code in cure.codes
@@ -125,6 +125,11 @@ class _Plan:
         if change.loss is not None:
             self.losses[index] = change.loss
         return change
+
+
+def _sets_rate(findings: list[Finding]) -> bool:
+    """Whether the rate is the cause, for which the trial knows a better one."""
+    return any("better_rate" in f.evidence for f in findings)
 
 
 def _shown(proof: Proof) -> str:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainfix.diagnosis import diagnose as module
+from keras_trainfix.diagnosis import examine as module
 from keras_trainfix.diagnosis.diagnose import diagnose
 from keras_trainfix.diagnosis.findings import Diagnosis, DiagnosisError, Finding
 from keras_trainfix.diagnosis.registry import CHECKS, Check, check, found

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainfix import Diagnosis, cli
+from keras_trainfix import Diagnosis, cli, diagnose
 from keras_trainfix.callbacks.collapse import remedies, verdict
-from keras_trainfix.diagnosis import diagnose as engine
+from keras_trainfix.diagnosis import examine as engine
 from keras_trainfix.diagnosis.change import Change
 from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS, check, find_check, found
@@ -50,7 +50,7 @@ def model():
 def test_a_new_code_needs_one_record_only(made_up, capsys):
     net = model()
     net.layers[0].trainable = False
-    diagnosis = engine.diagnose(net, X, X[:, :1], fit=False)
+    diagnosis = diagnose(net, X, X[:, :1], fit=False)
     assert diagnosis.codes[:1] == ["KTF199"]  # found, and ranked
     finding = diagnosis.findings[0]
     assert finding.evidence == {"n": 32}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from keras_trainfix.callbacks.collapse.ledger import Rescue
 from keras_trainfix.callbacks.collapse.running_fit import running_fit
 from keras_trainfix.callbacks.collapse.samples import MisfitError, check_inputs
 from keras_trainfix.callbacks.collapse.schedule import Settings
@@ -65,7 +66,9 @@ class CollapseDetector(GuardedCallback):
         diagnosis: `Diagnosis` of the collapse; None while the model is healthy.
         history: Dict of lists with one entry for each quick check: `"step"`,
             `"epoch"`, `"std_ratio"`, `"skill"`.
-        rescues: List of strings, what was done.
+        rescues: List of dicts, what was done: `"step"`, `"epoch"`, `"code"`,
+            `"finding"`, `"treatment"`, `"skill_before"` and `"skill_after"`. `str` of
+            one is a sentence.
         alarms: List of integers, the steps at which a collapse was reported.
 
     Raises:
@@ -143,8 +146,8 @@ class CollapseDetector(GuardedCallback):
         return self._session.history if self._session else {k: [] for k in HISTORY}
 
     @property
-    def rescues(self) -> list[str]:
-        """List of strings, what was done."""
+    def rescues(self) -> list[Rescue]:
+        """List of `Rescue`, what was done: dicts whose text is a sentence."""
         return self._session.rescues if self._session else []
 
     @property

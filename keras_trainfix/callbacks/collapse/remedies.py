@@ -7,7 +7,8 @@ import keras
 from keras.optimizers import schedules
 
 from keras_trainfix.backend import to_numpy
-from keras_trainfix.diagnosis.findings import Diagnosis, Finding
+from keras_trainfix.diagnosis.experiments.mended import InPlace
+from keras_trainfix.diagnosis.findings import Cure, Diagnosis, Finding
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.messages import count
 from keras_trainfix.models.batch_norm_layers import all_layers
@@ -80,6 +81,30 @@ def find_remedy(diagnosis: Diagnosis) -> tuple[Any, Finding | None]:
         if check.rescue:
             return REMEDIES[check.rescue], finding
     return REMEDIES["slower"], None
+
+
+def treated_by(cure: Cure) -> Remedy:
+    """The remedy that makes the change of a `Cure` in the model itself.
+
+    Args:
+        cure: `Cure` that `can_be_made_in_place`.
+    """
+
+    def apply(case: Case) -> str:
+        mended = InPlace(case.model)
+        assert cure.mend is not None
+        cure.mend(mended)
+        inner = inner_of(case.model.optimizer)
+        for name, value in mended.settings.items():
+            setattr(inner, name, value)
+        forget_compiled_functions([case.model])
+        done = cure.words
+        if cure.factor != 1:
+            rate = rate_of(case.model.optimizer) * cure.factor
+            done += f", {set_rate(case.model, rate)}"
+        return done
+
+    return Remedy(apply)
 
 
 def slower(case: Case) -> str:

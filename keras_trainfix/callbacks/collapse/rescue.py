@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_trainfix.callbacks.collapse.ledger import Moment, Rescue
 from keras_trainfix.callbacks.collapse.policy import HEALTHY
 from keras_trainfix.callbacks.collapse.quick_check import TRAINED
 from keras_trainfix.callbacks.collapse.remedies import (
@@ -15,6 +16,7 @@ from keras_trainfix.callbacks.collapse.remedies import (
     restart,
     set_rate,
     slower,
+    treated_by,
 )
 from keras_trainfix.callbacks.collapse.warm_up import WarmUp, after_epoch
 from keras_trainfix.callbacks.collapse.watch import HARDLY, SLOWLY, Watch
@@ -26,6 +28,8 @@ from keras_trainfix.models.optimizers import rate_of, schedule_of
 BETTER = 0.05  # of the missing skill, by which weights must be better than others
 WARM = 2.0  # factor of the rate after a warm-up
 STILL = 2e-3  # change of the weights relative to their size
+OF_SIGNAL = {"KTF404", "KTF405", "KTF406"}  # lost between the layers
+AT_START = OF_SIGNAL | {"KTF409"}  # later it is the rate that makes answers NaN
 MOST_KEPT = 2**24  # weights up to which the initial ones are kept for a trial
 
 
@@ -36,16 +40,16 @@ class Rescuer:
         watch: `Watch` over the model.
         is_active: Whether it rescues; otherwise it only keeps the initial weights, if
             the model is not too large.
-        lines: List of strings; each rescue adds one.
+        records: List of `Rescue`; each rescue adds one.
 
     Attributes:
         initial: List of arrays: the weights with which training began, or None.
         was_slow: Whether the last remedy was a higher rate.
     """
 
-    def __init__(self, watch: Watch, is_active: bool, lines: list[str]) -> None:
+    def __init__(self, watch: Watch, is_active: bool, records: list[Rescue]) -> None:
         self.watch, self.model = watch, watch.model
-        self.is_active, self.lines = is_active, lines
+        self.is_active, self.records = is_active, records
         self.initial: Any = None
         self.was_slow = False
         size = sum(np.prod(variable.shape) for variable in self.model.variables)
@@ -69,7 +73,7 @@ class Rescuer:
             steps: Integer, steps so far.
         """
         best, weights = self._best
-        if not self.lines or weights is None or not _is_better(best, skill):
+        if not self.records or weights is None or not _is_better(best, skill):
             return
         now = self.watch.quick_check(steps).skill
         if np.isclose(now, skill, equal_nan=True):  # else another callback chose them
@@ -89,10 +93,21 @@ class Rescuer:
 
     def repair_beginning(self, diagnosis: Diagnosis) -> bool:
         """Does what can be done before the first step; returns whether it did."""
-        remedy, cause = find_remedy(diagnosis)
-        if not self.is_active or cause is None:
+        if not self.is_active:
             return False
+        moment = Moment("before the first step", 0, 1, self.watch.beginning.skill)
         new = new_weights(self.model) if self.watch.was_dead else None
+        treated = self.treatment(diagnosis, new, AT_START)
+        if treated is not None:
+            if new is not None:
+                self.model.set_weights(new)
+                self.initial = new
+            done = treated[0].apply(Case(self.model, None, self.watch.sample.x))
+            self._note(moment, treated[1], done)
+            return True
+        remedy, cause = find_remedy(diagnosis)
+        if cause is None:
+            return False
         if remedy.fits_fresh_weights:
             done = remedy.apply(Case(self.model, None, self.watch.sample.x))
         elif new is not None:
@@ -100,16 +115,41 @@ class Rescuer:
             self.initial, done = new, "new initial weights"
         else:
             return False
-        self._note("before the first step", cause, done)
+        self._note(moment, cause, done)
         return True
 
-    def rescue(self, remedy: Remedy, finding: Finding, when: str) -> None:
+    def treatment(
+        self,
+        diagnosis: Diagnosis,
+        weights: list | None = None,
+        codes: set[str] = OF_SIGNAL,
+    ) -> tuple[Remedy, Finding] | None:
+        """What an experiment from the initial weights has shown, if `fit` may apply it.
+
+        Only where another model is needed: no rate mends a signal that is lost.
+
+        Args:
+            diagnosis: `Diagnosis`.
+            weights: List of arrays to begin with; the initial ones by default.
+            codes: Set of the codes of the findings that may be treated so.
+
+        Returns:
+            `(remedy, finding)`: a `Remedy`, and the `Finding` that it is for; or None.
+        """
+        causes = [f for f in diagnosis.findings if f.code in codes]
+        weights = self.initial if weights is None else weights
+        if weights is None or not any(f.severity == "error" for f in causes):
+            return None
+        cure = self.watch.cure(causes, weights)
+        return None if cure is None else (treated_by(cure), causes[0])
+
+    def rescue(self, remedy: Remedy, finding: Finding, moment: Moment) -> None:
         """Applies a remedy, to the weights that it asks for.
 
         Args:
             remedy: `Remedy`.
             finding: `Finding` that says what went wrong.
-            when: String that begins the line about what was done.
+            moment: `Moment`.
         """
         model, watch = self.model, self.watch
         weights, whose = self._weights_for(remedy)
@@ -117,12 +157,12 @@ class Rescuer:
             restart(model, weights)
         before = rate_of(model.optimizer)
         self.was_slow = remedy.apply is faster
-        is_first = not self.lines
+        is_first = not self.records
         rate = watch.higher_rate() if self.was_slow else watch.lower_rate(is_first)
         done = remedy.apply(Case(model, rate, watch.sample.x))
         if remedy.apply in (slower, faster):
             done += self._tune()
-        self._note(when, finding, f"{whose} weights, {done}")
+        self._note(moment, finding, f"{whose} weights, {done}")
         self._rate = rate_of(model.optimizer)
         self._factor *= self._rate / before if before else 1.0
         # The second time it is the raised rate that did harm.
@@ -153,7 +193,7 @@ class Rescuer:
         done = set_rate(self.model, self._rate * factor)
         self._rate = rate_of(self.model.optimizer)
         self._factor *= factor
-        self.lines[-1] = f"{self.lines[-1][:-1]}; {words}, {done}."
+        self.records[-1].add(words, done)
         tell(f"CollapseDetector, {words}, {done}.")
 
     def hold_rate(self) -> None:
@@ -168,14 +208,16 @@ class Rescuer:
             rate *= self._factor
         self._rate = rate
 
-    def recalibrate(self, finding: Finding, skill: float, steps: int) -> bool:
+    def recalibrate(self, finding: Finding, moment: Moment) -> bool:
         """Recalibrates moving averages that lag behind; returns whether that helped."""
         model, before = self.model, self.model.get_weights()
         done = recalibrate(Case(model, None, self.watch.sample.x))
-        if not _is_better(self.watch.quick_check(steps).skill, skill):
+        after = self.watch.quick_check(moment.step).skill
+        if not _is_better(after, moment.skill):
             model.set_weights(before)
             return False
-        self._note("after the last step", finding, done)
+        self._note(moment, finding, done)
+        self.records[-1].reach(after)
         return True
 
     def _tune(self):
@@ -195,10 +237,10 @@ class Rescuer:
             return weights, "Last healthy"
         return self.initial, "Initial"
 
-    def _note(self, when, finding, done):
-        line = f"{when}: {finding.code} {finding.name}. {done}."
-        self.lines.append(line)
-        tell(f"CollapseDetector, {line}")
+    def _note(self, moment, finding, done):
+        record = Rescue(moment, finding, done)
+        self.records.append(record)
+        tell(f"CollapseDetector, {record}")
 
 
 def _is_better(skill, other):

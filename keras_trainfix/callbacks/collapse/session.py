@@ -20,6 +20,7 @@ from keras_trainfix.callbacks.collapse.events import (
     SymptomsSeen,
     TrainingEnded,
 )
+from keras_trainfix.callbacks.collapse.ledger import Moment, Rescue
 from keras_trainfix.callbacks.collapse.policy import (
     HEALTHY,
     LEARNED,
@@ -79,7 +80,7 @@ class Session:
     Attributes:
         diagnosis: `Diagnosis` of the collapse, or None.
         history: Dict of lists: step, epoch, spread and skill of each quick check.
-        rescues: List of strings, one line for each rescue.
+        rescues: List of `Rescue`, one for each.
         state: `State` of the policy.
     """
 
@@ -97,7 +98,7 @@ class Session:
         self.history: dict[str, list] = {
             key: [] for key in ("step", "epoch", "std_ratio", "skill")
         }
-        self.rescues: list[str] = []
+        self.rescues: list[Rescue] = []
         self.state = State()
         self._steps_before = 0  # this epoch
         self._watch = Watch(model, sample, show_progress, fit)
@@ -162,6 +163,8 @@ class Session:
         self._steps_before = self.state.step
         if is_epoch_check_due(self.state, is_last):
             self.quick_check(ends_epoch=True)
+        if self.rescues:
+            self.rescues[-1].reach(self.last("skill"))
         if self.rescues and self.state.steps:
             self._rescuer.end_warm_up(self.last("skill"), self._when())
 
@@ -198,7 +201,8 @@ class Session:
         )
         action = self._decide(event)
         if action is Action.RECALIBRATE:
-            helped = self._rescuer.recalibrate(gap, skill, self.state.steps)
+            moment = self._moment()._replace(words="after the last step")
+            helped = self._rescuer.recalibrate(gap, moment)
             action = self._decide(event._replace(is_recalibrated=helped))
         if action is Action.CONTINUE:
             return
@@ -294,6 +298,8 @@ class Session:
 
     def _act(self, diagnosis):
         remedy, cause = find_remedy(diagnosis)
+        if self.settings.action == "rescue":
+            remedy, cause = self._rescuer.treatment(diagnosis) or (remedy, cause)
         action = self._decide(CollapseNamed(remedy is not None))
         if action is Action.RAISE:
             raise DiagnosisError(diagnosis)
@@ -306,12 +312,16 @@ class Session:
             self.model.stop_training = True
 
     def _rescue(self, remedy, diagnosis):
-        when = f"{self._when()}, step {self.state.step}"
-        self._rescuer.rescue(remedy, diagnosis.findings[0], when)
+        self._rescuer.rescue(remedy, diagnosis.findings[0], self._moment())
         self._decide(Rescued())
 
     def _new_rescuer(self):
         return Rescuer(self._watch, self.settings.action == "rescue", self.rescues)
+
+    def _moment(self):
+        state = self.state
+        words = f"{self._when()}, step {state.step}"
+        return Moment(words, state.step, state.epoch + 1, self.last("skill"))
 
     def _when(self):
         return f"epoch {self.state.epoch + 1}"

@@ -1,5 +1,6 @@
 """A model under observation, which no check changes."""
 
+import functools
 from typing import Any
 
 import keras
@@ -9,7 +10,10 @@ from keras_trainfix import backend
 from keras_trainfix.callbacks.collapse.quick_check import QuickCheck, judge
 from keras_trainfix.callbacks.collapse.verdict import is_irreversible
 from keras_trainfix.diagnosis.examine import asked_again, examine
-from keras_trainfix.diagnosis.findings import Diagnosis
+from keras_trainfix.diagnosis.experiments.mended import can_be_made_in_place
+from keras_trainfix.diagnosis.experiments.proving import cure_of
+from keras_trainfix.diagnosis.experiments.trials import experiment
+from keras_trainfix.diagnosis.findings import Cure, Diagnosis, Finding
 from keras_trainfix.diagnosis.fit_arguments import FitArguments
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.observe.sample import MOST, Sample, numbers_of, some_of
@@ -119,6 +123,21 @@ class Watch:
         if reason:
             diagnosis.skipped["trial"] = reason
         return diagnosis
+
+    def cure(self, findings: list[Finding], weights: list) -> Cure | None:
+        """The best change that a running `fit` can make, tried from some weights.
+
+        Args:
+            findings: `Finding`s whose treatments are tried.
+            weights: List of arrays.
+        """
+        snapshot = Snapshot(self.model, *self.sample[:3], fit=self.fit)
+        try:
+            found = experiment(snapshot, findings, True, weights=weights)
+        except Exception:  # the user's own code
+            return None
+        fits = functools.partial(can_be_made_in_place, self.model)
+        return cure_of(found, False, fits)
 
     @property
     def does_no_harm(self) -> bool:

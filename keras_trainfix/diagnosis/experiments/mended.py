@@ -104,3 +104,64 @@ class Mended:
                 for name, y in zip(self._names, outputs, strict=True)
             ]
         self.copy = keras.Model(inputs, outputs, name=self.copy.name)
+
+
+class InPlace(Mended):
+    """A model that is changed itself, while `fit` runs: its graph has to stay.
+
+    Args:
+        model: The `keras.Model`.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__(model, model)
+
+    def replace_calls(self, *_: Any) -> Any:
+        """Raises `NotImplementedError`, as all that changes the graph."""
+        raise NotImplementedError("A running `fit` keeps the graph of its model.")
+
+    def put_in_front(self, layer: keras.Layer) -> None:
+        """Raises `NotImplementedError`."""
+        self.replace_calls()
+
+    def put_at_end(self, layers: list[keras.Layer]) -> None:
+        """Raises `NotImplementedError`."""
+        self.replace_calls()
+
+
+class _Tentative(InPlace):
+    """Takes only changes of attributes, and makes none."""
+
+    @property
+    def copy(self) -> keras.Model:
+        """Raises: what changes the whole model cannot be taken back."""
+        return self.replace_calls()
+
+    @copy.setter
+    def copy(self, model: keras.Model) -> None:
+        """Keeps nothing."""
+
+    def set(self, changes: Iterable[tuple[Any, str, Any]]) -> None:
+        """Sets nothing."""
+
+
+def can_be_made_in_place(
+    model: keras.Model, mend: Callable[[Mended], None] | None
+) -> bool:
+    """Whether a running `fit` can make a change: of attributes, or of the optimizer.
+
+    Args:
+        model: The `keras.Model`; it stays as it is.
+        mend: Function that changes a `Mended`.
+    """
+    if mend is None:
+        return False
+    tentative = _Tentative(model)
+    before = model.get_weights()
+    try:
+        mend(tentative)
+    except NotImplementedError:
+        return False
+    finally:
+        model.set_weights(before)
+    return tentative.loss is None

@@ -1,5 +1,6 @@
 """Gives findings their proof: what a treatment of the cause did on the bench."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -83,14 +84,19 @@ def proven(finding: Finding, experiments: Experiments) -> Finding:
     )
 
 
-def cure_of(experiments: Experiments, is_fresh: bool) -> Cure | None:
+def cure_of(
+    experiments: Experiments,
+    is_fresh: bool,
+    fits: Callable[[Any], bool] = lambda mend: True,
+) -> Cure | None:
     """The `Cure` that experiments have shown, or None.
 
     Args:
         experiments: `Experiments`.
         is_fresh: Boolean, whether they began with new initial weights.
+        fits: Function of the `mend` of a treatment, whether it can be used.
     """
-    tried = experiments.best_cure
+    tried = experiments.best_cure(fits)
     if tried is None:
         return None
     shown = proof(tried, experiments)

@@ -133,14 +133,18 @@ class Experiments:
         near = [tried for tried in good if tried.gain >= most - ALIKE]
         return min(near, key=lambda tried: tried.treatment.order, default=None)
 
-    @property
-    def best_cure(self) -> Tried | None:
+    def best_cure(
+        self, fits: Callable[[Any], bool] = lambda mend: True
+    ) -> Tried | None:
         """What does best, for a copy that is to learn; or None.
 
         The smallest intervention is the likeliest cause, but two faults at once take
         more than it.
+
+        Args:
+            fits: Function of the `mend` of a treatment, whether it can be used.
         """
-        good = [tried for tried in self.tried if tried.holds]
+        good = [tried for tried in self.tried if tried.holds and fits(tried.mend)]
         most = max((tried.gain for tried in good), default=0.0)
         near = [tried for tried in good if tried.gain >= most - HARDLY]
         return min(near, key=lambda tried: tried.treatment.order, default=None)

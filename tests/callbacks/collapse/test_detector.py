@@ -189,9 +189,9 @@ def test_a_trial_is_made_once_for_a_cause(monkeypatch):
     made = []
     original = watch.attempt
 
-    def counted(*args):
+    def counted(*args, **kwargs):
         made.append(args)
-        return original(*args)
+        return original(*args, **kwargs)
 
     monkeypatch.setattr(watch, "attempt", counted)
     y = np.random.default_rng(5).normal(size=(256, 1)).astype("float32")

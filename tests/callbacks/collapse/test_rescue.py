@@ -11,6 +11,7 @@ from keras.optimizers import schedules
 import keras_trainfix as kt
 from keras_trainfix.callbacks.collapse import remedies
 from keras_trainfix.callbacks.collapse.detector import CollapseWarning
+from keras_trainfix.callbacks.collapse.ledger import Moment, Rescue
 from keras_trainfix.callbacks.collapse.rescue import WARM, Rescuer
 from keras_trainfix.callbacks.collapse.warm_up import WarmUp
 from keras_trainfix.callbacks.collapse.watch import Watch
@@ -74,7 +75,7 @@ def test_a_rate_that_is_too_high(optimizer):
     assert skill(model) > 0.9
     assert rate_of(model.optimizer) <= 1e3
     assert model.optimizer.global_clipnorm == 1.0
-    assert "learning rate" in detector.rescues[0]
+    assert "learning rate" in str(detector.rescues[0])
     assert detector.diagnosis.codes[0] in ("KTF401", "KTF409", "KTF403")
     assert history["collapse/rescues"][-1] == len(detector.rescues) >= 1
 
@@ -85,7 +86,7 @@ def test_dead_units():
     other = Bias(-50.0, lambda epoch, batch: epoch == batch == 0)
     detector, _ = rescue(model, epochs=40, others=[other])
     assert skill(model) > 0.8
-    assert "KTF403 dead-relu. Initial weights" in detector.rescues[0]
+    assert "KTF403 dead-relu. Initial weights" in str(detector.rescues[0])
 
 
 def test_weights_that_were_dead_before_the_first_step():
@@ -93,7 +94,7 @@ def test_weights_that_were_dead_before_the_first_step():
     model.layers[0].bias.assign(np.full(16, -50.0))
     detector, _ = rescue(model)
     assert len(detector.rescues) == 1
-    assert "before the first step: KTF403 dead-relu" in detector.rescues[0]
+    assert "before the first step: KTF403 dead-relu" in str(detector.rescues[0])
     assert rate_of(model.optimizer) == pytest.approx(0.01)
     assert skill(model) > 0.8
 
@@ -102,7 +103,7 @@ def test_a_rate_that_is_too_low():
     model = net(adam(1e-7))
     before = rate_of(model.optimizer)
     detector, _ = rescue(model, epochs=40)
-    assert "KTF402" in detector.rescues[0]
+    assert "KTF402" in str(detector.rescues[0])
     assert rate_of(model.optimizer) > 100 * before
     assert skill(model) > 0.6
 
@@ -114,7 +115,7 @@ def test_statistics_of_batch_normalization():
     detector, _ = rescue(model, epochs=15, x=scaled)
     error = np.mean((model.predict(scaled, verbose=0) - Y) ** 2)
     assert error < 0.2 * Y.var()
-    assert any("recalibrated" in line for line in detector.rescues)
+    assert any("recalibrated" in str(line) for line in detector.rescues)
 
 
 def test_a_collapse_after_good_epochs_goes_back_to_the_last_healthy_weights():
@@ -123,7 +124,7 @@ def test_a_collapse_after_good_epochs_goes_back_to_the_last_healthy_weights():
     detector, _ = rescue(model, epochs=12, others=[other])
     (good,) = other.seen
     assert good > 0.8
-    assert "Last healthy weights" in detector.rescues[0]
+    assert "Last healthy weights" in str(detector.rescues[0])
     assert skill(model) > good - 0.05
 
 
@@ -243,7 +244,7 @@ def test_dead_weights_are_initialized_again():
     rescuer = rescuer_at_the_start(model)
     assert rescuer.repair_beginning(diagnosis(("KTF403", "error")))
     line = "before the first step: KTF403 dead-relu. new initial weights."
-    assert rescuer.lines == [line]
+    assert list(map(str, rescuer.records)) == [line]
     assert np.abs(model.get_weights()[1]).max() < 1
     assert all(map(np.array_equal, model.get_weights(), rescuer.initial))
 
@@ -255,7 +256,7 @@ def test_frozen_layers_are_trainable_from_the_first_step():
     rescuer = rescuer_at_the_start(model)
     assert rescuer.repair_beginning(diagnosis(("KTF303", "error")))
     assert len(model.trainable_variables) == 4
-    assert "set to trainable" in rescuer.lines[0]
+    assert "set to trainable" in rescuer.records[0]["treatment"]
 
 
 @pytest.mark.parametrize(
@@ -272,17 +273,22 @@ def test_what_is_not_repaired_before_the_first_step(build, is_active, code):
     before = model.get_weights()
     rescuer = rescuer_at_the_start(model, is_active)
     assert not rescuer.repair_beginning(diagnosis((code, "error")))
-    assert rescuer.lines == []
+    assert rescuer.records == []
     assert all(map(np.array_equal, model.get_weights(), before))
 
 
 # --- rates ---
 
 
+def record():
+    finding = diagnosis(("KTF401", "error")).findings[0]
+    return Rescue(Moment("epoch 1, step 4", 4, 1, 0.0), finding, "rescued")
+
+
 def rescuer_of(model, rate):
     """A `Rescuer` that has set a rate."""
     model.optimizer.build(model.trainable_variables)
-    rescuer = Rescuer(SimpleNamespace(model=model), True, ["rescued."])
+    rescuer = Rescuer(SimpleNamespace(model=model), True, [record()])
     remedies.set_rate(model, rate)
     rescuer._rate, rescuer._warm_up = rate, WarmUp(may_raise=True)
     return rescuer
@@ -297,7 +303,9 @@ def test_a_lowered_rate_rises_once_the_model_learns():
         seen.append(rate_of(model.optimizer))
     high = 0.01 * WARM
     assert seen == pytest.approx([0.01, high, high, high, high])
-    assert rescuer.lines == [f"rescued; epoch 2, learning rate 0.01 -> {high:g}."]
+    assert rescuer.records[0]["treatment"] == (
+        f"rescued; epoch 2, learning rate 0.01 -> {high:g}"
+    )
 
 
 @pytest.mark.parametrize("fallen", [0.8, float("nan")])
@@ -371,7 +379,7 @@ def test_steps_that_hardly_change_the_weights_are_slow():
 
 
 @pytest.mark.parametrize(
-    ("best", "last", "now", "lines", "is_restored"),
+    ("best", "last", "now", "records", "is_restored"),
     [
         (0.9, 0.2, 0.2, ["rescued"], True),
         (0.9, float("nan"), float("nan"), ["rescued"], True),
@@ -381,11 +389,11 @@ def test_steps_that_hardly_change_the_weights_are_slow():
         (float("nan"), float("nan"), float("nan"), ["rescued"], False),
     ],
 )
-def test_when_the_best_weights_are_restored(best, last, now, lines, is_restored):
+def test_when_the_best_weights_are_restored(best, last, now, records, is_restored):
     model = net(adam(0.01))
     check = SimpleNamespace(skill=now)
     watch = SimpleNamespace(model=model, quick_check=lambda steps: check)
-    rescuer = Rescuer(watch, True, lines)
+    rescuer = Rescuer(watch, True, records)
     good = [weight + 1 for weight in model.get_weights()]
     model.set_weights(good)
     rescuer.keep_best(best)
@@ -417,7 +425,28 @@ def test_statistics_are_recalibrated_if_that_helps(skill_before, helped):
     rescuer = Rescuer(Watch(model, Sample(scaled, Y)), True, [])
     before = model.get_weights()
     finding = diagnosis(("KTF301", "warning")).findings[0]
-    assert rescuer.recalibrate(finding, skill_before, 40) == helped
+    assert (
+        rescuer.recalibrate(finding, Moment("at the end", 40, 1, skill_before))
+        == helped
+    )
     is_same = all(map(np.array_equal, model.get_weights(), before))
     assert is_same == (not helped)
-    assert len(rescuer.lines) == helped
+    assert len(rescuer.records) == helped
+
+
+@pytest.mark.parametrize(
+    ("activation", "is_lost"), [("exponential", True), ("tanh", False)]
+)
+def test_a_signal_that_is_lost_between_the_layers(activation, is_lost):
+    keras.utils.set_random_seed(1)
+    start = keras.initializers.VarianceScaling(2.0)
+    hidden = [layers.Dense(8, activation, kernel_initializer=start) for _ in range(8)]
+    model = keras.Sequential([keras.Input((4,)), *hidden, layers.Dense(1)])
+    model.compile(adam(0.003), "mse")
+    detector, _ = rescue(model, epochs=30)
+    assert bool(detector.rescues) == is_lost
+    assert skill(model) > 0.6
+    if is_lost:
+        assert detector.rescues[0]["step"] == 0
+        assert "in the hidden layers" in detector.rescues[0]["treatment"]
+        assert detector.rescues[0]["skill_after"] > 0.5

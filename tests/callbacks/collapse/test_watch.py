@@ -248,7 +248,8 @@ def test_a_trial_that_fails_tunes_no_rate(watch, monkeypatch):
     def fail(*_, **__):
         raise NoTrial("no")
 
-    monkeypatch.setattr(module, "try_steps", lambda *_, **__: trial_of({1: 0.0, 10: 1.0}))
+    trial = trial_of({1: 0.0, 10: 1.0})
+    monkeypatch.setattr(module, "try_steps", lambda *_, **__: trial)
     assert watch.tuned_rate() == pytest.approx(10 * RATE)
     monkeypatch.setattr(module, "try_steps", fail)
     assert watch.tuned_rate() is None

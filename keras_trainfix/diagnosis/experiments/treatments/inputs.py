@@ -54,7 +54,7 @@ def rescaled(case: Case) -> Iterator[Variant]:
     )
 
 
-@treatment("padding-masked", 31, ("KTF427",))
+@treatment("padding-masked", 32, ("KTF427",))
 def padding_masked(case: Case) -> Iterator[Variant]:
     """Padding masked by the embedding."""
     layers = [
@@ -79,7 +79,7 @@ def padding_masked(case: Case) -> Iterator[Variant]:
     )
 
 
-@treatment("padding-in-front", 32, ("KTF427",))
+@treatment("padding-in-front", 34, ("KTF427",))
 def padding_in_front(case: Case) -> Iterator[Variant]:
     """Trailing zeros of sequences of ids moved in front."""
     x = leaves(case.training.train.x)

@@ -20,7 +20,7 @@ from keras_trainfix.models.batch_norm_layers import all_layers, batch_norm_layer
 from keras_trainfix.models.freeze import freeze_batch_norm
 
 
-@treatment("dropout-off", 13, ("KTF408",))
+@treatment("dropout-off", 13, ("KTF408", "KTF411"))
 def dropout_off(case: Case) -> Iterator[Variant]:
     """No dropout."""
     layers = [x for x in all_layers(case.training.model) if _is_dropout(x)]

@@ -35,7 +35,7 @@ def test_scores_that_rank_are_early_or_a_matter_of_the_threshold(rng):
     model = answering(scores, binary(), 100)
     assert findings(model, scores, ON) == []
     found = findings(steps_done(model, 1000), scores, ON)
-    assert [(f.code, f.severity) for f in found] == [("KTF504", "note")]
+    assert [(f.code, f.severity) for f in found] == [("KTF504", "warning")]
 
 
 def test_a_single_class_in_the_sample_says_nothing():
