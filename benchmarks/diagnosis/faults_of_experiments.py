@@ -7,9 +7,11 @@ from keras import layers
 from benchmarks.diagnosis.cases import BINARY, SPARSE
 from benchmarks.diagnosis.data import (
     Data,
+    blobs,
     but,
     curved,
     digits,
+    linear,
     one_hot,
     source,
     table,
@@ -282,7 +284,18 @@ GRADIENTS = [
 ]
 # fmt: on
 
+
+@net
+def torn(x, rng, units, head=None):
+    """A wave that is much too short hides the inputs from the layers behind it."""
+    hidden = layers.Dense(16, "tanh")(keras.ops.sign(keras.ops.sin(1e3 * x)))
+    return layers.Dense(units, head)(hidden)
+
+
 BENCH = [
+    before("602", "inputs torn, numbers", curved(), torn(1), "mse"),
+    before("602", "inputs torn, linear", linear(), torn(1), "mse"),
+    before("602", "inputs torn, classes", blobs(), torn(3, "softmax"), SPARSE),
     before("601", "falls with the error", curved(), mlp(1), backwards, first="601 509"),
     before(
         "601",

@@ -20,6 +20,7 @@ from benchmarks.diagnosis.faults import before
 from benchmarks.diagnosis.nets import cnn, mlp, segmenter, unet
 
 DIGITS = digits()
+NORM = keras.layers.BatchNormalization
 
 
 class _Rows(keras.utils.PyDataset):
@@ -54,6 +55,13 @@ def creeping(rng, data, size=32):
         return np.arange(index, index + size) % len(old.x)
 
     return Data(_Rows(old, rows, len(old.x) // size))
+
+
+@source
+def one_by_one(rng, data):
+    """Batches of one sample."""
+    old = data(rng)
+    return Data(_Rows(old, lambda index: slice(index, index + 1), len(old.x)))
 
 
 @source
@@ -138,6 +146,12 @@ def inverted(y, _):
 FAULTS = [
     before("135", "rows drawn once", same_batch(rings()), mlp(1, "sigmoid"), BINARY),
     before("135", "batches that move by one", creeping(curved()), mlp(1), "mse"),
+    before("307", "one sample a batch", one_by_one(curved()),
+        mlp(1, norm=NORM), "mse"),
+    before("307", "one sample a batch, two classes", one_by_one(rings()),
+        mlp(1, "sigmoid", norm=NORM), BINARY),
+    before("307", "one digit a batch", one_by_one(DIGITS),
+        mlp(10, "softmax", norm=NORM), SPARSE),
     before("136", "batches class by class", in_order(DIGITS), mlp(10, "softmax"),
         SPARSE),
     before("136", "two classes one after the other", in_order(rings()),

@@ -85,6 +85,8 @@ def with_proofs(
     cure = snapshot.experiments.cure
     if cure is not None and cure.treatment.codes & bad:
         shown = []  # it is the proof of what was found
+    if any(not CHECKS[code].is_symptom for code in bad):
+        shown = [finding for finding in shown if finding.code != "KTF602"]
     findings = diagnosis.findings + shown
     findings = [proven(f, snapshot.experiments) for f in findings]
     findings = ranked([_weighed(f, snapshot.experiments) for f in findings])

@@ -221,6 +221,12 @@ OPPOSITE_AREA = Threshold(0.25, "area under the curve", sound=0.5, faulty=0.05)
 # --- treatments ---
 
 EFFECT = Threshold(0.2, "skill gained over the control", sound=0.13, faulty=0.25)
+STILL_BLANK = Threshold(
+    0.08, "skill of the control, and gained late", sound=0.2, faulty=0.05
+)
+SURELY_LEARNABLE = Threshold(
+    0.3, "skill of a simple learner, on held-out samples", sound=0.2, faulty=0.6
+)
 SPREADS = 3.0  # standard deviations of the control that a gain must exceed
 LEARNS = 0.4  # skill of the control with which nothing is treated without a finding
 

@@ -102,7 +102,8 @@ class Bench:
                 if not np.isfinite(losses[-1]):
                     break
                 if number == self.plan.steps // 2:
-                    half = self._measured(training, held_out)[0]
+                    measured = self._measured(training, held_out)
+                    half = next(filter(np.isfinite, measured), half)
             skill, loss_skill = self._measured(training, held_out)
             loss = self._held_out_loss(training, held_out.sample)
         return Outcome(skill, loss_skill, half, np.array(losses), loss)
