@@ -15,7 +15,7 @@ BACKWARD = 3  # a step in forward passes
 # Multiply-adds in the time that the call of a layer, or a time step of a recurrent
 # one, takes by itself: torch runs each operation alone.
 PER_CALL = {"torch": 4e6}
-PER_TIME_STEP = {"torch": 3e7}
+PER_TIME_STEP = {"torch": 8e6, "tensorflow": 3e6}
 COMPILED = 4e5
 PER_WEIGHT = 30.0  # of the time that an optimizer, and putting it back, take a weight
 

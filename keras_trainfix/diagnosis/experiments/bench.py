@@ -22,7 +22,7 @@ from keras_trainfix.models.optimizers import copy_of, rate_to_come
 
 STEPS = 128
 RUNS = 40
-BUDGET = 4e11  # multiply-adds of all runs together
+BUDGET = 6e11  # multiply-adds of all runs together
 FEWEST = Plan(4, 24, 6)
 
 
@@ -50,8 +50,12 @@ class Bench:
         self.training, self.model = training, training.model
         length = len(leaves(training.train.x)[0])
         work = work_of(snapshot.layers, snapshot.inputs.values())
-        wanted = Plan(min(batch, length), STEPS, RUNS)
-        self.plan = plan(work, BUDGET, wanted, FEWEST._replace(batch=min(4, batch)))
+        fewest = FEWEST._replace(batch=min(4, batch))
+        for runs in (RUNS, RUNS // 2):  # longer runs tell more than many
+            wanted = Plan(min(batch, length), STEPS, runs)
+            self.plan = plan(work, BUDGET, wanted, fewest)
+            if self.plan.steps > STEPS // 2:
+                break
         self.rate = rate_to_come(self.model.optimizer)
         self.runs = 0
         self._variables = [*self.model.variables, *seeds_of(self.model)]

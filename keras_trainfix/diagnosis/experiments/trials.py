@@ -32,6 +32,7 @@ from keras_trainfix.diagnosis.thresholds import EFFECT, LEARNS, SPREADS
 from keras_trainfix.messages import Progress, in_one_line
 
 FACTORS = (1.0, 10.0, 0.1, 100.0)  # of the learning rate
+CURED = 0.7  # skill with which one treatment is enough
 DONE = 0.9  # skill with which there is nothing left to try
 UNSTEADY = 0.1  # difference between two orders of the batches
 ALIKE = 0.15  # gain within which the smaller intervention is the better one
@@ -42,8 +43,8 @@ OPPOSITE = -0.5  # skill of answers that rank the other way, as distances do
 FALLEN = 0.02  # skill lost in a run with which a model does not learn
 BATCH = 32  # where `fit` does not say
 SHOWN_AFTER = 2.0  # seconds
-FOR_PAIRS = 10  # runs
-MOST_PAIRED = 4  # treatments, the best ones
+FOR_PAIRS = 8  # runs
+MOST_PAIRED = 3  # treatments, the best ones
 PAIR = 100  # a pair is a larger intervention than any single treatment
 EXCLUSIVE = {"relu", "gelu", "tanh"}
 FAILED = Outcome(float("nan"), float("nan"), float("nan"), np.array([]))
@@ -122,8 +123,8 @@ class Experiments:
 
     @property
     def is_cured(self) -> bool:
-        """Whether with a treatment there is nothing left to try."""
-        return any(tried.outcome.value >= DONE for tried in self.tried)
+        """Whether a treatment does so well that no pair is tried."""
+        return any(tried.outcome.value >= CURED for tried in self.tried)
 
     @property
     def cure(self) -> Tried | None:

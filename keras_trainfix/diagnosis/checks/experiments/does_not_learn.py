@@ -65,9 +65,8 @@ def does_not_learn(snapshot: Snapshot) -> Found | None:
     cure = experiments.cure
     if cure is not None and cure.outcome.value >= LEARNS:
         return None  # KTF601
-    best = max(outcome.value for outcome in experiments.controls.values())
-    climbs = max(outcome.climb for outcome in experiments.controls.values())
-    if not (best <= STILL_BLANK and climbs <= STILL_BLANK):
+    best, climb = experiments.control.value, experiments.control.climb
+    if not (best <= STILL_BLANK and climb <= STILL_BLANK):
         return None
     reachable = [
         learned.reachable

@@ -12,6 +12,7 @@ from keras_trainfix.data import leaves, mapped
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 
 MOST_ORDERS = 5
+FEWEST_PLACES = 2  # along an axis, more of which have an order
 
 
 @treatment("outputs-swapped", 30, ("KTF148",))
@@ -60,6 +61,31 @@ def targets_exchanged(case: Case) -> Iterator[Variant]:
     )
 
 
+@treatment("targets-turned", 35, ("KTF140",))
+def targets_turned(case: Case) -> Iterator[Variant]:
+    """Steps of a sequence, or rows and columns of a map, the other way round."""
+    views = case.snapshot.views()
+    targets = leaves(case.training.train.y)
+    if len(targets) != 1 or len(views) != 1:
+        return
+    answers = views[0].predictions
+    places = [
+        axis
+        for axis in range(1, min(targets[0].ndim, answers.ndim))
+        if axis != views[0].class_axis
+        and targets[0].shape[axis] == answers.shape[axis] > FEWEST_PLACES
+    ]
+    if answers.ndim < 3:
+        return
+    for axis in places:
+        slices = (*[slice(None)] * axis, slice(None, None, -1))
+        yield Variant(
+            f"the targets reversed along axis {axis}",
+            case.training.with_targets(functools.partial(_sliced, slices=slices)),
+            f"y = np.flip(y, {axis})",
+        )
+
+
 @treatment("targets-standardized", 33, ("KTF111",))
 def targets_standardized(case: Case) -> Iterator[Variant]:
     """The numbers of regressions with mean 0 and variance 1."""
@@ -97,6 +123,10 @@ def _scale(mean: np.ndarray, spread: np.ndarray) -> keras.layers.Layer:
     """The layer that puts the scale of targets back."""
     spread = np.where(spread > 0, spread, 1.0)
     return keras.layers.Rescaling(spread.tolist(), mean.tolist())
+
+
+def _sliced(y: Any, slices: tuple[slice, ...]) -> Any:
+    return mapped(lambda leaf: np.ascontiguousarray(leaf[slices]), y)
 
 
 def _ordered(y: Any, order: tuple[int, ...]) -> Any:

@@ -72,3 +72,27 @@ def test_classes_have_no_scale_and_one_output_no_order():
     y = (Y > 0).astype("float32")
     for name in ("outputs-swapped", "targets-exchanged", "targets-standardized"):
         assert gains(name, model, X, y) == {}
+
+
+@pytest.mark.parametrize("is_reversed", [True, False])
+def test_the_steps_of_a_sequence_the_other_way_round(is_reversed):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(256, 6, 3)).astype("float32")
+    y = x[..., :1] - x[..., 1:2]
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((6, 3)),
+            keras.layers.Dense(8, "relu"),
+            keras.layers.Dense(1),
+        ]
+    )
+    targets = y[:, ::-1] if is_reversed else y
+    ((words, value),) = gains("targets-turned", compiled(model), x, targets).items()
+    assert words == "the targets reversed along axis 1"
+    assert (value > EFFECT) == is_reversed
+
+
+def test_columns_are_not_turned():
+    model = compiled(mlp(units=4))
+    assert gains("targets-turned", model, X, np.tile(Y, 4), steps=2) == {}
