@@ -65,6 +65,7 @@ def of_faults(runs):
     print(f"\n{len(seen)} faulty trainings, {len(harmless)} more did no harm")
     print(f"recall: {1 - missed / expected:.1%} of {expected} expected findings")
     print(f"right first cause: {right / len(seen):.1%}")
+    _print_proven(seen)
     print("\nmisses:")
     for run in seen:
         if run.missed:
@@ -75,6 +76,28 @@ def of_faults(runs):
             print(f"  {_mistake(run)}")
     print("\nno harm done: " + ", ".join(f"{r.name} ({r.skill:.2f})" for r in harmless))
     _print_skipped(skipped)
+
+
+def _print_proven(runs):
+    """Prints for how many of the expected causes a treatment made a difference."""
+    treated = [
+        (run, finding)
+        for run in runs
+        for finding in run.findings
+        if finding.proof is not None and _is_expected(run, finding)
+    ]
+    if not treated:
+        return
+    held = [finding for _, finding in treated if finding.proof.holds]
+    print(f"proven: {len(held) / len(treated):.1%} of {len(treated)} that were treated")
+    open_ones = collections.Counter(
+        finding.code for _, finding in treated if not finding.proof.holds
+    )
+    print(f"treated without a difference: {dict(open_ones.most_common())}")
+
+
+def _is_expected(run, finding):
+    return any(finding.code[3:] in code.split("|") for code in run.fault.expected)
 
 
 def _print_table(runs):
