@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from keras_trainfix.data import is_text
 from keras_trainfix.diagnosis.experiments.instrument import failures, names_of_answers
-from keras_trainfix.diagnosis.experiments.proving import cure_of, proven
+from keras_trainfix.diagnosis.experiments.proving import cure_of, curves_of, proven
 from keras_trainfix.diagnosis.experiments.training import (
     MOST_HELD_OUT,
     MOST_TRAINED,
@@ -98,6 +98,7 @@ def with_proofs(
         findings=findings,
         remarks=diagnosis.remarks + few,
         cure=cure_of(snapshot.experiments, is_fresh),
+        curves=curves_of(snapshot.experiments),
     )
 
 

@@ -84,6 +84,22 @@ class Proof(NamedTuple):
     holds: bool
 
 
+class SkillCurve(NamedTuple):
+    """What is drawn of one run of an experiment.
+
+    Attributes:
+        words: String, what was replaced, or the learning rate of a control.
+        steps: Tuple of integers.
+        skills: Tuple of floats, the skill after so many steps; NaN where unknown.
+        is_control: Whether nothing was replaced.
+    """
+
+    words: str
+    steps: tuple[int, ...]
+    skills: tuple[float, ...]
+    is_control: bool
+
+
 class Cure(NamedTuple):
     """The change that `Diagnosis.fixed` makes because it was seen to work.
 
@@ -169,6 +185,7 @@ class Diagnosis:
             batches of a generator it took.
         layers: Tuple of `LayerSummary`, from the input on, for a plot.
         cure: `Cure` that `fixed` applies, or None.
+        curves: Tuple of `SkillCurve` of each run of the experiments, for a plot.
 
     Examples:
         >>> from keras_trainfix import Diagnosis
@@ -189,6 +206,7 @@ class Diagnosis:
     remarks: tuple[str, ...] = ()
     layers: tuple[LayerSummary, ...] = field(default=(), compare=False, repr=False)
     cure: Cure | None = field(default=None, compare=False, repr=False)
+    curves: tuple[SkillCurve, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def ok(self) -> bool:

@@ -5,14 +5,17 @@ from dataclasses import replace
 from typing import Any
 
 from keras_trainfix.diagnosis.budget import Deadline
+from keras_trainfix.diagnosis.experiments.outcome import Outcome
 from keras_trainfix.diagnosis.experiments.own_step import optimizers_of
 from keras_trainfix.diagnosis.experiments.trials import Experiments, Tried, experiment
-from keras_trainfix.diagnosis.findings import Cure, Finding, Proof
+from keras_trainfix.diagnosis.findings import Cure, Finding, Proof, SkillCurve
 from keras_trainfix.diagnosis.observe.label_faults import has_text
 from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
 from keras_trainfix.messages import in_one_line
+
+MOST_DRAWN = 4  # treatments
 
 
 def can_be_treated(snapshot: Any) -> bool:
@@ -102,6 +105,24 @@ def cure_of(
     shown = proof(tried, experiments)
     codes = tried.treatment.codes
     return Cure(tried.words, tried.mend, tried.factor, shown, is_fresh, codes)
+
+
+def curves_of(experiments: Experiments) -> tuple[SkillCurve, ...]:
+    """What is drawn of the experiments: all controls, and the best treatments."""
+    steps = (0, experiments.steps // 2, experiments.steps)
+
+    def curve(words: str, outcome: Outcome, is_control: bool) -> SkillCurve:
+        skills = (experiments.start, outcome.half, outcome.value)
+        return SkillCurve(words, steps, skills, is_control)
+
+    best = sorted(experiments.tried, key=lambda tried: -tried.outcome.value)
+    return (
+        *(
+            curve(f"learning rate times {factor:g}", outcome, True)
+            for factor, outcome in experiments.controls.items()
+        ),
+        *(curve(tried.words, tried.outcome, False) for tried in best[:MOST_DRAWN]),
+    )
 
 
 def proof(tried: Tried, experiments: Experiments) -> Proof:

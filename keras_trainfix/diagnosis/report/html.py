@@ -13,6 +13,7 @@ from keras_trainfix.diagnosis.report.text import (
     remarks,
     where,
 )
+from keras_trainfix.diagnosis.report.treatment_picture import draw_treatments
 
 COLORS = {"error": "#d1242f", "warning": "#b08000", "note": "#2f81f7"}
 FINE = "#2da44e"
@@ -29,7 +30,11 @@ def diagnosis_html(diagnosis: Diagnosis) -> str:
     parts.append(_paragraph(_chip(headline(diagnosis), color)))
     parts += [_paragraph(escape(s)) for s in remarks(diagnosis)]
     pictures = "".join(
-        [*draw(diagnosis.outputs, diagnosis.dead_shares), draw_layers(diagnosis.layers)]
+        [
+            *draw(diagnosis.outputs, diagnosis.dead_shares),
+            draw_treatments(diagnosis.curves),
+            draw_layers(diagnosis.layers),
+        ]
     )
     if pictures:
         parts.append(

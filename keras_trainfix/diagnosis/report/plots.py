@@ -94,24 +94,24 @@ def _scatter(output, of):
     if not len(y):
         return None
     low, high = float(min(y.min(), t.min())), float(max(y.max(), t.max()))
-    xs, ys = _across(t, t.min(), t.max()), _up(y, low, high)
+    xs, ys = across(t, t.min(), t.max()), up(y, low, high)
     ends = np.array([t.min(), t.max()])
-    diagonal = _path(_across(ends, *ends), _up(ends, low, high))
-    level = _up(np.array([output.constant] * 2), low, high)
-    line = _path(np.array([LEFT, WIDTH - RIGHT]), level)
+    diagonal = path(across(ends, *ends), up(ends, low, high))
+    level = up(np.array([output.constant] * 2), low, high)
+    line = path(np.array([LEFT, WIDTH - RIGHT]), level)
     dots = "".join(f"M{a:.0f} {b:.0f}h.1" for a, b in zip(xs, ys, strict=True))
     parts = [
         f'<path d="{diagonal}" stroke="{TARGET}" stroke-dasharray="4 4" fill="none"/>',
         f'<path d="{line}" stroke="{BEST}" stroke-width="2" fill="none"/>',
         f'<path d="{dots}" stroke="{PREDICTION}" stroke-width="5" '
         'stroke-linecap="round" stroke-opacity=".6" fill="none"/>',
-        _axes(),
-        _text(LEFT, HEIGHT - 20, _short(t.min())),
-        _text(WIDTH - RIGHT, HEIGHT - 20, _short(t.max()), "end"),
-        _text((LEFT + WIDTH) / 2, HEIGHT - 6, "target", "middle"),
-        _text(LEFT - 6, HEIGHT - BOTTOM, _short(low), "end"),
-        _text(LEFT - 6, TOP + 8, _short(high), "end"),
-        _legend(
+        axes(),
+        text(LEFT, HEIGHT - 20, _short(t.min())),
+        text(WIDTH - RIGHT, HEIGHT - 20, _short(t.max()), "end"),
+        text((LEFT + WIDTH) / 2, HEIGHT - 6, "target", "middle"),
+        text(LEFT - 6, HEIGHT - BOTTOM, _short(low), "end"),
+        text(LEFT - 6, TOP + 8, _short(high), "end"),
+        legend(
             [
                 (PREDICTION, "predicted"),
                 (BEST, f"constant {_short(output.constant)}"),
@@ -119,7 +119,7 @@ def _scatter(output, of):
             ]
         ),
     ]
-    return _svg(f"Predictions{of} over targets", parts)
+    return svg(f"Predictions{of} over targets", parts)
 
 
 def _class_bars(output, of):
@@ -142,22 +142,22 @@ def _class_bars(output, of):
             (shares[0, label], middle - bar, TARGET),
             (shares[1, label], middle, PREDICTION),
         ):
-            y = float(_up(np.array(share), 0, top))
+            y = float(up(np.array(share), 0, top))
             height = HEIGHT - BOTTOM - y
             parts.append(
                 f'<rect x="{x:.1f}" y="{y:.1f}" width="{bar:.1f}" '
                 f'height="{height:.1f}" fill="{color}"/>'
             )
-        parts.append(_text(middle, HEIGHT - 20, str(label), "middle"))
+        parts.append(text(middle, HEIGHT - 20, str(label), "middle"))
     more = f" (and {left_out} more)" if left_out else ""
     parts += [
-        _axes(),
-        _text(LEFT - 6, HEIGHT - BOTTOM, "0", "end"),
-        _text(LEFT - 6, TOP + 8, f"{top:.0%}", "end"),
-        _text((LEFT + WIDTH) / 2, HEIGHT - 6, f"class{more}", "middle"),
-        _legend([(TARGET, "labels"), (PREDICTION, "predicted")]),
+        axes(),
+        text(LEFT - 6, HEIGHT - BOTTOM, "0", "end"),
+        text(LEFT - 6, TOP + 8, f"{top:.0%}", "end"),
+        text((LEFT + WIDTH) / 2, HEIGHT - 6, f"class{more}", "middle"),
+        legend([(TARGET, "labels"), (PREDICTION, "predicted")]),
     ]
-    return _svg(f"Shares of the classes{of}", parts)
+    return svg(f"Shares of the classes{of}", parts)
 
 
 def _dead_units(shares):
@@ -174,20 +174,22 @@ def _dead_units(shares):
         short = name if len(name) <= 16 else f"{name[:15]}…"
         bar = f'x="{left}" y="{y:.1f}" height="12"'
         parts += [
-            _text(left - 6, y + 10, short, "end"),
+            text(left - 6, y + 10, short, "end"),
             f'<rect {bar} width="{full}" fill="{TARGET}" fill-opacity=".25"/>',
             f'<rect {bar} width="{full * shares[name]:.1f}" fill="{BEST}"/>',
-            _text(WIDTH - right + 6, y + 10, f"{shares[name]:.0%}"),
+            text(WIDTH - right + 6, y + 10, f"{shares[name]:.0%}"),
         ]
     title = "Share of dead units, from the input on"
-    return _svg(title, parts, height=28 + 19 * len(names))
+    return svg(title, parts, height=28 + 19 * len(names))
 
 
-def _across(values, low, high):
+def across(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Places along the horizontal axis."""
     return _scaled(values, low, high, LEFT, WIDTH - RIGHT)
 
 
-def _up(values, low, high):
+def up(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Places along the vertical axis."""
     return _scaled(values, low, high, HEIGHT - BOTTOM, TOP)
 
 
@@ -197,11 +199,13 @@ def _scaled(values, low, high, start, stop):
     return start + share * (stop - start)
 
 
-def _path(xs, ys):
+def path(xs: np.ndarray, ys: np.ndarray) -> str:
+    """The `d` of a line through points."""
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in zip(xs, ys, strict=True))
 
 
-def _axes():
+def axes() -> str:
+    """The two axes."""
     bottom = HEIGHT - BOTTOM
     return (
         f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" stroke="currentColor" '
@@ -209,12 +213,13 @@ def _axes():
     )
 
 
-def _legend(entries):
+def legend(entries: list[tuple[str, str]]) -> str:
+    """Colors and what they mean."""
     parts, x = [], 0
     for color, label in entries:
         parts += [
             f'<rect x="{x}" y="27" width="8" height="8" fill="{color}"/>',
-            _text(x + 12, 35, label),
+            text(x + 12, 35, label),
         ]
         x += 24 + int(5.6 * len(label))
     return "".join(parts)
@@ -228,18 +233,22 @@ def _short(value):
     return f"{value:.1e}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
 
 
-def _text(x, y, text, anchor="start", weight="normal"):
+def text(
+    x: float, y: float, words: str, anchor: str = "start", weight: str = "normal"
+) -> str:
+    """A line of text."""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" '
-        f'font-weight="{weight}">{html.escape(text)}</text>'
+        f'font-weight="{weight}">{html.escape(words)}</text>'
     )
 
 
-def _svg(title, parts, height=HEIGHT):
+def svg(title: str, parts: list[str], height: int = HEIGHT) -> str:
+    """A picture with a title."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
         f'viewBox="0 0 {WIDTH} {height}" role="img" fill="currentColor" '
         'font-family="system-ui,sans-serif" font-size="11">'
         f"<title>{html.escape(title)}</title>"
-        f"{_text(0, 14, title, weight='bold')}{''.join(parts)}</svg>"
+        f"{text(0, 14, title, weight='bold')}{''.join(parts)}</svg>"
     )
