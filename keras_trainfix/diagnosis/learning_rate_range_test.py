@@ -8,7 +8,6 @@ import numpy as np
 
 from keras_trainfix.data import leaves
 from keras_trainfix.diagnosis.budget import Plan, plan, work_of
-from keras_trainfix.diagnosis.experiments.backward import untouched
 from keras_trainfix.diagnosis.experiments.bench import Bench
 from keras_trainfix.diagnosis.experiments.rate_range import choose
 from keras_trainfix.diagnosis.experiments.training import (
@@ -20,6 +19,7 @@ from keras_trainfix.diagnosis.experiments.training import (
 from keras_trainfix.diagnosis.fit_arguments import FitArguments
 from keras_trainfix.diagnosis.learning_rate_range import LearningRateRange
 from keras_trainfix.diagnosis.observe.label_faults import has_text
+from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.trial.attempt import needs_targets
 from keras_trainfix.diagnosis.trial.user_step import has_own_step

@@ -1,8 +1,6 @@
 """One backward pass of the loss that training minimizes, on a few samples."""
 
-import contextlib
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,30 +9,13 @@ import numpy as np
 from keras_trainfix import backend
 from keras_trainfix.data import leaves
 from keras_trainfix.diagnosis.observe.label_faults import has_text
-from keras_trainfix.diagnosis.observe.layer_outputs import LayerOutput, unchanged
+from keras_trainfix.diagnosis.observe.layer_outputs import LayerOutput, untouched
 from keras_trainfix.diagnosis.observe.loss import losses_of
 from keras_trainfix.diagnosis.trial.runner import tensors_of
 
 MOST = 256  # samples
 FEWEST = 4
 PRODUCTS = 2e9  # of a forward pass: some tenths of a second
-
-
-@contextlib.contextmanager
-def untouched(model: keras.Model) -> Iterator[None]:
-    """While open, calls and losses leave no trace on the model.
-
-    Args:
-        model: A built `keras.Model`.
-    """
-    with (
-        warnings.catch_warnings(),
-        np.errstate(all="ignore"),
-        unchanged(model, weights=True),
-        backend.own_compiled_loss(model),
-    ):
-        warnings.simplefilter("ignore")
-        yield
 
 
 def has_loss(snapshot: Any) -> bool:

@@ -10,7 +10,6 @@ import numpy as np
 
 from keras_trainfix.data import leaves
 from keras_trainfix.diagnosis.budget import Deadline
-from keras_trainfix.diagnosis.experiments.backward import untouched
 from keras_trainfix.diagnosis.experiments.bench import Bench
 from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.outcome import LOWEST, Outcome, gain
@@ -27,6 +26,7 @@ from keras_trainfix.diagnosis.experiments.treatment import (
     Variant,
 )
 from keras_trainfix.diagnosis.findings import Finding
+from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.thresholds import EFFECT, LEARNS, SPREADS
 from keras_trainfix.messages import Progress, in_one_line

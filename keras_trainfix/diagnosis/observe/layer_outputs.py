@@ -130,6 +130,23 @@ def unchanged(model: keras.Model, weights: bool = False) -> Iterator[None]:
                 variable.assign(value)
 
 
+@contextlib.contextmanager
+def untouched(model: keras.Model) -> Iterator[None]:
+    """While open, calls and losses leave no trace on the model.
+
+    Args:
+        model: A built `keras.Model`.
+    """
+    with (
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+        unchanged(model, weights=True),
+        backend.own_compiled_loss(model),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
 def seeds_of(model: keras.Model) -> list[keras.Variable]:
     """The states of the random generators that a call of a model advances."""
     seeds = [v for v in model.variables if "seed" in v.path.lower()]

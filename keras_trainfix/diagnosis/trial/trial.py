@@ -1,14 +1,12 @@
 """A short trial: what a few steps do to a model, which is put back afterwards."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from keras_trainfix import backend
 from keras_trainfix.diagnosis.budget import Deadline
-from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
+from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.trial.result import NOT_COMPILED, NoTrial, Trial, TrialRun
 from keras_trainfix.diagnosis.trial.runner import FACTORS, Runner
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
@@ -42,12 +40,7 @@ def try_steps(
     """
     model = snapshot.model
     _check(model)
-    with (
-        warnings.catch_warnings(),
-        unchanged(model, weights=True),
-        backend.own_compiled_loss(model),
-    ):
-        warnings.simplefilter("ignore")
+    with untouched(model):
         if weights is not None:
             model.set_weights(weights)
         is_fresh = weights is not None or not snapshot.iterations

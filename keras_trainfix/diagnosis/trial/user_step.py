@@ -1,14 +1,13 @@
 """Whether the user's own part of a training step raises on the user's own data."""
 
-import warnings
 from typing import Any, NamedTuple
 
 from keras_trainfix import backend
 from keras_trainfix.data import leaves
 from keras_trainfix.diagnosis.observe.label_faults import has_text
-from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
+from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.trial.runner import BATCH, tensors_of
-from keras_trainfix.keras_internals import own_compiled_loss, own_compiled_metrics
+from keras_trainfix.keras_internals import own_compiled_metrics
 from keras_trainfix.messages import in_one_line
 
 # A loss may be written for one size of batches, which arrays do not show.
@@ -79,13 +78,7 @@ def _failure(snapshot: Any, size: int) -> Failure | None:
         if metrics is not None:
             metrics.update_state(y, y_pred, sample_weight)
 
-    with (
-        warnings.catch_warnings(),
-        unchanged(model, weights=True),
-        own_compiled_loss(model),
-        backend.no_gradient(),
-    ):
-        warnings.simplefilter("ignore")
+    with untouched(model), backend.no_gradient():
         try:
             batch = tensors_of(snapshot.sample, slice(size))
             backend.run_as_fit(step, batch, model.run_eagerly, model.variables)

@@ -3,12 +3,12 @@
 import keras
 import numpy as np
 
-from keras_trainfix.diagnosis.experiments.backward import untouched
 from keras_trainfix.diagnosis.experiments.bench import Bench
 from keras_trainfix.diagnosis.experiments.outcome import gain
 from keras_trainfix.diagnosis.experiments.training import Training, split_samples
 from keras_trainfix.diagnosis.experiments.treatment import TREATMENTS, Case
 from keras_trainfix.diagnosis.fit_arguments import FitArguments
+from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.snapshot import Snapshot
 
 

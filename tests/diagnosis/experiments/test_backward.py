@@ -11,8 +11,8 @@ from keras_trainfix.diagnosis.experiments.backward import (
     gradients_of,
     has_loss,
     loss_of,
-    untouched,
 )
+from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.trial.runner import tensors_of
 from tests.diagnosis.nets import inputs, net

@@ -8,9 +8,9 @@ import pytest
 from keras import layers
 
 from keras_trainfix.backend import to_numpy
-from keras_trainfix.diagnosis.experiments.backward import untouched
 from keras_trainfix.diagnosis.experiments.bench import Bench, NotPutBackError
 from keras_trainfix.diagnosis.experiments.training import Training, split_samples
+from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from tests.diagnosis.experiments.benches import compiled, mlp, table
 

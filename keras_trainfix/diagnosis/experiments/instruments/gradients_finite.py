@@ -13,10 +13,9 @@ from keras_trainfix.diagnosis.experiments.backward import (
     gradients_of,
     has_loss,
     loss_of,
-    untouched,
 )
 from keras_trainfix.diagnosis.experiments.instrument import instrument
-from keras_trainfix.diagnosis.observe.layer_outputs import leaf_layers
+from keras_trainfix.diagnosis.observe.layer_outputs import leaf_layers, untouched
 from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.trial.runner import tensors_of
 

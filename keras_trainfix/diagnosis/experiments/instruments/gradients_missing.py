@@ -6,13 +6,9 @@ import keras
 import numpy as np
 
 from keras_trainfix import backend
-from keras_trainfix.diagnosis.experiments.backward import (
-    affordable,
-    has_loss,
-    loss_of,
-    untouched,
-)
+from keras_trainfix.diagnosis.experiments.backward import affordable, has_loss, loss_of
 from keras_trainfix.diagnosis.experiments.instrument import instrument
+from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.trial.runner import tensors_of
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
 

@@ -12,10 +12,9 @@ from keras_trainfix.diagnosis.experiments.backward import (
     gradients_of,
     has_loss,
     has_own_loss,
-    untouched,
 )
 from keras_trainfix.diagnosis.experiments.instrument import instrument
-from keras_trainfix.diagnosis.observe.layer_outputs import leaf_layers
+from keras_trainfix.diagnosis.observe.layer_outputs import leaf_layers, untouched
 from keras_trainfix.diagnosis.trial.attempt import new_weights
 from keras_trainfix.diagnosis.trial.runner import tensors_of
 from keras_trainfix.diagnosis.trial.user_step import has_own_step

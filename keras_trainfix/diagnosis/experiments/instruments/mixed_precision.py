@@ -13,12 +13,12 @@ from keras_trainfix.diagnosis.experiments.backward import (
     gradients_of,
     has_loss,
     loss_of,
-    untouched,
 )
 from keras_trainfix.diagnosis.experiments.instrument import instrument
 from keras_trainfix.diagnosis.experiments.instruments.gradients_finite import (
     finite_gradients,
 )
+from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.trial.runner import tensors_of
 from keras_trainfix.models.batch_norm_layers import all_layers

@@ -13,14 +13,13 @@ from keras_trainfix.diagnosis.experiments.backward import (
     gradients_of,
     has_loss,
     loss_of,
-    untouched,
 )
 from keras_trainfix.diagnosis.experiments.instrument import instrument
 from keras_trainfix.diagnosis.experiments.own_step import (
     optimizers_of,
     with_optimizers,
 )
-from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
+from keras_trainfix.diagnosis.observe.layer_outputs import unchanged, untouched
 from keras_trainfix.diagnosis.trial.runner import BATCH, tensors_of
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
 
