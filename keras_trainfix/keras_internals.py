@@ -96,6 +96,14 @@ def compile_arguments(model: keras.Model) -> dict[str, Any]:
     return {} if config is None else dict(config.config)
 
 
+def direction_of(metric: Any) -> str | None:
+    """`"max"` if a metric says that higher is better, `"min"` for lower, or None.
+
+    Callbacks of Keras with `mode="auto"` ask the same.
+    """
+    return {"up": "max", "down": "min"}.get(str(getattr(metric, "_direction", "")))
+
+
 def compilation(model: keras.Model) -> Any:
     """An object that stays the same until the next call of `compile`; None before.
 

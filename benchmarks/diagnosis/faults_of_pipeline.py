@@ -58,6 +58,13 @@ def creeping(rng, data, size=32):
 
 
 @source
+def watched(rng, data, monitor, mode):
+    """Training with a callback that cuts the learning rate."""
+    plateau = keras.callbacks.ReduceLROnPlateau(monitor=monitor, mode=mode)
+    return data(rng)._replace(fit={"callbacks": [plateau]})
+
+
+@source
 def one_by_one(rng, data):
     """Batches of one sample."""
     old = data(rng)
@@ -146,6 +153,12 @@ def inverted(y, _):
 FAULTS = [
     before("135", "rows drawn once", same_batch(rings()), mlp(1, "sigmoid"), BINARY),
     before("135", "batches that move by one", creeping(curved()), mlp(1), "mse"),
+    before("419", "a loss that should rise", watched(curved(), "loss", "max"),
+        mlp(1), "mse"),
+    before("419", "a validation loss that should rise",
+        watched(DIGITS, "val_loss", "max"), mlp(10, "softmax"), SPARSE),
+    before("419", "an accuracy that should fall",
+        watched(rings(), "val_accuracy", "min"), mlp(1, "sigmoid"), BINARY),
     before("307", "one sample a batch", one_by_one(curved()),
         mlp(1, norm=NORM), "mse"),
     before("307", "one sample a batch, two classes", one_by_one(rings()),

@@ -12,7 +12,10 @@ from benchmarks.programs.common import answers, arrays, explained, generator
 
 URL = "https://github.com/keras-team/keras/issues/11964"
 CAUSE = "A callback of `fit` lowers the learning rate whenever the score improves."
-FIRST = ("KTF402",)
+FIRST = (
+    "KTF419",
+    "KTF402",
+)
 HALF = "chosen"
 QUALITY = (0.06, 0.99)
 

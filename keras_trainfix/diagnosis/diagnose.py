@@ -12,7 +12,7 @@ from keras_trainfix.diagnosis.experiments.proving import (
     try_treatments,
 )
 from keras_trainfix.diagnosis.findings import Diagnosis
-from keras_trainfix.diagnosis.fit_arguments import FitArguments, split
+from keras_trainfix.diagnosis.fit_arguments import FitArguments, listed, split
 from keras_trainfix.diagnosis.measure.unmeasured import (
     without_targets,
 )
@@ -77,7 +77,8 @@ def diagnose(
         steps_per_epoch: As in `fit`.
         initial_epoch: As in `fit`.
         shuffle: As in `fit`.
-        callbacks: Not used, like the rest of what `fit` takes.
+        callbacks: As in `fit`: what they monitor is compared with the metrics. They are
+            not called.
         verbose: As in `fit`: 0 shows no progress.
         validation_steps: Not used.
         validation_batch_size: Not used.
@@ -123,6 +124,7 @@ def diagnose(
         steps_per_epoch,
         initial_epoch,
         shuffle,
+        callbacks=listed(callbacks),
     )
     try:
         snapshot = Snapshot(model, x, y, sample_weight, fit=arguments)

@@ -24,6 +24,7 @@ class FitArguments:
         shuffle: Boolean, whether arrays are shuffled.
         in_fit: Samples as `fit` itself got them, `(x, y)` or batches, if those at hand
             came another way; None if they are the same.
+        callbacks: Tuple of the callbacks, which are looked at and not called.
 
     Raises:
         ValueError: If an argument is not what `fit` takes.
@@ -38,6 +39,7 @@ class FitArguments:
     initial_epoch: int = 0
     shuffle: bool = True
     in_fit: Any = None
+    callbacks: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         if self.class_weight is not None and not isinstance(self.class_weight, Mapping):
@@ -50,6 +52,18 @@ class FitArguments:
                 "`validation_split` must be at least 0 and less than 1. Received: "
                 f"validation_split={self.validation_split!r}."
             )
+
+
+def listed(callbacks: Any) -> tuple[Any, ...]:
+    """Callbacks as `fit` takes them, one by one.
+
+    Args:
+        callbacks: A callback, a list of them, a `CallbackList`, or None.
+    """
+    given = getattr(callbacks, "callbacks", callbacks)
+    if given is None:
+        return ()
+    return tuple(given) if isinstance(given, (list, tuple)) else (given,)
 
 
 def split(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_trainfix.data import inputs, is_array, leaves
-from keras_trainfix.diagnosis.fit_arguments import FitArguments
+from keras_trainfix.diagnosis.fit_arguments import FitArguments, listed
 from keras_trainfix.diagnosis.measure.row_keys import row_keys
 from keras_trainfix.diagnosis.observe.sample import Sample, take
 from keras_trainfix.keras_internals import arguments_of_fit
@@ -33,6 +33,7 @@ def running_fit(model: keras.Model, probe: Any, sample: Sample) -> FitArguments:
         class_weight=weights if isinstance(weights, Mapping) else None,
         validation_data=validation,
         in_fit=_arrays_of_fit(given, probe),
+        callbacks=listed(given.get("callbacks")),
         **known,
     )
 
