@@ -13,6 +13,7 @@ CLASS_LOSSES = ("binary", "categorical", "sparse", "masked", "region", "sum")
 ROW_LOSSES = ("categorical", "divergence")
 ROUNDING = 0.01
 A_FEW = 0.005  # share of targets
+FEW_ROWS = 0.05  # share of rows
 # Losses whose error makes no sense for some targets: which ones, and why.
 UNDEFINED = {
     "mean_absolute_percentage_error": (
@@ -144,6 +145,10 @@ def _faults_of_rows(view, targets):
     if np.array_equal(values, (0, 255)):
         return {"KTF123": _scale(targets, 255)}
     if np.isin(values, (0, 1)).all():
+        several = float((rows.sum(1) > 1).mean())
+        is_exclusive = view.head.activation == "softmax" or view.loss.from_logits
+        if kind == "categorical" and is_exclusive and several > FEW_ROWS:
+            return {"KTF206": {"case": "several", "share": several, "multi_hot": True}}
         return _zero_rows(view, targets)
     if 0 in values and np.isin(values, (0, 1, *VOID)).all():
         void = np.isin(values, VOID)
@@ -160,7 +165,7 @@ def _faults_of_rows(view, targets):
         return {"KTF206": _real(targets, outside)}
     sums = rows.sum(1)
     is_off = (np.abs(sums - 1) > 5 * ROUNDING) & (sums > 0)
-    if kind == "categorical" and is_off.mean() > 0.05:
+    if kind == "categorical" and is_off.mean() > FEW_ROWS:
         share = float(is_off.mean())
         return {"KTF206": {"case": "sums", "share": share}}
     return {}

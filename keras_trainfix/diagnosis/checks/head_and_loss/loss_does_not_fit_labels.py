@@ -1,6 +1,12 @@
 """KTF206: labels of another form than the loss takes."""
 
-from keras_trainfix.diagnosis.change import CATEGORICAL, SPARSE, Change, same_scale
+from keras_trainfix.diagnosis.change import (
+    BINARY,
+    CATEGORICAL,
+    SPARSE,
+    Change,
+    same_scale,
+)
 from keras_trainfix.diagnosis.checks.head_and_loss.head_code import (
     with_activation,
     with_loss,
@@ -18,6 +24,8 @@ def _fit_loss_to_labels(case):
         return Change(None, same_scale(case.loss, SPARSE))
     if case.loss.kind == "sparse" and "columns" in case.evidence:
         return Change(None, same_scale(case.loss, CATEGORICAL))
+    if "multi_hot" in case.evidence:
+        return Change("sigmoid", BINARY)
     return "the labels or the loss must change"
 
 
@@ -124,6 +132,14 @@ def loss_does_not_fit_labels(view: OutputView) -> Found | None:
             f"softmax, and the loss is {name}: it learns slowly, and hardly at all "
             "where the softmax is sure and wrong.",
             with_loss(view, CATEGORICAL),
+            severity="warning",
+            **fault,
+        )
+    if case == "several":
+        return found(
+            f"{percent(fault['share'])} of the rows name several classes, and {name} "
+            "is for classes that exclude each other.",
+            with_activation(view, "sigmoid", BINARY),
             severity="warning",
             **fault,
         )

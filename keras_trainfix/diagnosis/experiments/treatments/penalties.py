@@ -66,7 +66,7 @@ def no_added_loss(case: Case) -> Iterator[Variant]:
 def _without_regularizers(mended: Mended, penalized: list) -> None:
     mended.set((variable, "regularizer", None) for variable in penalized)
     for layer in all_layers(mended.copy):
-        for name in [key for key in vars(layer) if key.endswith("_regularizer")]:
+        for name in [key for key in vars(layer) if key.endswith("regularizer")]:
             if name != "activity_regularizer":
                 setattr(layer, name, None)  # as it is saved
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_trainfix import Diagnosis
 from tests.diagnosis.checks.head_and_loss.cases import (
     BCE,
     CCE,
@@ -72,3 +73,18 @@ def test_the_fix_of_ids_in_a_region_loss_reads_ids():
         "keras_trainfix.MaskedSoftDice()"
         in findings(model, IMAGES, CLASSES)["KTF206"].fix
     )
+
+
+@pytest.mark.parametrize(
+    ("head", "loss", "is_found"),
+    [("softmax", CCE, True), ("sigmoid", BCE, False), ("softmax", "mse", False)],
+)
+def test_rows_that_name_several_classes(head, loss, is_found):
+    y = (X[:, :3] > 0).astype("float32")
+    model = net(3, head, loss)
+    found = findings(model, X, y).get("KTF206")
+    assert ("name several classes" in str(found)) == is_found
+    if is_found:
+        copy = Diagnosis([found]).fixed(model)
+        assert copy.layers[-1].activation is keras.activations.sigmoid
+        assert not findings(copy, X, y)
