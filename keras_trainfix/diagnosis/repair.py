@@ -40,7 +40,9 @@ def fixed_copy(diagnosis: Diagnosis, model: keras.Model) -> keras.Model:
         is_treated = (
             cure is not None and mend is not None and finding.code in cure.codes
         )
-        plan.add(finding, is_treated)
+        follows = CHECKS[finding.code].follows
+        is_consequence = follows is not None and any(map(follows, findings))
+        plan.add(finding, is_treated or is_consequence)
     if not plan.changes and mend is None:
         received = _listed(plan.left) or "no finding above a note"
         raise ValueError(
@@ -95,12 +97,12 @@ class _Plan:
         self.left: dict[str, str] = {}  # a finding to the reason why it stays
         self._mended: dict[int, str] = {}  # the output to the code
 
-    def add(self, finding: Finding, is_treated: bool) -> None:
+    def add(self, finding: Finding, is_explained: bool) -> None:
         """Plans the change for a finding, or notes why there is none."""
         change = self._change_for(finding)
         if isinstance(change, Change):
             self.changes.append(change)
-        elif not is_treated:
+        elif not is_explained:
             self.left[f"{finding.code} {finding.name}"] = change
 
     def _change_for(self, finding: Finding) -> Change | str:
