@@ -6,12 +6,12 @@ from dataclasses import replace
 from keras_trainfix.data import is_text
 from keras_trainfix.diagnosis.experiments.instrument import failures, names_of_answers
 from keras_trainfix.diagnosis.experiments.proving import cure_of, curves_of, proven
+from keras_trainfix.diagnosis.experiments.results import Experiments
 from keras_trainfix.diagnosis.experiments.training import (
     MOST_HELD_OUT,
     MOST_TRAINED,
     split_samples,
 )
-from keras_trainfix.diagnosis.experiments.trials import Experiments
 from keras_trainfix.diagnosis.findings import Diagnosis, Finding
 from keras_trainfix.diagnosis.measure.unmeasured import few_labels, unjudged, unmeasured
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged

@@ -53,7 +53,7 @@ from keras_trainfix.diagnosis.trial.user_step import Failure, find_failure
 from keras_trainfix.messages import in_one_line
 
 if TYPE_CHECKING:  # the bench stands above the snapshot
-    from keras_trainfix.diagnosis.experiments.trials import Experiments
+    from keras_trainfix.diagnosis.experiments.results import Experiments
 
 MOST_NUMBERS = 2**22  # entries of the inputs: fewer samples of large images,
 FEWEST = 8  # but at least these

@@ -7,7 +7,8 @@ from typing import Any
 from keras_trainfix.diagnosis.budget import Deadline
 from keras_trainfix.diagnosis.experiments.outcome import Outcome
 from keras_trainfix.diagnosis.experiments.own_step import optimizers_of
-from keras_trainfix.diagnosis.experiments.trials import Experiments, Tried, experiment
+from keras_trainfix.diagnosis.experiments.results import Experiments, Tried
+from keras_trainfix.diagnosis.experiments.trials import experiment
 from keras_trainfix.diagnosis.findings import Cure, Finding, Proof, SkillCurve
 from keras_trainfix.diagnosis.observe.label_faults import has_text
 from keras_trainfix.diagnosis.observe.variation import is_finite

@@ -1,0 +1,130 @@
+"""What the bench showed: each treatment that was tried, and what follows from all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from keras_trainfix.diagnosis.experiments.mended import Mended
+from keras_trainfix.diagnosis.experiments.outcome import Outcome
+from keras_trainfix.diagnosis.experiments.treatment import Treatment
+from keras_trainfix.diagnosis.thresholds import LEARNS
+
+CURED = 0.7  # skill with which one treatment is enough
+ALIKE = 0.15  # gain within which the smaller intervention is the better one
+HARDLY = 0.05  # gain within which a copy is as good as another
+OPPOSITE = -0.5  # skill of answers that rank the other way, as distances do
+FALLEN = 0.02  # skill lost in a run with which a model does not learn
+
+
+class Tried(NamedTuple):
+    """A treatment that was tried.
+
+    Attributes:
+        treatment: `Treatment`.
+        words: String that ends the sentence "it learns with ...".
+        code: String, what the user pastes.
+        outcome: `Outcome`.
+        gain: Float, over the best control.
+        holds: Whether the gain counts.
+        factor: Float, of the learning rate with which it did best.
+        mend: Function that does the same to a `Mended` copy; None if the user has to.
+    """
+
+    treatment: Treatment
+    words: str
+    code: str
+    outcome: Outcome
+    gain: float
+    holds: bool
+    factor: float = 1.0
+    mend: Callable[[Mended], None] | None = None
+
+
+@dataclass
+class Experiments:
+    """What the bench showed.
+
+    Attributes:
+        controls: Dict of the factor of the learning rate to its `Outcome`.
+        start: Float, the skill before the first step.
+        spread: Float, between orders of the batches.
+        steps: Integer, steps of each run.
+        tried: List of `Tried`.
+        left_out: Names of the treatments for which there was no time.
+        failed: Dict of the name of a treatment to why it could not be tried.
+    """
+
+    controls: dict[float, Outcome]
+    start: float
+    spread: float = 0.0
+    steps: int = 0
+    tried: list[Tried] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def best(self) -> float:
+        """The factor of the learning rate at which the control does best."""
+        return max(self.controls, key=lambda factor: self.controls[factor].value)
+
+    @property
+    def control(self) -> Outcome:
+        """The best control."""
+        return self.controls[self.best]
+
+    @property
+    def learns(self) -> bool:
+        """Whether the model learns as it is, at one of the rates.
+
+        By either measure: a sound distance ranks the other way than its targets, and
+        only the loss shows that it learns.
+        """
+        value = self.control.value
+        by_task = value >= LEARNS and value >= self.start - FALLEN
+        by_loss = any(
+            outcome.loss_skill >= LEARNS and outcome.value <= OPPOSITE
+            for outcome in self.controls.values()
+        )
+        return by_task or by_loss
+
+    @property
+    def is_cured(self) -> bool:
+        """Whether a treatment does so well that no pair is tried."""
+        return any(tried.outcome.value >= CURED for tried in self.tried)
+
+    @property
+    def cure(self) -> Tried | None:
+        """The smallest intervention that does about as well as the best; or None."""
+        good = [tried for tried in self.tried if tried.holds]
+        most = max((tried.gain for tried in good), default=0.0)
+        near = [tried for tried in good if tried.gain >= most - ALIKE]
+        return min(near, key=lambda tried: tried.treatment.order, default=None)
+
+    def best_cure(
+        self, fits: Callable[[Any], bool] = lambda mend: True
+    ) -> Tried | None:
+        """What does best, for a copy that is to learn; or None.
+
+        The smallest intervention is the likeliest cause, but two faults at once take
+        more than it.
+
+        Args:
+            fits: Function of the `mend` of a treatment, whether it can be used.
+        """
+        good = [tried for tried in self.tried if tried.holds and fits(tried.mend)]
+        most = max((tried.gain for tried in good), default=0.0)
+        near = [tried for tried in good if tried.gain >= most - HARDLY]
+        return min(near, key=lambda tried: tried.treatment.order, default=None)
+
+    def proof_of(self, code: str) -> Tried | None:
+        """What was tried against the cause that a code names.
+
+        The smallest intervention of those that do about as well as the best.
+        """
+        mine = [tried for tried in self.tried if code in tried.treatment.codes]
+        most = max((tried.gain for tried in mine), default=0.0)
+        near = [tried for tried in mine if tried.gain >= most - ALIKE]
+        holding = [tried for tried in near if tried.holds]
+        return min(
+            holding or near, key=lambda tried: tried.treatment.order, default=None
+        )
