@@ -154,7 +154,7 @@ FAULTS = [
         SPARSE),
     before("426", "language model without a mask", next_words(), unmasked(), SPARSE),
     before("428", "softmax over the batch", blobs(),
-        mlp(3, None, after=[softmax_of_batch]), SPARSE),
+        mlp(3, None, after=[softmax_of_batch]), SPARSE, first="213 428"),
     before("429", "width before height", masks(), misplaced(transposed), BINARY),
     before("429", "upside down", masks(), misplaced(upside_down), BINARY),
     before("428", "mean of the batch", curved(), mlp(1, after=[without_mean]), "mse"),
