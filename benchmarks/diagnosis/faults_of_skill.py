@@ -24,7 +24,7 @@ BINARY_AND_NUMBER = {"first": BINARY, "second": "mse"}
 @source
 def pairs_of(rng, data, similar=1):
     """Pairs of samples, half of them of the same class."""
-    x, y, _ = data(rng)
+    x, y, *_ = data(rng)
     first = rng.permutation(len(x))[:400]
     is_same = np.arange(len(first)) % 2
     second = [

@@ -87,8 +87,10 @@ def with_proofs(
         shown = []  # it is the proof of what was found
     if any(not CHECKS[code].is_symptom for code in bad):
         shown = [finding for finding in shown if finding.code != "KTF602"]
-    findings = diagnosis.findings + shown
-    findings = [proven(f, snapshot.experiments) for f in findings]
+    known = [proven(f, snapshot.experiments) for f in diagnosis.findings]
+    if any(_is_proven_cause(finding) for finding in known):
+        shown = []  # what was found, and cured, is the cause
+    findings = [*known, *shown]
     findings = ranked([_weighed(f, snapshot.experiments) for f in findings])
     few: tuple[str, ...] = ()
     if shown or any(f.proof is not None for f in findings):
@@ -100,6 +102,12 @@ def with_proofs(
         cure=cure_of(snapshot.experiments, is_fresh),
         curves=curves_of(snapshot.experiments),
     )
+
+
+def _is_proven_cause(finding: Finding) -> bool:
+    holds = finding.proof is not None and finding.proof.holds
+    is_cause = not CHECKS[finding.code].is_symptom
+    return finding.severity != "note" and is_cause and holds
 
 
 def _weighed(finding: Finding, experiments: Experiments) -> Finding:

@@ -52,6 +52,8 @@ class Experiments:
         tried: List of `Tried`.
         left_out: Names of the treatments for which there was no time.
         failed: Dict of the name of a treatment to why it could not be tried.
+        is_on_scale: Whether the answers are on a named scale, such as probabilities,
+            so that the opposite order is no matter of definition.
     """
 
     controls: dict[float, Outcome]
@@ -61,6 +63,7 @@ class Experiments:
     tried: list[Tried] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    is_on_scale: bool = False
 
     @property
     def best(self) -> float:
@@ -82,7 +85,9 @@ class Experiments:
         value = self.control.value
         by_task = value >= LEARNS and value >= self.start - FALLEN
         by_loss = any(
-            outcome.loss_skill >= LEARNS and outcome.value <= OPPOSITE
+            outcome.loss_skill >= LEARNS
+            and outcome.value <= OPPOSITE
+            and not self.is_on_scale
             for outcome in self.controls.values()
         )
         return by_task or by_loss

@@ -78,6 +78,8 @@ def experiment(
 def _tried(bench, snapshot, findings, is_explained, deadline, progress):
     start = _value_of_start(bench)
     found = Experiments({1.0: _control(bench, snapshot)}, start, steps=bench.plan.steps)
+    views = snapshot.views()
+    found.is_on_scale = any(view.head.is_probability for view in views)
     # A fact needs no search for the rate that proves it wrong.
     for factor in FACTORS[1:2] if is_explained else FACTORS[1:]:
         if found.control.value >= DONE or deadline.is_over:

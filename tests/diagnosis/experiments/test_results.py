@@ -56,6 +56,11 @@ def test_what_counts_as_learning(skill, loss_skill, start, learns):
     assert Experiments({1.0: outcome(skill, loss_skill)}, start).learns == learns
 
 
+def test_probabilities_in_the_opposite_order_are_not_learned():
+    found = Experiments({1.0: outcome(-1.0, 0.8)}, 0.0, is_on_scale=True)
+    assert not found.learns
+
+
 def test_a_copy_takes_the_best_and_a_proof_the_smallest():
     found = experiments(tried("all-trainable", 0.9), tried("inputs-rescaled", 0.8))
     assert found.cure.treatment.name == "inputs-rescaled"
