@@ -14,7 +14,7 @@ from benchmarks.programs.common import answers, arrays, generator, recognized
 
 URL = "https://github.com/keras-team/keras/pull/1674"
 CAUSE = "`go_backwards=True` gives the steps in reverse order; the tags are in order."
-FIRST = ("KTF429",)
+FIRST = ("KTF429", "KTF601: reversed")
 HALF = "held out"
 QUALITY = (0.12, 1.0)
 

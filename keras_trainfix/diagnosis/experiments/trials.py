@@ -78,8 +78,7 @@ def experiment(
 def _tried(bench, snapshot, findings, is_explained, deadline, progress):
     start = _value_of_start(bench)
     found = Experiments({1.0: _control(bench, snapshot)}, start, steps=bench.plan.steps)
-    views = snapshot.views()
-    found.is_on_scale = any(view.head.is_probability for view in views)
+    found.is_on_scale = any(map(_is_on_scale, snapshot.views()))
     # A fact needs no search for the rate that proves it wrong.
     for factor in FACTORS[1:2] if is_explained else FACTORS[1:]:
         if found.control.value >= DONE or deadline.is_over:
@@ -127,6 +126,15 @@ def _control(
         if all(map(is_finite, snapshot.predictions)):
             raise
         return FAILED  # a loss that raises on answers that are not finite
+
+
+def _is_on_scale(view: Any) -> bool:
+    """Whether answers mean what targets do; a distance to a label does not."""
+    targets = view.targets
+    if view.head.is_probability or targets is None:
+        return view.head.is_probability
+    same = np.shape(targets) == view.predictions.shape
+    return same and len(np.unique(targets)) > 2  # of text, too
 
 
 def _value_of_start(bench: Bench) -> float:

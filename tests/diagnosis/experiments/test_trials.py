@@ -55,3 +55,16 @@ def test_a_loss_that_raises_on_answers_that_are_not_finite():
     found = experiment(Snapshot(model, X, Y), findings("KTF409"), True)
     assert not np.isfinite(found.control.skill)
     assert found.best_cure().gain > 0.5
+
+
+@pytest.mark.parametrize(
+    ("targets", "head", "is_on_scale"),
+    [(Y, None, True), (Y > 0, None, False), (Y > 0, "sigmoid", True)],
+)
+def test_a_distance_to_a_label_is_on_no_scale(targets, head, is_on_scale):
+    model = mlp(keras.layers.Dense(1, head)) if head is None else mlp()
+    if head is not None:
+        model = keras.Sequential([*model.layers, keras.layers.Activation(head)])
+    compiled(model)
+    found = experiment(Snapshot(model, X, targets.astype("float32")), (), True)
+    assert found.is_on_scale == is_on_scale
