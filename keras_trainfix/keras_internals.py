@@ -254,7 +254,7 @@ def optimizer_config(optimizer: keras.Optimizer) -> dict[str, Any]:
     `get_config` also serializes the schedule, and a user's may have no `get_config`.
     """
     rate = optimizer.__dict__.get("_learning_rate")
-    optimizer.__dict__["_learning_rate"] = None
+    optimizer.__dict__["_learning_rate"] = keras.ops.convert_to_tensor(0.0)
     try:
         config = optimizer.get_config()
     finally:
