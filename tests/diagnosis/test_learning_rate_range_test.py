@@ -70,6 +70,7 @@ def test_everything_stays_to_the_bit(few_steps):
     rate = keras.optimizers.schedules.ExponentialDecay(0.01, 100, 0.5)
 
     def trained(ask):
+        keras.utils.clear_session(free_memory=False)  # and the generator of Keras
         model = mlp(layers.BatchNormalization(), layers.Dropout(0.5))
         model.compile(keras.optimizers.Adam(rate), "mse", metrics=["mae"])
         model.fit(X, Y, epochs=1, verbose=0)
