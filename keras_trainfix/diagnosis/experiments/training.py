@@ -63,8 +63,15 @@ class Training:
         return self._mapped(lambda s: s._replace(sample_weight=function(s)))
 
     def changed(self, change: Change) -> "Training":
-        """The same with a change of the model, which is compiled anew."""
-        return replace(self, change=change, is_compiled_step=False)
+        """The same with one more change of the model, which is compiled again."""
+        before = self.change
+
+        @contextlib.contextmanager
+        def both(model: keras.Model) -> Iterator[None]:
+            with before(model), change(model):
+                yield
+
+        return replace(self, change=both, is_compiled_step=False)
 
     def with_loss(self, loss: Callable[..., Any]) -> "Training":
         """The same with another loss."""

@@ -1,5 +1,7 @@
 """Samples to step on and to measure on, and what is replaced in a training."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -54,3 +56,22 @@ def test_a_class_of_two_samples_is_in_both_parts(seed, form):
         own = part.y[1] if form == "second output" else part.y
         own = own.argmax(1) if form == "rows" else own
         assert set(own) == {0, 1, 2}
+
+
+def test_one_change_does_not_undo_another():
+    seen = []
+
+    def changed(name):
+        @contextlib.contextmanager
+        def change(model):
+            seen.append(f"{name} begins")
+            yield
+            seen.append(f"{name} ends")
+
+        return change
+
+    sample = Sample(X, X)
+    training = Training(None, sample, sample).changed(changed("a"))
+    with training.changed(changed("b")).change(None):
+        assert seen == ["a begins", "b begins"]
+    assert seen[2:] == ["b ends", "a ends"]
