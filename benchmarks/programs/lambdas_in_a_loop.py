@@ -20,7 +20,7 @@ COLUMNS = 5
 
 
 def prices(count=1500):
-    """The price of a flat by five properties, of which the last is on or off."""
+    """The price of a flat by five properties; the last one is on or off."""
     rng = generator()
     x = rng.normal(size=(count, COLUMNS))
     x[:, -1] = x[:, -1] > 0

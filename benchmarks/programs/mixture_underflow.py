@@ -20,7 +20,7 @@ COMPONENTS = 3
 
 
 def waves(count=1500):
-    """A noisy wave, of which the targets go from -25 to 25."""
+    """A noisy wave with targets from -25 to 25."""
     rng = generator()
     x = rng.uniform(-2, 2, (count, 1))
     y = 20 * np.sin(2 * x) + rng.normal(0, 2, x.shape)

@@ -87,7 +87,7 @@ def look(function):
 
 
 class Watched:
-    """One version of a program, built anew for each look at it."""
+    """One version of a program, built again for each look at it."""
 
     def __init__(self, program, version, seed):
         self.program, self.version, self.seed = program, version, seed

@@ -1,13 +1,12 @@
 """KTF504: a class that a trained model never predicts."""
 
-import numpy as np
-
 from keras_trainfix.diagnosis.checks.head_and_loss.head_code import with_loss
 from keras_trainfix.diagnosis.checks.symptoms.collapse import (
     LONG,
     is_one_class,
     steps_and_skill,
 )
+from keras_trainfix.diagnosis.measure.eval_pairs import read
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.diagnosis.thresholds import UNDERRATED
@@ -108,20 +107,11 @@ def mean_probability(view: OutputView, number: int) -> float:
         view: `OutputView` of classes.
         number: Integer, the class.
     """
-    scores = np.moveaxis(view.predictions, view.class_axis, -1).astype("float64")
-    is_single = scores.shape[-1] == 1
-    if view.loss.from_logits and not view.head.is_probability:
-        scores = 1 / (1 + np.exp(-scores)) if is_single else _softmax(scores)
-    elif not view.head.is_probability:
+    pairs = read(view)
+    is_known = view.head.is_probability or view.loss.from_logits
+    if pairs is None or not is_known:
         return float("nan")
-    if is_single:
-        scores = np.concatenate([1 - scores, scores], axis=-1)
-    return float(scores[..., number].mean())
-
-
-def _softmax(scores: np.ndarray) -> np.ndarray:
-    powers = np.exp(scores - scores.max(-1, keepdims=True))
-    return powers / powers.sum(-1, keepdims=True)
+    return float(pairs.predictions[:, number].mean())
 
 
 def _weighted(view, missing, has_scores):
