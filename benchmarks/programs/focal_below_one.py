@@ -14,7 +14,7 @@ from benchmarks.programs.common import answers, arrays, generator, recognized
 URL = "https://github.com/mkocabas/focal-loss-keras/issues/5"
 CAUSE = "The derivative of `(1 - p) ** 0.5` is infinite where the answer is 1."
 FIRST = ("KTF412",)
-HALF = "held out"
+HALF = "chosen"
 QUALITY = (float("-inf"), 1.0)
 
 

@@ -14,7 +14,7 @@ from benchmarks.programs.common import answers, arrays, generator, overlap
 URL = "https://github.com/keras-team/keras/issues/7702"
 CAUSE = "The masks are in another order than the images, so they belong to others."
 FIRST = ("KTF139", "KTF140")
-HALF = "held out"
+HALF = "chosen"
 QUALITY = (0.21, 0.92)
 
 

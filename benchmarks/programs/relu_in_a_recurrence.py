@@ -13,7 +13,7 @@ from benchmarks.programs.common import answers, arrays, generator, recognized
 
 URL = "https://github.com/keras-team/keras/issues/2194"
 CAUSE = "The activation of the LSTM is ReLU, so its state grows with every step."
-FIRST = ("KTF406", "KTF412")
+FIRST = ("KTF406", "KTF412", "KTF601")
 HALF = "chosen"
 QUALITY = (0.0, 1.0)
 STEPS = 100

@@ -80,14 +80,18 @@ def with_proofs(
     """
     if snapshot.experiments is None:
         return diagnosis
-    shown = examine(snapshot, lambda check: check.code[3] == "6").findings
-    bad = {f.code for f in diagnosis.findings if f.severity != "note"}
+    by_steps = examine(snapshot, lambda check: check.by_experiment).findings
+    shown = [finding for finding in by_steps if finding.code[3] == "6"]
+    before = {finding.code for finding in diagnosis.findings}
+    causes = [f for f in by_steps if f not in shown and f.code not in before]
+    found = [*diagnosis.findings, *causes]
+    bad = {finding.code for finding in found if finding.severity != "note"}
     cure = snapshot.experiments.cure
     if cure is not None and cure.treatment.codes & bad:
         shown = []  # it is the proof of what was found
     if any(not CHECKS[code].is_symptom for code in bad):
         shown = [finding for finding in shown if finding.code != "KTF602"]
-    known = [proven(f, snapshot.experiments) for f in diagnosis.findings]
+    known = [proven(finding, snapshot.experiments) for finding in found]
     if any(_is_proven_cause(finding) for finding in known):
         shown = []  # what was found, and cured, is the cause
     findings = [*known, *shown]

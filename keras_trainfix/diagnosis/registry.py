@@ -77,6 +77,8 @@ class Check:
         irreversible: Whether, as an error, no further training step can undo it.
         persistent: Whether more steps do not help, even for a warning.
         transient: Whether more steps may cure it.
+        by_experiment: Whether it reads what the experiments have shown, and is asked
+            when they have run.
         before_training: Whether it can be judged before the first step.
         inputs_only: Whether it can be judged where the model cannot be called.
         counts_as_note: Whether even a note can explain a failed training.
@@ -105,6 +107,7 @@ class Check:
     irreversible: bool = False
     persistent: bool = False
     transient: bool = False
+    by_experiment: bool = False
     before_training: bool = True
     inputs_only: bool = False
     counts_as_note: bool = False

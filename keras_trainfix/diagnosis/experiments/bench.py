@@ -1,6 +1,7 @@
 """Equal steps from the same weights on the same batches, with one thing replaced."""
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -23,7 +24,7 @@ from keras_trainfix.models.optimizers import copy_of, rate_to_come
 STEPS = 128
 RUNS = 40
 BUDGET = 6e11  # multiply-adds of all runs together
-FEWEST = Plan(4, 24, 6)
+FEWEST = Plan(4, 24, 8)
 
 
 class NotPutBackError(RuntimeError):
@@ -92,6 +93,24 @@ class Bench:
         skill, loss_skill = self._measured(self.training, held_out)
         loss = self._held_out_loss(self.training, held_out.sample)
         return Outcome(skill, loss_skill, skill, np.array([]), loss)
+
+    @contextlib.contextmanager
+    def stopped_before(self, number: int) -> Iterator[np.ndarray]:
+        """While open, the model is as a step of the control finds it.
+
+        Args:
+            number: Integer, the step, from 1.
+
+        Yields:
+            The numbers of the samples that the step takes.
+        """
+        optimizer, step = self._step_of(self.training)
+        optimizer.learning_rate = self.rate
+        numbers = self._batches(self.training, 0)
+        with backend.same_random_state(), self._put_back_after(optimizer):
+            for chosen in numbers[: number - 1]:
+                step(*tensors_of(self.training.train, chosen))
+            yield numbers[number - 1]
 
     def _run(self, training, factor, order):
         optimizer, step = self._step_of(training)

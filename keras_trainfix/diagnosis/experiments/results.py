@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from keras_trainfix.diagnosis.experiments.breakdown import Breakdown
 from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.outcome import Outcome
 from keras_trainfix.diagnosis.experiments.treatment import Treatment
@@ -54,6 +55,7 @@ class Experiments:
         failed: Dict of the name of a treatment to why it could not be tried.
         is_on_scale: Whether the answers are on a named scale, such as probabilities,
             so that the opposite order is no matter of definition.
+        breakdown: `Breakdown` of the control at the user's rate, or None.
     """
 
     controls: dict[float, Outcome]
@@ -64,6 +66,7 @@ class Experiments:
     left_out: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     is_on_scale: bool = False
+    breakdown: Breakdown | None = None
 
     @property
     def best(self) -> float:

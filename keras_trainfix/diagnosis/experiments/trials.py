@@ -9,6 +9,7 @@ import numpy as np
 from keras_trainfix.data import leaves
 from keras_trainfix.diagnosis.budget import Deadline
 from keras_trainfix.diagnosis.experiments.bench import Bench
+from keras_trainfix.diagnosis.experiments.breakdown import breakdown
 from keras_trainfix.diagnosis.experiments.outcome import LOWEST, Outcome, gain
 from keras_trainfix.diagnosis.experiments.pairs import pairs_of
 from keras_trainfix.diagnosis.experiments.results import Experiments, Tried
@@ -38,6 +39,7 @@ CLIMBS = 0.03  # skill gained in the second half of the steps
 BATCH = 32  # where `fit` does not say
 SHOWN_AFTER = 2.0  # seconds
 FOR_PAIRS = 8  # runs
+FOR_CONTROL = 4  # runs for each control at another rate: few runs are for treatments
 FAILED = Outcome(float("nan"), float("nan"), float("nan"), np.array([]))
 
 
@@ -78,9 +80,11 @@ def experiment(
 def _tried(bench, snapshot, findings, is_explained, deadline, progress):
     start = _value_of_start(bench)
     found = Experiments({1.0: _control(bench, snapshot)}, start, steps=bench.plan.steps)
+    found.breakdown = breakdown(bench, found.control)
     found.is_on_scale = any(map(_is_on_scale, snapshot.views()))
     # A fact needs no search for the rate that proves it wrong.
-    for factor in FACTORS[1:2] if is_explained else FACTORS[1:]:
+    others = FACTORS[1:2] if is_explained else FACTORS[1:]
+    for factor in others[: bench.plan.runs // FOR_CONTROL]:
         if found.control.value >= DONE or deadline.is_over:
             break
         found.controls[factor] = _control(bench, snapshot, factor)
@@ -91,7 +95,8 @@ def _tried(bench, snapshot, findings, is_explained, deadline, progress):
         return found
     found.spread = _spread(bench, snapshot, found)
     case = Case(bench.training, snapshot, findings)
-    runs = bench.plan.runs - (0 if found.learns else FOR_PAIRS)
+    has_pairs = not found.learns and bench.plan.runs > 2 * FOR_PAIRS
+    runs = bench.plan.runs - (FOR_PAIRS if has_pairs else 0)
     variants: list[tuple[Tried, Variant]] = []
     for treatment in wanted:
         for variant in _variants(treatment, case, found):

@@ -1,6 +1,9 @@
 """KTF140 mask-mispaired: masks are mirrored, turned, shifted, or of another image."""
 
-from keras_trainfix.diagnosis.experiments.instruments.moved_masks import moved_masks
+from keras_trainfix.diagnosis.experiments.instruments.moved_masks import (
+    MovedMasks,
+    moved_masks,
+)
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.diagnosis.thresholds import PATCH_GAIN
@@ -73,10 +76,11 @@ def mask_mispaired(view: OutputView) -> Found | None:
     seen = None if answers is None else answers[view.index]
     if seen is None or seen.as_given > CHANCE or seen.gain < PATCH_GAIN:
         return None
+    moved = seen.move if seen.order is None else f"of other images, {seen.move},"
     return found(
-        f"Patches of the images predict the masks {seen.move} with R2 {seen.best:.2f} "
+        f"Patches of the images predict the masks {moved} with R2 {seen.best:.2f} "
         f"on held-out images, and the masks as they are with {seen.as_given:.2f}.",
-        UNDO.get(seen.move) or _shifted_back(seen.move),
+        _fix(seen),
         as_given=seen.as_given,
         best=seen.best,
         move=seen.move,
@@ -84,6 +88,10 @@ def mask_mispaired(view: OutputView) -> Found | None:
     )
 
 
-def _shifted_back(move: str) -> str:
-    words = move.split()
+def _fix(seen: MovedMasks) -> str:
+    if seen.order is not None:
+        return seen.order.code
+    if seen.move in UNDO:
+        return UNDO[seen.move]
+    words = seen.move.split()
     return f"y = np.roll(y, ({words[2]}, {words[5]}), (1, 2))"

@@ -12,6 +12,7 @@ from keras_trainfix.messages import count
     "warning",
     scope="model",
     overrules=("KTF410",),
+    by_experiment=True,
     before_training=False,
 )
 def does_not_learn(snapshot: Snapshot) -> Found | None:

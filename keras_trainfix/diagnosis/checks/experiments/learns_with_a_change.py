@@ -13,6 +13,7 @@ SURE = 0.5  # skill with the change at which the finding is an error
     "learns-with-a-change",
     "error",
     scope="model",
+    by_experiment=True,
     before_training=False,
 )
 def learns_with_a_change(snapshot: Snapshot) -> Found | None:

@@ -12,6 +12,8 @@ from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.diagnosis.thresholds import FEW_DRIVE
 
+MOST_NAMED = 4  # rows
+
 
 @check(
     "KTF413",
@@ -68,7 +70,11 @@ def few_samples_drive_gradient(view: OutputView) -> Found | None:
     [keras#2908](https://github.com/keras-team/keras/issues/2908)
     """
     seen = (answer_gradients(view.snapshot) or {}).get(view.name)
-    if seen is None or not seen.share > FEW_DRIVE or has_learned(view.snapshot):
+    if seen is None or has_learned(view.snapshot):
+        return None
+    if seen.rows:
+        return _by_row(view, seen)
+    if not seen.share > FEW_DRIVE:
         return None
     few = len(seen.largest)
     return found(
@@ -79,6 +85,20 @@ def few_samples_drive_gradient(view: OutputView) -> Found | None:
         share=seen.share,
         samples=seen.samples,
         largest=[int(number) for number in seen.largest[:10]],
+    )
+
+
+def _by_row(view: OutputView, seen: AnswerGradients) -> Found:
+    rows = ", ".join(map(str, seen.rows[:MOST_NAMED]))
+    several = "rows" if len(seen.rows) > 1 else "row"
+    return found(
+        f"Only {several} {rows} of a batch of {seen.samples} have a gradient of the "
+        f"loss '{view.loss.name}', whichever samples are there: the loss indexes the "
+        "batch, which is axis 0, where it means columns or steps.",
+        "# in the loss: y_true[:, 0] is the first column, y_true[0] the first sample",
+        severity="error",
+        rows=list(seen.rows),
+        samples=seen.samples,
     )
 
 

@@ -22,6 +22,8 @@ from keras_trainfix.messages import count
     scope="model",
     exact=True,
     at_start=True,
+    by_experiment=True,
+    overrules=("KTF401",),
     irreversible=True,
 )
 def gradient_not_finite(snapshot: Snapshot) -> Found | None:
@@ -76,27 +78,44 @@ def gradient_not_finite(snapshot: Snapshot) -> Found | None:
     ```
 
     ## When this is not the cause
-    NaN in inputs, targets, weights or predictions has its own finding. Learning rate
-    and clipping do not matter here: NaN stays NaN whatever it is multiplied by.
+    Where the gradient turns NaN only after some steps, a loss that rose before means
+    steps that are too long: then the finding is KTF401. NaN in inputs, targets, weights
+    or predictions has its own finding. Learning rate and clipping do not matter here:
+    NaN stays NaN whatever it is multiplied by.
 
     ## References
     [keras#9097](https://github.com/keras-team/keras/issues/9097);
     [JAX: gradients contain NaN where using where](
     https://docs.jax.dev/en/latest/faq.html#gradients-contain-nan-where-using-where)
     """
-    seen = finite_gradients(snapshot)
+    seen, sample, step = finite_gradients(snapshot), snapshot.sample, None
+    experiments = snapshot.experiments
+    if experiments is not None and experiments.breakdown is not None:
+        step, seen, sample = experiments.breakdown
     if seen is None or seen.is_finite:
         return None
-    which = _which(seen, snapshot.sample)
+    which = _which(seen, sample) if step is None else _which_in(step, seen, sample)
     loss = f"{'although' if np.isfinite(seen.loss) else 'and'} the loss is"
+    end = "" if step is not None else " One step makes the weights NaN."
     return found(
-        f"{which}, {loss} {seen.loss:.4g}. {_where(seen)} One step makes the weights "
-        "NaN.",
+        f"{which}, {loss} {seen.loss:.4g}. {_where(seen)}{end}",
         _fix(seen),
         samples_looked_at=seen.looked,
         samples=seen.bad,
         loss=seen.loss,
         layer=None if seen.place is None else seen.place.layer,
+        step=step,
+    )
+
+
+def _which_in(step: int, seen: FiniteGradients, sample: Sample) -> str:
+    """The subject of the sentence, where steps had to be tried."""
+    facts = _facts(sample, seen.bad[0]) if seen.bad else ""
+    known = f" ({facts})" if facts else ""
+    some = f"{count(len(seen.bad), 'sample')}{known}" if seen.bad else "the batch"
+    return (
+        f"In steps that were tried, the loss does not rise, and step {step} turns the "
+        f"weights NaN: the gradient of {some} is not finite"
     )
 
 

@@ -67,7 +67,8 @@ def answer_elsewhere(snapshot: Snapshot) -> Found | None:
             continue
         is_turned = seen.turned >= LEAST_TURNED
         is_local = seen.untouched >= LEAST_UNTOUCHED
-        if not is_turned and not (is_local and seen.scattered >= LEAST_SCATTERED):
+        is_scattered = is_local and seen.scattered >= LEAST_SCATTERED
+        if not (is_turned or is_scattered or seen.is_torn):
             continue
         name = None if seen.layer is None else seen.layer.name
         where = "" if name is None else f" from '{name}' on"

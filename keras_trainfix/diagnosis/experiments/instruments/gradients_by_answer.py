@@ -40,6 +40,8 @@ class AnswerGradients(NamedTuple):
             largest has: the least of all answers. NaN where it cannot be told.
         largest: Array of the numbers of the fewest samples that have nearly all of the
             gradient at the answers of the model.
+        rows: Tuple of the rows of a batch that alone have a gradient, whichever samples
+            are there; empty where that depends on the samples.
     """
 
     samples: int
@@ -47,6 +49,7 @@ class AnswerGradients(NamedTuple):
     ignores: bool
     share: float
     largest: np.ndarray
+    rows: tuple[int, ...] = ()
 
 
 @instrument("pull of each sample at its answer")
@@ -78,6 +81,7 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
     targets, predictions = view.targets[numbers], view.predictions[numbers]
     order = exchanged(targets)
     changes, lengths, shares, largest = [], [], [], numbers
+    rows: list[set[int] | None] = []
     ignores = order is not None
     for number, answers in enumerate(answers_for(predictions, targets)):
         slope = slope_at(answers, targets)
@@ -88,6 +92,7 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
         sizes = norms(slope)
         largest = largest if number else numbers[those_that_drive(sizes)]
         shares.append(share_of_largest(sizes))
+        rows.append(_rows(slope_at, answers, targets, sizes))
         if order is None or not slope.any():
             continue
         lengths.append(float(np.linalg.norm(sizes)))
@@ -104,7 +109,34 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
         ignores and bool(changes),
         min(shares),
         largest,
+        _all_of(rows),
     )
+
+
+def _all_of(rows: list[set[int] | None]) -> tuple[int, ...]:
+    """All rows; none if it depends on the samples at one of the answers."""
+    known = [some for some in rows if some is not None]
+    return tuple(sorted(set().union(*known))) if len(known) == len(rows) else ()
+
+
+def _rows(
+    slope_at: "_Slopes", answers: np.ndarray, targets: np.ndarray, sizes: np.ndarray
+) -> set[int] | None:
+    """The few rows that have a gradient, before and after all samples change places.
+
+    A sample in such a row may have none, as where its answer is clipped.
+    """
+    before, few = set(np.flatnonzero(sizes).tolist()), TENTH * len(sizes)
+    if len(before) > few:
+        return None
+    half = len(sizes) // 2
+    slope = slope_at(np.roll(answers, half, 0), np.roll(targets, half, 0))
+    if slope is None:
+        return None
+    after = set(np.flatnonzero(norms(slope)).tolist())
+    moved = {(row + half) % len(sizes) for row in before}
+    either = before | after
+    return either if len(either) <= few and not moved & after else None
 
 
 def _largest_change(changes: list[float], lengths: list[float]) -> float:

@@ -16,6 +16,7 @@ from keras_trainfix.diagnosis.experiments.backward import (
 )
 from keras_trainfix.diagnosis.experiments.instrument import instrument
 from keras_trainfix.diagnosis.observe.layer_outputs import leaf_layers, untouched
+from keras_trainfix.diagnosis.observe.sample import Sample
 from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.trial.runner import tensors_of
 
@@ -62,14 +63,25 @@ def finite_gradients(snapshot: Any) -> FiniteGradients | None:
     None without a loss, or where weights, inputs, targets or predictions are not finite
     in the first place.
     """
-    model = snapshot.model
     if not has_loss(snapshot) or not _begins_finite(snapshot):
         return None
-    chosen = affordable(snapshot)
+    return gradients_at(snapshot.model, snapshot.sample, affordable(snapshot))
+
+
+def gradients_at(
+    model: keras.Model, sample: Sample, chosen: np.ndarray
+) -> FiniteGradients:
+    """The `FiniteGradients` of some samples at the present weights.
+
+    Args:
+        model: A compiled `keras.Model`.
+        sample: `Sample`.
+        chosen: Array of the numbers of samples.
+    """
     variables = model.trainable_variables
 
     def passed(numbers):
-        batch = tensors_of(snapshot.sample, numbers)
+        batch = tensors_of(sample, numbers)
         with untouched(model):
             return gradients_of(model, lambda: loss_of(model, batch), variables)
 
@@ -80,7 +92,7 @@ def finite_gradients(snapshot: Any) -> FiniteGradients | None:
     if _are_finite(gradients):
         return FiniteGradients(len(chosen), [], loss, True)
     bad = narrowed(is_bad, chosen)
-    batch = tensors_of(snapshot.sample, np.array(bad[:1]) if bad else chosen)
+    batch = tensors_of(sample, np.array(bad[:1]) if bad else chosen)
     if bad:
         loss, gradients = passed(np.array(bad[:1]))
     names = [

@@ -4,12 +4,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_trainfix.data import as_array, leaves, mapped
 from keras_trainfix.diagnosis.experiments.instrument import instrument
 from keras_trainfix.diagnosis.experiments.instruments.augmented_pairs import is_image
+from keras_trainfix.diagnosis.measure.file_orders import FileOrder, file_orders
 from keras_trainfix.diagnosis.measure.image_pairs import moves_of
 from keras_trainfix.diagnosis.measure.input_gap import channels_last
 from keras_trainfix.diagnosis.measure.label_gap import coding_of, ids_of
 from keras_trainfix.diagnosis.measure.stratified import classes_of, stratified
+from keras_trainfix.diagnosis.observe.batches import of_output
 
 IMAGES, FEWEST_IMAGES = 32, 8
 PIXELS = 150  # of an image
@@ -18,6 +21,7 @@ CLASSES = 8
 RAREST = 0.01  # share of the pixels of a class that counts
 STEPS = (3, 6)  # pixels of a shift
 PENALTY = 1e-2
+RELATED = 0.3  # R2 with which no other order of the masks is tried
 
 
 class MovedMasks(NamedTuple):
@@ -28,12 +32,14 @@ class MovedMasks(NamedTuple):
         best: Float, the same for the best move.
         move: String: `"mirrored left to right"`, `"of image i + 1"`.
         images: Integer.
+        order: `FileOrder` of masks and images, if the best one is of that kind.
     """
 
     as_given: float
     best: float
     move: str
     images: int
+    order: FileOrder | None = None
 
     @property
     def gain(self) -> float:
@@ -54,18 +60,45 @@ def moved_masks(snapshot: Any) -> list[MovedMasks | None] | None:
     images = [array for array in snapshot.inputs.values() if is_image(array)]
     if len(images) != 1:
         return None
-    return [
-        None if view.targets is None else try_moves(images[0], view.targets)
-        for view in snapshot.views()
-    ]
+    found: list[MovedMasks | None] = []
+    for view in snapshot.views():
+        moved = None if view.targets is None else try_moves(images[0], view.targets)
+        if moved is not None and moved.as_given < RELATED:
+            other = _in_other_order(snapshot, view, moved)
+            moved = max(filter(None, (moved, other)), key=lambda one: one.gain)
+        found.append(moved)
+    return found
 
 
-def try_moves(images: np.ndarray, masks: np.ndarray) -> MovedMasks | None:
+def _in_other_order(snapshot, view, as_sampled):
+    """The `MovedMasks` if one of two lists of files is by name, and masks fit then."""
+    given, y = leaves(snapshot.given.x), snapshot.given.y
+    if snapshot.batches is not None or y is None or len(given) != 1:
+        return None
+    masks = of_output(mapped(as_array, y), view)
+    images = as_array(given[0][:IMAGES])
+    if masks is None:
+        return None
+    tried = []
+    for order in file_orders(len(masks)):
+        moved = try_moves(images, masks[order.rows[: len(images)]], with_moves=False)
+        if moved is not None:
+            tried.append((moved.as_given, order))
+    if not tried:
+        return None
+    best, order = max(tried, key=lambda pair: pair[0])
+    return as_sampled._replace(best=best, move=order.words, order=order)
+
+
+def try_moves(
+    images: np.ndarray, masks: np.ndarray, with_moves: bool = True
+) -> MovedMasks | None:
     """The best `MovedMasks` of images and masks.
 
     Args:
         images: Array `(N, H, W, C)`, or with the channels first.
         masks: Array `(N, H, W)` or `(N, H, W, K)`.
+        with_moves: Boolean, whether to try any move.
 
     Returns:
         `MovedMasks`; None where there is no value for each pixel, few images, or masks
@@ -85,6 +118,11 @@ def try_moves(images: np.ndarray, masks: np.ndarray) -> MovedMasks | None:
     columns = rng.integers(0, width, (count, PIXELS))
     which = np.arange(count)[:, None]
     wanted = {"": planes[which, rows, columns]}
+    features = _patches(images, which, rows, columns)
+    is_held_out = _held_out(masks[:IMAGES])
+    if not with_moves:
+        as_given = _scores(features, wanted, is_held_out)[""]
+        return MovedMasks(as_given, as_given, "", count)
     for name, move in moves_of(planes.shape[:3]).items():
         wanted[name] = move(planes)[which, rows, columns]
     for step in STEPS:
@@ -94,8 +132,7 @@ def try_moves(images: np.ndarray, masks: np.ndarray) -> MovedMasks | None:
             wanted[name] = moved[which, rows, columns]
     for offset, name in ((1, "of image i + 1"), (-1, "of image i - 1")):
         wanted[name] = np.roll(planes, -offset, 0)[which, rows, columns]
-    features = _patches(images, which, rows, columns)
-    scores = _scores(features, wanted, _held_out(masks[:IMAGES]))
+    scores = _scores(features, wanted, is_held_out)
     as_given = scores.pop("")
     best = max(scores, key=scores.__getitem__)
     return MovedMasks(as_given, scores[best], best, count)

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_trainfix.data import as_array, leaves, mapped
 from keras_trainfix.diagnosis.experiments.instrument import instrument
+from keras_trainfix.diagnosis.measure.file_orders import FileOrder, file_orders
 from keras_trainfix.diagnosis.measure.label_gap import coding_of, ids_of
 from keras_trainfix.diagnosis.measure.linear_and_knn import ridge
 from keras_trainfix.diagnosis.observe.batches import of_output
@@ -31,14 +32,17 @@ class Pairing(NamedTuple):
     Attributes:
         as_given: Float, R2 of a ridge regression on held-out rows, as the rows are.
         best: Float, the same for the best other pairing.
-        rows: String, the row of the target for the inputs of row `i`: `"i + 1"`.
+        rows: String, the row of the target for the inputs of row `i`: `"i + 1"`, or
+            the words of a `FileOrder`.
         samples: Integer.
+        order: The `FileOrder`, if the best one is of that kind.
     """
 
     as_given: float
     best: float
     rows: str
     samples: int
+    order: FileOrder | None = None
 
     @property
     def gain(self) -> float:
@@ -137,7 +141,8 @@ def try_pairings(
         return None
     as_given = scores.pop("i")
     best = max(scores, key=scores.__getitem__)
-    return Pairing(as_given, scores[best], best, len(features))
+    orders = {order.words: order for order in file_orders(len(columns))}
+    return Pairing(as_given, scores[best], best, len(features), orders.get(best))
 
 
 def _are_windows(features):
@@ -167,6 +172,9 @@ def _pairings(length, available, sizes):
         ends = np.repeat(starts + np.array(sizes) - 1, sizes)
         firsts = np.repeat(starts, sizes)
         found["reversed within its batch"] = (firsts + ends)[:length] - one
+    else:
+        orders = file_orders(available)
+        found |= {order.words: order.rows[:length] for order in orders}
     return {name: rows for name, rows in found.items() if len(rows) >= FEWEST}
 
 

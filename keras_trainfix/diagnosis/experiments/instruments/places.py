@@ -1,7 +1,7 @@
 """Is the answer for a part of an image where that part is?"""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -16,8 +16,9 @@ from keras_trainfix.diagnosis.experiments.answers import (
 )
 from keras_trainfix.diagnosis.experiments.culprit import first_layer
 from keras_trainfix.diagnosis.experiments.instrument import instrument
+from keras_trainfix.diagnosis.observe.layer_outputs import layer_outputs
 from keras_trainfix.diagnosis.snapshot import Snapshot
-from keras_trainfix.diagnosis.thresholds import MOST_OUT_OF_PLACE
+from keras_trainfix.diagnosis.thresholds import LEAST_TURNED, MOST_OUT_OF_PLACE
 
 LEAST_SIDE = 8
 # Corners of the blocks, in sides of the image: no turn or flip maps one to itself.
@@ -46,6 +47,8 @@ class Places(NamedTuple):
         scattered: Float, the share of the places that move most, wherever they are.
         untouched: Float, the least share of places that do not move at all.
         layer: The first layer whose output is there, or None.
+        is_torn: Whether a layer is in place, and only layers without weights are
+            behind it, which cannot learn to put the answers back.
     """
 
     output: str
@@ -55,11 +58,14 @@ class Places(NamedTuple):
     scattered: float
     untouched: float
     layer: keras.Layer | None
+    is_torn: bool = False
 
 
 @instrument("block of the image replaced")
 def places_of_answers(snapshot: Snapshot) -> list[Places] | None:
     """Where answers move, for each output with an answer for each pixel; else None.
+
+    The answers for the pixels may be a flat list, row by row.
 
     Args:
         snapshot: `Snapshot`.
@@ -72,9 +78,14 @@ def places_of_answers(snapshot: Snapshot) -> list[Places] | None:
         same = [
             one
             for one in inputs_of(snapshot)
-            if one.values.ndim in (3, 4) and one.values.shape[1:3] == shape[1:3]
+            if one.values.ndim in (3, 4)
+            and min(sides := one.values.shape[1:3]) >= LEAST_SIDE
+            and (
+                (len(shape) == 4 and sides == shape[1:3])
+                or (len(shape) == 3 and np.prod(sides) == shape[1])
+            )
         ]
-        if len(shape) == 4 and same and min(shape[1:3]) >= LEAST_SIDE:
+        if same:
             found.append(_measured(view, same[0]))
     return [one for one in found if one is not None] or None
 
@@ -91,7 +102,10 @@ def _measured(view, one):
         size = (len(values), int(mask.sum()))
         changed[:, mask] = pool[rng.integers(len(pool), size=size)]
         variants.append(replaced(x, one.key, changed))
-    same, *others = (outputs[view.index] for outputs in answers_to(snapshot, variants))
+    same, *others = (
+        outputs[view.index].reshape(len(values), height, width, -1)
+        for outputs in answers_to(snapshot, variants)
+    )
     maps = [_energy(same, other) for other in others]
     if any(energy is None for energy in maps):
         return None
@@ -106,18 +120,47 @@ def _measured(view, one):
         maps, [_largest(e, m.sum()) for e, m in zip(maps, masks, strict=True)]
     )
     untouched = min(float((energy == 0).mean()) for energy in maps)
-    layer = None
+    layer, is_torn = None, False
     if in_place < MOST_OUT_OF_PLACE:
         both = keras.tree.map_structure(lambda *a: np.concatenate(a), x, variants[1])
+
+        def in_place_of(output):
+            energy = _energy(*np.split(output, 2))
+            return np.nan if energy is None else share(energy, masks[0])
 
         def is_elsewhere(output):
             if output.ndim != 4 or output.shape[1:3] != (height, width):
                 return False
-            energy = _energy(*np.split(output, 2))
-            return energy is not None and share(energy, masks[0]) < MOST_OUT_OF_PLACE
+            return in_place_of(output) < MOST_OUT_OF_PLACE
 
         layer = first_layer(snapshot.model, both, is_elsewhere)
-    return Places(view.name, in_place, name, turns[name], scattered, untouched, layer)
+        if layer is None:
+            layer = _tearing(snapshot.model, both, (height, width), in_place_of)
+            is_torn = layer is not None
+    if view.predictions.ndim == 3 and turns[name] >= LEAST_TURNED:
+        return None  # its targets may list the pixels in that order
+    return Places(
+        view.name, in_place, name, turns[name], scattered, untouched, layer, is_torn
+    )
+
+
+def _tearing(
+    model: keras.Model,
+    x: Any,
+    sides: tuple[int, int],
+    in_place_of: Callable[[np.ndarray], float],
+) -> keras.Layer | None:
+    """The layer behind the last one in place, if no layer has weights from there on."""
+    _, outputs = layer_outputs(model, x)
+    behind: keras.Layer | None = None
+    for output in reversed(outputs):
+        if output.values.ndim == 4 and output.values.shape[1:3] == sides:
+            is_there = in_place_of(output.values.astype("float64"))
+            return behind if is_there >= MOST_OUT_OF_PLACE else None
+        if output.layer.weights:
+            return None
+        behind = output.layer
+    return None
 
 
 def block(height: int, width: int, corner: tuple[float, float]) -> np.ndarray:

@@ -40,6 +40,27 @@ def tanh(case: Case) -> Iterator[Variant]:
     yield from _activation(case, "tanh", lambda before: before not in BOUNDED)
 
 
+@treatment("recurrent-tanh", 22, ("KTF406", "KTF409"))
+def recurrent_tanh(case: Case) -> Iterator[Variant]:
+    """The bounded tanh in recurrent layers, whose state other activations let grow."""
+    cells = [
+        output.layer.cell
+        for output in case.snapshot.layers
+        if isinstance(output.layer, keras.layers.RNN)
+        and hasattr(output.layer.cell, "activation")
+    ]
+    cells = [x for x in cells if _name_of_activation(x) not in BOUNDED]
+    if not cells:
+        return
+    changes = [(x, "activation", keras.activations.tanh) for x in cells]
+    yield Variant(
+        "tanh in the recurrent layers",
+        case.training.changed(with_attributes(changes)),
+        '# build the recurrent layers with activation="tanh", their default',
+        lambda mended: mended.set(changes),
+    )
+
+
 @treatment("normalized-between", 85, ("KTF405", "KTF406", "KTF409", "KTF411"))
 def normalized_between(case: Case) -> Iterator[Variant]:
     """Each sample standardized behind every hidden layer."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_trainfix.data import leaves, mapped
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
+from keras_trainfix.diagnosis.measure.image_pairs import MOVES
 
 MOST_ORDERS = 5
 FEWEST_PLACES = 2  # along an axis, more of which have an order
@@ -77,6 +78,14 @@ def targets_turned(case: Case) -> Iterator[Variant]:
     ]
     if answers.ndim < 3:
         return
+    for finding in case.findings:
+        if finding.code == "KTF140":  # which says how the masks were moved
+            move = MOVES.get(finding.evidence["move"])
+            if move is not None:
+                words = f"the masks {finding.evidence['move']}"
+                moved = functools.partial(mapped, move)
+                yield Variant(words, case.training.with_targets(moved), finding.fix)
+            return
     for axis in places:
         slices = (*[slice(None)] * axis, slice(None, None, -1))
         yield Variant(

@@ -45,6 +45,16 @@ def test_mask_mispaired(fix):
     assert finding(names["y"], names["x"]) is None
 
 
+def test_files_by_name_and_by_number():
+    by_name = np.argsort([str(number) for number in range(len(X32))])
+    found = finding(Y[by_name])
+    assert "sorted by name (0, 1, 10, 11, ...)" in found.message
+    names = {"y": Y[by_name], "np": np}
+    exec(found.fix, names)
+    np.testing.assert_array_equal(names["y"], Y)
+    assert finding(Y[by_name], X32[by_name]) is None
+
+
 def test_masks_that_nothing_predicts():
     noise = np.random.default_rng(0).permutation(Y)
     assert finding(noise) is None

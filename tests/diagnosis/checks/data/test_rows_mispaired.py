@@ -34,6 +34,17 @@ def test_the_fix_pairs_them():
     assert finding(names["y"], names["x"]) is None
 
 
+def test_files_by_name_and_by_number():
+    by_name = np.argsort([str(number) for number in range(len(X))])
+    for x, y in ((X[by_name], Y), (X, Y[by_name])):
+        found = finding(y, x)
+        assert "sorted by name (0, 1, 10, 100, ...)" in found.message
+        names = {"x": x, "y": y, "np": np}
+        exec(found.fix, names)
+        assert finding(names["y"], names["x"]) is None
+    assert finding(Y[by_name], X[by_name]) is None
+
+
 def test_targets_that_nothing_predicts():
     assert finding(inputs(400, 1, seed=9)) is None
     assert finding(np.random.default_rng(0).permutation(Y)) is None

@@ -84,6 +84,40 @@ def test_a_reshape_in_another_order_scatters():
     assert spread.untouched == 0
 
 
+def test_layers_without_weights_that_tear_a_pixel_apart():
+    pixels = SIDE * SIDE
+    torn = places(
+        conv(),
+        layers.Conv2D(3, 1),
+        layers.Reshape((3, pixels), name="wrong"),
+        layers.Permute((2, 1)),
+        layers.Softmax(),
+    )
+    assert torn.is_torn
+    assert torn.layer.name == "wrong"
+    sound = places(conv(), layers.Conv2D(3, 1), layers.Reshape((pixels, 3)))
+    assert not sound.is_torn
+    assert sound.in_place > 0.4
+    learned = places(
+        conv(),
+        layers.Reshape((4, pixels)),
+        layers.Permute((2, 1)),
+        layers.Dense(3),
+    )
+    assert not learned.is_torn
+
+
+def test_a_flat_list_of_turned_pixels_may_fit_its_targets():
+    model = sequential(
+        conv(),
+        layers.Conv2D(3, 1),
+        layers.Permute((2, 1, 3)),
+        layers.Reshape((SIDE * SIDE, 3)),
+        shape=(SIDE, SIDE, 1),
+    )
+    assert places_of_answers(Snapshot(model, images())) is None
+
+
 def test_without_an_answer_for_each_pixel():
     assert places_of_answers(Snapshot(net(), inputs())) is None
     halved = sequential(layers.MaxPooling2D(), shape=(SIDE, SIDE, 1))

@@ -1,6 +1,7 @@
 """Other activations in all hidden layers, and what lies between them."""
 
 import keras
+import numpy as np
 import pytest
 from keras import layers
 
@@ -46,6 +47,31 @@ def test_tanh(activation, cures):
     model = compiled(mlp(*middle, activation=activation), rate=0.003)
     (value,) = gains("tanh", model, X, Y).values()
     assert (value > EFFECT) == cures
+
+
+@pytest.mark.parametrize(("activation", "cures"), [("relu", True), ("tanh", None)])
+def test_recurrent_tanh(activation, cures):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 320)
+    drift = np.linspace(0, 2, 80) * (y[:, None] - 1)
+    x = 5 * (rng.normal(size=(320, 80, 2)) + drift[:, :, None]).astype("float32")
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((80, 2)),
+            layers.LSTM(32, activation, return_sequences=True),
+            layers.LSTM(32, activation),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    values = gains("recurrent-tanh", model, x, y, steps=24)
+    if cures is None:
+        assert values == {}
+    else:
+        ((words, value),) = values.items()
+        assert words == "tanh in the recurrent layers"
+        assert value > EFFECT
 
 
 @pytest.mark.parametrize(("number", "cures"), [(9, True), (3, False)])
