@@ -1,5 +1,7 @@
 """Runs benchmarks on the current Keras backend: `python -m benchmarks [NAME...]`.
 
+`python -m benchmarks diagnosis margins` runs one part of a benchmark.
+
 Contestants take turns in one process, so a slow moment of the machine affects them all;
 the printed numbers are ratios of medians.
 """
@@ -19,10 +21,15 @@ NAMES = [
     if module.name not in ("__main__", "measure", "peers")
 ]
 
+PARTS = ("zoo", "faults", "margins")
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     names = parser.parse_args().names or NAMES
+    if parts := [name for name in names if name in PARTS]:
+        os.environ["BENCHMARK_PARTS"] = " ".join(parts)
+        names = [name for name in names if name not in PARTS]
     if unknown := set(names) - set(NAMES):
         parser.error(f"no benchmark {', '.join(unknown)}: there are {', '.join(NAMES)}")
     import keras

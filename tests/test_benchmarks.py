@@ -1,3 +1,4 @@
+import collections
 import functools
 import importlib.util
 import itertools
@@ -16,11 +17,14 @@ from benchmarks import (
     metrics,
     programs,
 )
-from benchmarks.diagnosis import faults_of_heads, runs, zoo
+from benchmarks.diagnosis import faults_of_heads, margins, runs, zoo
 from benchmarks.diagnosis.cases import build, look
 from benchmarks.programs.common import explained, overlap, recognized
 from benchmarks.programs.runner import process, score
+from keras_trainfix.diagnosis import thresholds
 from keras_trainfix.diagnosis.registry import CHECKS
+
+Ran = collections.namedtuple("Ran", "findings missed")
 
 
 def test_every_contestant_gets_the_same_number_of_turns():
@@ -110,6 +114,28 @@ def test_diagnosis_runs(capsys):
     out = capsys.readouterr().out
     assert "recall: 100.0% of 1" in out
     assert "right first cause: 100.0%" in out
+
+
+def test_margins_of_thresholds():
+    line = thresholds.EFFECT  # sound below it, faulty above
+    recorder = margins.Recorder()
+    sound = ([value > line for value in (0.1, np.float64(0.15), 0.4)] for _ in "a")
+    list(recorder.of_healthy(sound))
+    found = ((np.array([0.05, 0.5, 0.9]) > line, Ran([], False))[1] for _ in "a")
+    missed = ((line < 0.3, Ran([], True))[1] for _ in "a")
+    list(recorder.of_faulty(found))
+    list(recorder.of_faulty(missed))
+    assert recorder.margins()["EFFECT"] == margins.Margin(0.15, 1, 0.5)
+    assert recorder.margins()["EFFECT"].ratio == pytest.approx(0.5 / 0.15)
+    assert recorder.margins()["FEW_DRIVE"] == margins.Margin(None, 0, None)
+    assert line < 0.3
+    assert len(recorder.sound) == 3  # nothing is noted any more
+
+
+def test_margins_count_the_checks_that_found_the_fault(capsys):
+    diagnosis.main(seeds=[1], parts="margins", only="a percentage of 0")
+    out = capsys.readouterr().out
+    assert re.search(r"FEW_DRIVE +0.99 +- +1 +- ", out), out
 
 
 def test_collapse_detector_runs(capsys):

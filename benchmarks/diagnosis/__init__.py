@@ -7,11 +7,12 @@ findings of `diagnose`. Publish only numbers from seeds of 101 and above: seeds 
 Environment variables choose a part:
 
     BENCHMARK_SEEDS="101 102"       the seeds, 101 by default
-    BENCHMARK_PARTS="zoo faults"    one of the two, or both
+    BENCHMARK_PARTS="zoo faults"    one of the two, or both; "margins" is both, and
+                                    how near they come to the thresholds
     BENCHMARK_CASES="LSTM"          cases whose name contains this, or with this code
 """
 
-from benchmarks.diagnosis import report, runs
+from benchmarks.diagnosis import margins, report, runs
 from benchmarks.measure import asked_for
 
 SEEDS = (101,)
@@ -23,12 +24,19 @@ def main(seeds=None, parts=None, only=None):
 
     Args:
         seeds: Integers; from the environment by default, like all arguments.
-        parts: `"zoo"`, `"faults"`, or both.
+        parts: `"zoo"`, `"faults"`, both, or `"margins"`.
         only: String; runs only cases whose name or codes contain it.
     """
     seeds, parts, only = asked_for(seeds, parts, only)
     seeds, parts = seeds or SEEDS, parts or PARTS
+    healthy, faulty = runs.healthy(seeds, only), runs.faulty(seeds, only)
+    if "margins" in parts:
+        recorder = margins.Recorder()
+        healthy, faulty = recorder.of_healthy(healthy), recorder.of_faulty(faulty)
+        parts = f"{PARTS} margins"
     if "zoo" in parts:
-        report.of_healthy(runs.healthy(seeds, only))
+        report.of_healthy(healthy)
     if "faults" in parts:
-        report.of_faults(runs.faulty(seeds, only))
+        report.of_faults(faulty)
+    if "margins" in parts:
+        margins.show(recorder.margins())
