@@ -30,6 +30,16 @@ def of_mean_error(y, p):
     return keras.ops.mean(keras.ops.square(keras.ops.mean(p - y, axis=0)))
 
 
+def of_sums(y, p):
+    """The squared error of the sum of the columns."""
+    return keras.ops.square(keras.ops.sum(p - y, axis=-1))
+
+
+def two_columns(y, rng):
+    """Standardized targets, and others beside them."""
+    return np.stack([unit(y).ravel(), rng.normal(size=len(y))], 1).astype("float32")
+
+
 def of_mean_target(y, p):
     """The squared distance to the mean target of the batch."""
     return keras.ops.mean(keras.ops.square(p - keras.ops.mean(y, axis=0)), axis=-1)
@@ -267,6 +277,8 @@ GRADIENTS = [
     before("212", "the mean of a class", but(table("iris"), y=one_hot),
         mlp(3, "softmax"), of_mean_error),
     before("212", "the mean before the square", DIABETES, mlp(1), of_mean_error),
+    before("212", "the sum of the columns", but(table("diabetes"), y=two_columns),
+        mlp(2), of_sums),
     before("212", "the mean of the targets", curved(), mlp(1), of_mean_target),
     before("413", "a percentage of 0", but(table("diabetes"), y=some_zero), mlp(1),
         "mape", first="413 206"),

@@ -111,6 +111,10 @@ def squeezed(y, _):
 # The formatter would put every argument on its own line.
 # fmt: off
 HEADS = [
+    before("214", "a softmax of a softmax", digits(),
+        mlp(10, "softmax", after=[layers.Softmax]), SPARSE),
+    before("214", "a sigmoid of a sigmoid", CANCER,
+        mlp(1, "sigmoid", after=[lambda: layers.Activation("sigmoid")]), BINARY),
     before("201", "softmax on one unit", CANCER, mlp(1, "softmax"), BINARY),
     before("201", "softmax on one unit, a number", but(BOSTON, y=unit),
         mlp(1, "softmax"), "mse"),

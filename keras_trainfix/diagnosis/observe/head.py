@@ -16,6 +16,7 @@ PASS_ON = (
     keras.layers.Dropout,
     keras.layers.Identity,
 )
+ROUNDING = 1e-5  # of a probability
 # The lowest and highest value of each activation.
 RANGES = {
     "sigmoid": (0, 1),
@@ -40,11 +41,14 @@ class Head(NamedTuple):
             `"unknown"` where the numbers come from something else than a layer.
         units: Integer, the size of the class axis.
         layer: Name of the layer with the weights, or None.
+        inner: String, the activation that the numbers have been through before the
+            last one, with no weights in between; None without one.
     """
 
     activation: str
     units: int
     layer: str | None
+    inner: str | None = None
 
     @property
     def range(self) -> tuple[float, float]:
@@ -137,8 +141,25 @@ def _head(outputs, index, units):
         is_activation = activation != "linear"
         known = is_activation or isinstance(layer, keras.layers.Activation)
         name = _weighted_before(outputs, index)
-        return Head(activation if known else "unknown", units, name)
+        inner = _inner(outputs, index, activation) if is_activation else None
+        return Head(activation if known else "unknown", units, name, inner)
     return Head(activation, units, layer.name)
+
+
+def _inner(outputs, index, activation):
+    """The activation of the numbers that a sigmoid or softmax layer gets, or None."""
+    if activation not in ("sigmoid", "softmax"):
+        return None
+    wanted = outputs[index].values
+    for output in reversed(outputs[:index]):
+        if output.values.shape != wanted.shape or isinstance(output.layer, PASS_ON):
+            continue
+        powers = np.exp(np.clip(output.values.astype("float64"), -50, 50))
+        rest = 1 + powers if activation == "sigmoid" else powers.sum(-1, keepdims=True)
+        if np.allclose(powers / rest, wanted, atol=ROUNDING):
+            inner = activation_of(output.layer)
+            return None if inner == "linear" else inner
+    return None
 
 
 def _source(outputs, index):

@@ -30,7 +30,8 @@ def loss_ignores_targets(view: OutputView) -> Found | None:
     The loss averages over the batch before it compares: it takes the mean of the
     errors and then its square, or the mean of the targets. Then only the mean of a
     batch has to be right. An `axis=0` in a reduction, which is the axis of the
-    samples, is the usual slip.
+    samples, is the usual slip. Likewise, the columns can exchange their targets if the
+    loss takes a sum over the columns before it compares.
 
     ## How to check
     Exchange the targets of the samples in a batch. The gradient with respect to the
@@ -72,9 +73,21 @@ def loss_ignores_targets(view: OutputView) -> Found | None:
     [keras#10408](https://github.com/keras-team/keras/issues/10408)
     """
     seen = (answer_gradients(view.snapshot) or {}).get(view.name)
-    if seen is None or not seen.change <= NO_CHANGE:
+    if seen is None:
         return None
     name = view.loss.name
+    if seen.change > NO_CHANGE and seen.by_column <= NO_CHANGE:
+        return found(
+            f"If the columns of the targets exchange their values, the gradient of the "
+            f"loss '{name}' changes by {seen.by_column:.2g} of its size: it sees the "
+            "sum of the columns, or only one. Compare each column with its own target "
+            "before any sum over the columns.",
+            _fix(view),
+            by_column=seen.by_column,
+            samples=seen.samples,
+        )
+    if not seen.change <= NO_CHANGE:
+        return None
     if seen.ignores:
         return found(
             f"The loss '{name}' does not read the targets of the {seen.samples} "

@@ -40,6 +40,8 @@ class AnswerGradients(NamedTuple):
             largest has: the least of all answers. NaN where it cannot be told.
         largest: Array of the numbers of the fewest samples that have nearly all of the
             gradient at the answers of the model.
+        by_column: Float, like `change`, if each sample exchanges its columns of a
+            regression; NaN where these are equal, or there is one.
         rows: Tuple of the rows of a batch that alone have a gradient, whichever samples
             are there; empty where that depends on the samples.
     """
@@ -49,6 +51,7 @@ class AnswerGradients(NamedTuple):
     ignores: bool
     share: float
     largest: np.ndarray
+    by_column: float = float("nan")
     rows: tuple[int, ...] = ()
 
 
@@ -82,6 +85,8 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
     order = exchanged(targets)
     changes, lengths, shares, largest = [], [], [], numbers
     rows: list[set[int] | None] = []
+    turned = _turned(view, targets)
+    by_column: list[float] = []
     ignores = order is not None
     for number, answers in enumerate(answers_for(predictions, targets)):
         slope = slope_at(answers, targets)
@@ -97,6 +102,8 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
             continue
         lengths.append(float(np.linalg.norm(sizes)))
         changes.append(distance(slope, slope_at(answers, targets[order])))
+        if turned is not None:
+            by_column.append(distance(slope, slope_at(answers, turned)))
         if ignores:
             lowest, highest = (
                 slope_at(answers, np.repeat(targets[i : i + 1], length, axis=0))
@@ -109,6 +116,7 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
         ignores and bool(changes),
         min(shares),
         largest,
+        _largest_change(by_column, lengths) if by_column else np.nan,
         _all_of(rows),
     )
 
@@ -162,6 +170,17 @@ def exchanged(targets: np.ndarray) -> np.ndarray | None:
     order = np.empty(len(ranks), int)
     order[ranks] = np.roll(ranks, len(ranks) // 2)
     return order
+
+
+def _turned(view: Any, targets: np.ndarray) -> np.ndarray | None:
+    """The targets of a regression with their columns exchanged; None if that is them.
+
+    The columns of classes have other rules: the loss of logits ignores their sum.
+    """
+    if view.task != "regression" or targets.ndim < 2:
+        return None
+    turned = np.roll(targets, 1, axis=-1)
+    return None if np.array_equal(turned, targets) else turned
 
 
 def extremes(targets: np.ndarray) -> tuple[int, int]:

@@ -28,6 +28,18 @@ def test_a_loss_that_reads_no_target_is_a_note():
     assert run("KTF212", net(2, None, of_means), X, Y).severity == "error"
 
 
+def test_a_loss_of_the_sum_of_the_columns():
+    def of_sums(y, p):
+        return ops.mean(ops.square(ops.sum(p, -1) - ops.sum(y, -1)))
+
+    finding = run("KTF212", net(2, None, of_sums), X, Y)
+    assert finding.severity == "error"
+    assert "sum of the columns" in finding.message
+    assert run("KTF212", net(2, None, "mse"), X, Y) is None
+    same = Y[:, [0, 0]]  # as quantiles of one number have
+    assert run("KTF212", net(2, None, of_sums), X, same) is None
+
+
 def test_the_output_is_named():
     image = keras.Input((6,))
     p, q = layers.Dense(2, name="p")(image), layers.Dense(2, name="q")(image)
