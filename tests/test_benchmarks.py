@@ -254,23 +254,27 @@ def test_programs_are_scored():
         "faulty": {
             "before": look_at("KTF402", holds=True),
             "samples": look_at("KTF410", "KTF402"),
+            "during": look_at(quality=0.2),
             "after": look_at(),
         },
         "repaired": {"during": look_at(quality=0.9)},
-        "cures": {"fixed, before": 0.82},
+        "cures": {"fixed, before": 0.56, "pasted, before": "NameError: no lr"},
     }
     assert score.is_right(result, "before")
     assert not score.is_right(result, "samples")
     assert score.is_found(result)
     assert score.is_proven(result)
     assert score.is_cured(result)
+    assert score.is_cured(result, ["fixed"])
+    assert not score.is_cured(result, ["pasted"])
     assert score.is_silent(result)
     assert not score.is_alarmed(result)
     result["first"] = ["KTF402: Dropout"]
     assert score.is_right(result, "before")
     result["first"] = ["KTF402: schedule"]
     assert not score.is_right(result, "before")
-    result["cures"]["fixed, before"] = 0.8
+    assert any("NameError" in line for line in score.lines_of(result))
+    result["cures"]["fixed, before"] = 0.54
     result["repaired"]["after"] = look_at("KTF101")
     result["first"] = ["KTF101"]
     assert not score.is_cured(result)
@@ -307,7 +311,10 @@ def test_code_is_pasted_only_where_it_changes_the_model_alone():
     recompile = "model.compile(keras.optimizers.Adam(0.01), model.loss)"
     assert process.pasted(Said(recompile), run) is run.model
     assert isinstance(run.model.optimizer, keras.optimizers.Adam)
-    assert process.pasted(Said("x = x / 255\n" + recompile), run) is None
+    with pytest.raises(ValueError, match="changes x or y"):
+        process.pasted(Said("x = x / 255\n" + recompile), run)
+    with pytest.raises(NameError):
+        process.pasted(Said("model.compile(no_such_optimizer)"), run)
     assert process.pasted(Said("Divide by 255."), run) is None
     assert process.pasted(Said("pass"), run) is None
 

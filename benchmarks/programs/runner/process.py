@@ -140,9 +140,9 @@ class Watched:
             for name, mend in (("fixed", fixed), ("pasted", pasted)):
                 run = self.build()
                 with contextlib.redirect_stdout(io.StringIO()):
-                    model = mend(diagnosis, run)
-                    if model is not None:
-                        reached[f"{name}, {stage}"] = _trained(run, model)
+                    quality = _cured(mend, diagnosis, run)
+                if quality is not None:
+                    reached[f"{name}, {stage}"] = quality
         return reached
 
 
@@ -155,7 +155,12 @@ def fixed(diagnosis, run):
 
 
 def pasted(diagnosis, run):
-    """The model after the code of the first finding; None if that is no code for it."""
+    """The model after the code of the first finding; None if that is no code for it.
+
+    Raises:
+        Exception: What the code raises.
+        ValueError: If the code changes `x` or `y`, which `fit` of a program does not.
+    """
     import keras
     import numpy as np
 
@@ -164,15 +169,22 @@ def pasted(diagnosis, run):
     found = [finding for finding in diagnosis.findings if finding.severity != "note"]
     try:
         code = compile(found[0].fix, "fix", "exec")
-        exec(code, scope)
-    except Exception:  # advice in words, or code for what the program does not have
+    except (IndexError, SyntaxError):  # nothing found, or advice in words
         return None
-    kept = scope["x"] is x and scope["y"] is y  # else its user has more to change
-    return scope["model"] if kept and "model" in code.co_names else None
+    if "model" not in code.co_names:
+        return None
+    exec(code, scope)
+    if scope["x"] is not x or scope["y"] is not y:
+        raise ValueError("the code changes x or y, which this program builds itself")
+    return scope["model"]
 
 
-def _trained(run, model):
+def _cured(mend, diagnosis, run):
+    """The quality after a cure, or what it raised; None if there is no such cure."""
     try:
+        model = mend(diagnosis, run)
+        if model is None:
+            return None
         run.fit(model)
     except Exception as error:
         return f"{type(error).__name__}: {error}"[:200]

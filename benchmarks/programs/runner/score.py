@@ -2,7 +2,7 @@
 
 STAGES = ("before", "samples", "during", "after")
 VERSIONS = ("faulty", "repaired")
-CURED = 0.9  # of the quality of the repaired version
+CURES = ("fixed", "pasted")
 
 
 def above_notes(look):
@@ -36,13 +36,22 @@ def is_proven(result):
     return any(finding["holds"] for finding in _accepted(result))
 
 
-def is_cured(result):
-    """Whether what was found mends the program nearly as well as its repair."""
-    repaired = result["repaired"].get("during", {}).get("quality")
+def is_cured(result, by=CURES):
+    """Whether a cure gets at least halfway from the faulty quality to the repaired.
+
+    A faulty version that is worse than the best constant answer counts as that.
+    """
+    faulty, repaired = (
+        result[version].get("during", {}).get("quality") for version in VERSIONS
+    )
     if not isinstance(repaired, float):
         return False
-    reached = [q for q in result.get("cures", {}).values() if isinstance(q, float)]
-    return any(quality >= CURED * repaired for quality in reached)
+    halfway = (max(faulty, 0) + repaired) / 2 if isinstance(faulty, float) else repaired
+    return any(
+        isinstance(quality, float) and quality >= halfway
+        for name, quality in result.get("cures", {}).items()
+        if name.startswith(tuple(by))
+    )
 
 
 def is_alarmed(result):
@@ -118,6 +127,8 @@ def _print_total(results):
         ),
         ("proven", is_proven),
         ("cured", is_cured),
+        ("  by `Diagnosis.fixed`", lambda r: is_cured(r, ["fixed"])),
+        ("  by the pasted code", lambda r: is_cured(r, ["pasted"])),
         ("silent after training", is_silent),
         ("repaired with a finding above note", is_alarmed),
     ):

@@ -1,0 +1,58 @@
+"""A tagger of words that gives the same tag to all words and is 97 % right.
+
+Short sentences are padded to the length of the longest one, and padding has a tag of
+its own. Nearly all of the loss is about padding, and the few steps that are about
+words come to nothing. The repair is to give the padding a weight of 0.
+"""
+
+import keras
+import numpy as np
+from keras import layers
+
+from benchmarks.programs.common import answers, arrays, generator, recognized
+
+URL = "https://github.com/aneesh-joshi/LSTM_POS_Tagger/issues/8"
+CAUSE = "29 of 30 tags are padding, and the loss counts them like those of words."
+FIRST = ("KTF125",)
+HALF = "chosen"
+QUALITY = (0.04, 1.0)
+STEPS, WORDS, TAGS = 150, 40, 4
+
+
+def sentences(count=400):
+    """Sentences of 3 to 7 words; a tag follows from a word and the one before it."""
+    rng = generator()
+    x = rng.integers(1, WORDS, (count, STEPS))
+    x[np.arange(STEPS) >= rng.integers(3, 8, (count, 1))] = 0
+    before = np.pad(x, ((0, 0), (1, 0)))[:, :-1]
+    return x, np.where(x > 0, 1 + (x % 2) * 2 + before % 2, 0)
+
+
+def program(weight_of_padding):
+    x, y = sentences()
+    model = keras.Sequential(
+        [
+            keras.Input((STEPS,), dtype="int32"),
+            layers.Embedding(WORDS, 16),
+            layers.Conv1D(32, 2, padding="causal", activation="relu"),
+            layers.Dense(TAGS + 1, activation="softmax"),
+        ]
+    )
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    weights = np.where(x > 0, 1.0, weight_of_padding)
+    weights = (weights / weights.mean()).astype("float32")
+
+    def quality(model):
+        tags = answers(model, x).argmax(-1)
+        return recognized(y[x > 0], tags[x > 0])
+
+    return arrays(model, x, y, quality, sample_weight=weights, epochs=10, batch_size=32)
+
+
+def faulty():
+    return program(1.0)
+
+
+def repaired():
+    return program(0.0)
