@@ -14,7 +14,7 @@ from benchmarks.programs.common import Run, answers, explained, generator
 URL = "https://github.com/llSourcell/Game-AI/issues/7"
 CAUSE = "The target takes the index of the best next action for its value."
 FIRST = ()
-HALF = "chosen"
+HALF = "held out"
 QUALITY = (-3.49, 0.92)
 MOVES, GOAL, DISCOUNT = np.array([0.1, -0.1, 0.0]), 0.9, 0.8
 
