@@ -2,11 +2,16 @@
 
 import numpy as np
 
+from keras_trainfix.diagnosis.experiments.instruments.gradients_by_answer import (
+    answer_gradients,
+)
+from keras_trainfix.diagnosis.fix_code import compiled_with
 from keras_trainfix.diagnosis.observe.dropout import strongest_dropout
 from keras_trainfix.diagnosis.observe.variation import inputs_vary
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.trial.trial import is_constant_after
+from keras_trainfix.messages import listed
 
 VANISHED = 1e-3  # gradient of the first layer, of that of the last
 LOST = 1e-6  # spread between samples in the last layer, of that in the first
@@ -36,7 +41,8 @@ def vanishing_signal(snapshot: Snapshot) -> Found | None:
     slope of a sigmoid is at most 0.25, so ten of them leave a millionth. In the same
     way the differences between samples get lost on their way to the head. An operation
     without any slope, such as `round`, `argmax`, a comparison or `stop_gradient`,
-    blocks the gradient.
+    blocks the gradient. A loss blocks it too where a better answer costs the same, as
+    the overlap of boxes that do not meet.
 
     ## How to check
     `diagnose` compares the gradients of the layers in a few training steps, and tries
@@ -88,7 +94,9 @@ def vanishing_signal(snapshot: Snapshot) -> Found | None:
     kernels = [g for g in trial.gradients if g.is_kernel]
     cut = _cut(snapshot, kernels)
     if cut:
-        return _found_cut(cut, kernels, trial.overfit)
+        return _flat_loss(snapshot, cut, kernels) or _found_cut(
+            cut, kernels, trial.overfit
+        )
     if len(kernels) < 3 or not kernels[-1].size:
         return None
     ratio = kernels[0].size / kernels[-1].size
@@ -154,6 +162,23 @@ def _has_no_slope(view):
     lowest, highest = view.head.range
     distance = np.minimum(view.predictions - lowest, highest - view.predictions)
     return bool(np.mean(distance < CLIPPED) > SATURATED)
+
+
+def _flat_loss(snapshot, cut, kernels):
+    """The finding if the gradient is 0 at the answers already."""
+    seen = answer_gradients(snapshot) or {}
+    is_flat = len(seen) == len(snapshot.names) and all(s.is_flat for s in seen.values())
+    if len(cut) < len(kernels) or not is_flat:
+        return None
+    losses = listed(dict.fromkeys(view.loss.name for view in snapshot.views()))
+    return found(
+        f"No gradient reaches any weight: the loss {losses} has no slope at the "
+        f"answers, for none of {min(s.samples for s in seen.values())} samples. "
+        "Answers that are a little better cost the same.",
+        "# a loss with a slope everywhere\n" + compiled_with(snapshot.model, '"mse"'),
+        layers_without_gradient=len(cut),
+        layers=len(kernels),
+    )
 
 
 def _found_cut(cut, kernels, overfit):

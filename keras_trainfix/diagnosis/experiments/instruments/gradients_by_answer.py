@@ -42,6 +42,7 @@ class AnswerGradients(NamedTuple):
             gradient at the answers of the model.
         by_column: Float, like `change`, if each sample exchanges its columns of a
             regression; NaN where these are equal, or there is one.
+        is_flat: Whether it is 0 for all samples at the answers of the model.
         rows: Tuple of the rows of a batch that alone have a gradient, whichever samples
             are there; empty where that depends on the samples.
     """
@@ -52,6 +53,7 @@ class AnswerGradients(NamedTuple):
     share: float
     largest: np.ndarray
     by_column: float = float("nan")
+    is_flat: bool = False
     rows: tuple[int, ...] = ()
 
 
@@ -87,6 +89,7 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
     rows: list[set[int] | None] = []
     turned = _turned(view, targets)
     by_column: list[float] = []
+    is_flat = False
     ignores = order is not None
     for number, answers in enumerate(answers_for(predictions, targets)):
         slope = slope_at(answers, targets)
@@ -95,6 +98,7 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
                 continue
             return None
         sizes = norms(slope)
+        is_flat = is_flat or not (number or sizes.any())
         largest = largest if number else numbers[those_that_drive(sizes)]
         shares.append(share_of_largest(sizes))
         rows.append(_rows(slope_at, answers, targets, sizes))
@@ -117,6 +121,7 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
         min(shares),
         largest,
         _largest_change(by_column, lengths) if by_column else np.nan,
+        is_flat,
         _all_of(rows),
     )
 

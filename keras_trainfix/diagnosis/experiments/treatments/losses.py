@@ -21,7 +21,9 @@ CLASSES = {
 
 
 @treatment(
-    "standard-loss", 60, ("KTF206", "KTF207", "KTF208", "KTF210", "KTF212", "KTF413")
+    "standard-loss",
+    60,
+    ("KTF206", "KTF207", "KTF208", "KTF210", "KTF212", "KTF405", "KTF413"),
 )
 def standard_loss(case: Case) -> Iterator[Variant]:
     """The standard loss of each task."""

@@ -98,3 +98,19 @@ def test_what_has_not_shrunk_is_not_mentioned():
     trained = run_after_trial("KTF405", model, X, Y)
     assert trained.evidence["spread_left"] == 1
     assert "shrink" not in trained.message
+
+
+def test_a_loss_without_a_slope_is_named():
+    def far_apart(y, p):
+        return keras.ops.mean(keras.ops.maximum(1.0, keras.ops.abs(y - p) - 1e6), -1)
+
+    finding = run_after_trial(
+        "KTF405", sequential(layers.Dense(1), loss=far_apart), X, Y
+    )
+    assert "the loss 'far_apart' has no slope at the answers" in finding.message
+    assert 'loss="mse"' in finding.fix
+    cut = layers.Lambda(keras.ops.stop_gradient)
+    behind = run_after_trial(
+        "KTF405", sequential(layers.Dense(8), layers.Dense(1), cut), X, Y
+    )
+    assert "an operation" in behind.message
