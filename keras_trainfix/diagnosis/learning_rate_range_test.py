@@ -175,10 +175,7 @@ def _check_data(snapshot):
 
 def _plan(snapshot, length):
     """Fewer steps of a large model, but batches as they are: the rate depends on it."""
-    batch = snapshot.fit.batch_size
-    if batch is None and snapshot.batches is not None:
-        batch = len(leaves(snapshot.batches.first[0].x)[0])
-    wanted = Plan(min(batch or BATCH, length), STEPS, len(RATES))
+    wanted = Plan(min(snapshot.batch_size or BATCH, length), STEPS, len(RATES))
     fewest = wanted._replace(steps=FEWEST_STEPS, runs=len(RATES[::2]))
     work = work_of(snapshot.layers, snapshot.inputs.values())
     return plan(work, BUDGET, wanted, fewest)

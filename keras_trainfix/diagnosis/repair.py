@@ -71,12 +71,13 @@ def fixed_copy(diagnosis: Diagnosis, model: keras.Model) -> keras.Model:
         copy, settings = mended.copy, mended.settings
         if mended.loss is not None:
             plan.losses = keras.tree.flatten(mended.loss)
+        plan.loss_weights = mended.loss_weights
         if cure.factor != 1:
             rate = rate_of(model.optimizer) * cure.factor
         if cure.words != "; ".join(plan.words):
             done.append(cure.words)
         shown = f" {_shown(cure.proof)}"
-    done += _compile(copy, model, plan.losses, rate, settings)
+    done += _compile(copy, model, plan, rate, settings)
     left = f" Left to you: {_listed(plan.left)}." if plan.left else ""
     tell(f"fixed: {', '.join(done)}.{shown}{left}")
     return copy
@@ -90,6 +91,7 @@ class _Plan:
         self.names = list(getattr(model, "output_names", None) or ["output"])
         self.tasks = list(diagnosis.tasks.values())
         self.losses = losses_of(model, self.names)
+        self.loss_weights: Any = None  # None keeps the present ones
         self.layers: dict[str, keras.Layer] = {}  # to replace, by their names
         self.changes: list[Change] = []
         self.done: list[str] = []
@@ -167,7 +169,7 @@ def _with_activation(layer: keras.Layer, activation: str) -> keras.Layer:
 def _compile(
     copy: keras.Model,
     model: keras.Model,
-    losses: list,
+    plan: _Plan,
     rate: float | None,
     settings: dict[str, Any],
 ) -> list[str]:
@@ -177,10 +179,12 @@ def _compile(
     config = compile_arguments(model)
     loss = config["loss"]
     if isinstance(loss, dict):
-        loss = dict(zip(model.output_names, losses, strict=True))
+        loss = dict(zip(model.output_names, plan.losses, strict=True))
     elif loss is not None:
-        loss = losses if len(losses) > 1 else losses[0]
+        loss = plan.losses if len(plan.losses) > 1 else plan.losses[0]
     config["loss"] = loss
+    if plan.loss_weights is not None:
+        config["loss_weights"] = plan.loss_weights
     for key in ("metrics", "weighted_metrics"):
         config[key] = keras.tree.map_structure(_renewed, config.get(key))
     optimizer = copy_of(model.optimizer, copy.trainable_variables, with_state=False)

@@ -187,6 +187,13 @@ class Snapshot:
         return take(data, model=self.model)
 
     @property
+    def batch_size(self) -> int | None:
+        """The samples in a batch of `fit`, as far as its arguments say."""
+        if self.batches is not None:
+            return max(len(keras.tree.flatten(b.x)[0]) for b in self.batches.first)
+        return self.fit.batch_size
+
+    @property
     def shapes(self) -> dict[str, tuple]:
         """The shapes of the inputs, by their names."""
         return {name: values.shape for name, values in self.inputs.items()}
@@ -359,6 +366,7 @@ class OutputView:
 
     def skill_of(self, predictions: np.ndarray) -> SkillScore | None:
         """The `SkillScore` of other predictions for the same samples, or None."""
+        _ = self.task  # of which these predictions tell, whatever the others are
         other = copy.copy(self)
         for known in ("skill", "loss_skill", "hard_answers"):
             other.__dict__.pop(known, None)

@@ -212,3 +212,13 @@ def test_outputs_of_a_model_with_several():
     assert [p.task for p in views] == ["binary classification", "regression"]
     assert [p.head.activation for p in views] == ["sigmoid", "linear"]
     assert [p.loss.kind for p in views] == ["binary", "regression"]
+
+
+def test_other_answers_are_of_the_same_task():
+    def own(y_true, y_pred):
+        return keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
+
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(3, "softmax")])
+    model.compile("adam", own)
+    right = np.eye(3)[Y[:, 0]]
+    assert Snapshot(model, X, Y).views()[0].skill_of(right).balanced_accuracy == 1

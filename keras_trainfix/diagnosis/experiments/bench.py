@@ -120,6 +120,8 @@ class Bench:
         losses, half = [], float("nan")
         with self._put_back_after(optimizer), self._lent(training, optimizer):
             for number, chosen in enumerate(numbers, 1):
+                if training.schedule is not None:
+                    optimizer.learning_rate = training.schedule(number - 1) * factor
                 loss, _ = step(*tensors_of(training.train, chosen))
                 losses.append(float(backend.to_numpy(loss)))
                 if not np.isfinite(losses[-1]):
@@ -168,10 +170,10 @@ class Bench:
     def _batches(self, training, order):
         length = len(leaves(training.train.x)[0])
         size = min(self.plan.batch, length)
-        rng = np.random.default_rng(order)
+        rng, whole = np.random.default_rng(order), np.arange(length)
         numbers: list = []
         while len(numbers) < self.plan.steps:
-            epoch = rng.permutation(length)
+            epoch = rng.permutation(length) if training.is_mixed else whole
             starts = range(0, length - size + 1, size)
             numbers += [epoch[start : start + size] for start in starts]
         return numbers[: self.plan.steps]

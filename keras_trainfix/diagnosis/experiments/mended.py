@@ -19,6 +19,7 @@ class Mended:
     Attributes:
         copy: The copy; changes of its graph make another model of the same layers.
         loss: What it is to be compiled with, or None for the present loss.
+        loss_weights: The same of `loss_weights`.
         settings: Dict of attributes of the optimizer.
 
     Examples:
@@ -32,6 +33,7 @@ class Mended:
     def __init__(self, model: keras.Model, copy: keras.Model) -> None:
         self.copy = copy
         self.loss: Any = None
+        self.loss_weights: Any = None
         self.settings: dict[str, Any] = {}
         self._names = list(getattr(model, "output_names", None) or [])
         pairs = zip(all_layers(model), all_layers(copy), strict=True)
@@ -164,4 +166,4 @@ def can_be_made_in_place(
         return False
     finally:
         model.set_weights(before)
-    return tentative.loss is None
+    return tentative.loss is None and tentative.loss_weights is None

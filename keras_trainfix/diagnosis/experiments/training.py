@@ -8,9 +8,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_trainfix import backend
 from keras_trainfix.data import leaves, mapped
+from keras_trainfix.diagnosis.experiments.instruments.sorted_batches import (
+    comes_sorted,
+)
 from keras_trainfix.diagnosis.measure.stratified import classes_of, stratified
 from keras_trainfix.diagnosis.observe.sample import Sample
+from keras_trainfix.models.optimizers import FEW, schedule_of, steps_of_schedule
 
 MOST_TRAINED = 2048  # samples to train on,
 MOST_HELD_OUT = 256  # and to measure on
@@ -39,6 +44,10 @@ class Training:
         is_plain_step: Whether it takes Keras' step although the user has another.
         is_compiled_step: Whether the step of the control can be reused: only the data
             differ.
+        is_mixed: Whether the batches are drawn from all samples, and not cut in their
+            order.
+        schedule: Function of the number of a step, from 0, that gives its learning
+            rate; None for the same rate in all steps.
     """
 
     model: keras.Model
@@ -49,6 +58,8 @@ class Training:
     clip: float | None = None
     is_plain_step: bool = False
     is_compiled_step: bool = True
+    is_mixed: bool = True
+    schedule: Callable[[int], float] | None = None
 
     def with_inputs(self, function: Callable[[Any], Any]) -> "Training":
         """The same with other inputs, a function of the structure of arrays."""
@@ -89,6 +100,34 @@ class Training:
         return replace(
             self, train=function(self.train), held_out=function(self.held_out)
         )
+
+
+def training_of(snapshot: Any) -> Training:
+    """The `Training` of a `Snapshot` as `fit` makes it.
+
+    Batches are drawn from all samples, at a constant learning rate. Those that come
+    class by class keep their order, and a schedule that ends at once is followed.
+
+    Args:
+        snapshot: `Snapshot` of a compiled model with targets.
+    """
+    model = snapshot.model
+    train, held_out = split_samples(snapshot.more(MOST_TRAINED + MOST_HELD_OUT))
+    return Training(
+        model,
+        train,
+        held_out,
+        is_mixed=not any(map(comes_sorted, snapshot.views())),
+        schedule=_schedule_that_ends(model) if not snapshot.iterations else None,
+    )
+
+
+def _schedule_that_ends(model: keras.Model) -> Callable[[int], float] | None:
+    """The schedule of a model if all its steps are worth a few at its start."""
+    schedule = schedule_of(model.optimizer)
+    if schedule is None or steps_of_schedule(model.optimizer) >= FEW:
+        return None
+    return lambda step: float(backend.to_numpy(schedule(step)))
 
 
 def split_samples(sample: Sample) -> tuple[Sample, Sample]:

@@ -6,19 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from keras_trainfix.data import leaves
 from keras_trainfix.diagnosis.budget import Deadline
 from keras_trainfix.diagnosis.experiments.bench import Bench
 from keras_trainfix.diagnosis.experiments.breakdown import breakdown
 from keras_trainfix.diagnosis.experiments.outcome import LOWEST, Outcome, gain
 from keras_trainfix.diagnosis.experiments.pairs import pairs_of
 from keras_trainfix.diagnosis.experiments.results import Experiments, Tried
-from keras_trainfix.diagnosis.experiments.training import (
-    MOST_HELD_OUT,
-    MOST_TRAINED,
-    Training,
-    split_samples,
-)
+from keras_trainfix.diagnosis.experiments.training import training_of
 from keras_trainfix.diagnosis.experiments.treatment import (
     TREATMENTS,
     Case,
@@ -63,14 +57,12 @@ def experiment(
     Returns:
         `Experiments`.
     """
-    train, held_out = split_samples(snapshot.more(MOST_TRAINED + MOST_HELD_OUT))
-    training = Training(snapshot.model, train, held_out)
-    batch = snapshot.fit.batch_size or _size_of_batches(snapshot) or BATCH
+    batch = snapshot.batch_size or BATCH
     deadline = deadline or Deadline()
     with untouched(snapshot.model):
         if weights is not None:
             snapshot.model.set_weights(weights)
-        bench = Bench(training, snapshot, batch)
+        bench = Bench(training_of(snapshot), snapshot, batch)
         with Progress(bench.plan.runs, "experiment", SHOWN_AFTER) as progress:
             return _tried(
                 bench, snapshot, tuple(findings), is_explained, deadline, progress
@@ -202,10 +194,3 @@ def _tried_one(
         factors[best],
         variant.mend,
     )
-
-
-def _size_of_batches(snapshot: Any) -> int | None:
-    if snapshot.batches is None:
-        return None
-    first = snapshot.batches.first[0]
-    return len(leaves(first.x)[0])

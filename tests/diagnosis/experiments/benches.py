@@ -1,30 +1,78 @@
 """Runs one treatment of a model on the bench."""
 
+import functools
+
 import keras
 import numpy as np
+import pytest
 
 from keras_trainfix.diagnosis.experiments.bench import Bench
 from keras_trainfix.diagnosis.experiments.outcome import gain
-from keras_trainfix.diagnosis.experiments.training import Training, split_samples
+from keras_trainfix.diagnosis.experiments.training import training_of
 from keras_trainfix.diagnosis.experiments.treatment import TREATMENTS, Case
+from keras_trainfix.diagnosis.findings import Finding
 from keras_trainfix.diagnosis.fit_arguments import FitArguments
 from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.snapshot import Snapshot
+from keras_trainfix.diagnosis.thresholds import EFFECT, LEARNS
+
+LOW = 0.55  # skill of scores that rank samples of two classes and name one of them
+PAIRS = {}  # the name of a treatment to the tests of it
 
 
-def gains(name, model, x, y, sample_weight=None, steps=128, factor=1.0, **fit):
-    """A dict of the words of each variant of a treatment to its gain."""
+def pair(name, cured, sound):
+    """A test of a treatment: it cures one net, and is of no use to another.
+
+    The decorated function takes one of two arguments, and returns the net, inputs,
+    targets, and further arguments of `gains`.
+
+    Args:
+        name: Name of the treatment.
+        cured: The argument for a net that does not learn without it.
+        sound: The argument for a net that it does not help.
+    """
+
+    def decorate(function):
+        PAIRS.setdefault(name, []).append(function.__name__)
+
+        @pytest.mark.parametrize("cures", [True, False])
+        @functools.wraps(function)
+        def test(cures):
+            model, x, y, *rest = function(cured if cures else sound)
+            outcomes = run(name, model, x, y, **(rest[0] if rest else {}))
+            control = outcomes.pop(None)
+            gained = {words: gain(one, control) for words, one in outcomes.items()}
+            assert (max(gained.values(), default=0.0) > EFFECT) == cures, gained
+            if cures:
+                best = max(outcome.value for outcome in outcomes.values())
+                assert control.value < LOW
+                assert best > LEARNS
+
+        del test.__wrapped__  # whose arguments pytest would look for
+        return test
+
+    return decorate
+
+
+def gains(name, *data, **settings):
+    """A dict of the words of each variant of a treatment to its gain, as for `run`."""
+    outcomes = run(name, *data, **settings)
+    control = outcomes.pop(None)
+    return {words: gain(outcome, control) for words, outcome in outcomes.items()}
+
+
+def run(name, model, x, y, sample_weight=None, steps=128, factor=1.0, codes=(), **fit):
+    """A dict of the words of each variant of a treatment, or None, to its outcome."""
+    findings = tuple(Finding(code, "", "error", {}, "", "", "") for code in codes)
     snapshot = Snapshot(model, x, y, sample_weight, fit=FitArguments(**fit))
-    train, held_out = split_samples(snapshot.more(2304))
-    training = Training(model, train, held_out)
+    training = training_of(snapshot)
     with untouched(model):
-        bench = Bench(training, snapshot, 32)
+        bench = Bench(training, snapshot, snapshot.batch_size or 32)
         bench.plan = bench.plan._replace(steps=steps)
-        control = bench.run(factor=factor)
-        return {
-            variant.words: gain(bench.run(variant.training, factor), control)
-            for variant in TREATMENTS[name].variants(Case(training, snapshot))
-        }
+        outcomes = {None: bench.run(factor=factor)}
+        for variant in TREATMENTS[name].variants(Case(training, snapshot, findings)):
+            outcomes[variant.words] = bench.run(variant.training, factor)
+    return outcomes
 
 
 def table(seed=0, samples=512, features=4):

@@ -63,24 +63,13 @@ def rows_mispaired(view: OutputView) -> Found | None:
     seen = None if answers is None else answers[view.index]
     if seen is None or seen.gain < PAIRING_GAIN:
         return None
-    which = f"row {seen.rows}" if seen.order is None else f"another row, {seen.rows}"
     return found(
-        f"The inputs of row i predict the target of {which}: held-out R2 "
+        f"The inputs of row i predict the target of {seen.which}: held-out R2 "
         f"{seen.best:.2f} in {seen.samples} rows, {seen.as_given:.2f} for that of "
         "their own row.",
-        _fix(seen.rows) if seen.order is None else seen.order.code,
+        seen.code,
         as_given=seen.as_given,
         best=seen.best,
         rows=seen.rows,
         samples=seen.samples,
-    )
-
-
-def _fix(rows: str) -> str:
-    if not rows.startswith(("i", "len", "2", "3")):
-        return "def paired(x, y):  # of a batch\n    return x, y[::-1]"
-    return (
-        f"rows = np.array([{rows} for i in range(len(x))])\n"
-        "kept = (rows >= 0) & (rows < len(y))\n"
-        "x, y = x[kept], y[rows[kept]]"
     )

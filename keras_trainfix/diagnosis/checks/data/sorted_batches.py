@@ -1,14 +1,11 @@
 """KTF136 sorted-batches: the batches of `fit` come class by class."""
 
 from keras_trainfix.diagnosis.experiments.instruments.sorted_batches import (
-    sorted_batches,
+    comes_sorted,
 )
-from keras_trainfix.diagnosis.measure.learned import has_learned_classes
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
-from keras_trainfix.diagnosis.thresholds import LABELS_BETWEEN_BATCHES
 
-GAIN = 0.5  # half of the way to one class a batch: no sampler of few classes gets there
 ONE_CLASS = 0.9
 FIXES = {
     True: "order = np.random.default_rng(1).permutation(len(x))\n"
@@ -86,11 +83,8 @@ def labels_sorted_over_batches(view: OutputView) -> Found | None:
     ## References
     [tf.data: randomly shuffling](https://www.tensorflow.org/guide/data#randomly_shuffling_input_data).
     """
-    answers = sorted_batches(view.snapshot)
-    seen = None if answers is None else answers[view.index]
-    if seen is None or seen.ratio < LABELS_BETWEEN_BATCHES or seen.gain < GAIN:
-        return None
-    if view.iterations and has_learned_classes(view):
+    seen = comes_sorted(view)
+    if seen is None:
         return None
     return found(
         f"The labels of the {seen.batches} batches examined are sorted: the largest "

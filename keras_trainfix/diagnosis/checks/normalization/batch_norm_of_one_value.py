@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from keras_trainfix.data import leaves
 from keras_trainfix.diagnosis.change import freeze_statistics
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
@@ -75,7 +74,7 @@ def batch_norm_of_one_value(snapshot: Snapshot) -> Found | None:
     - [Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167), algorithm 1
     - [Wu and He, 2018](https://arxiv.org/abs/1803.08494)
     """
-    size = batch_size(snapshot)
+    size = snapshot.batch_size
     if size != 1:
         return None
     norms = {
@@ -98,17 +97,6 @@ def batch_norm_of_one_value(snapshot: Snapshot) -> Found | None:
         batch_size=size,
         layers=alone[:20],
     )
-
-
-def batch_size(snapshot: Snapshot) -> int | None:
-    """The samples in a batch of `fit`, as far as its arguments say.
-
-    Args:
-        snapshot: `Snapshot`.
-    """
-    if snapshot.batches is not None:
-        return max(len(leaves(batch.x)[0]) for batch in snapshot.batches.first)
-    return snapshot.fit.batch_size
 
 
 def _positions(shape, axis):

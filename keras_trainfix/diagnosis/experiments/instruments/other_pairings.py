@@ -23,6 +23,7 @@ FEWEST_OF_CLASS = 10
 SPREAD = 0.5  # of the targets of a pairing, over that of all
 MOST_COMPARED = 256
 REPEATED = 0.8  # correlation of a feature with another one of the row before
+TURNED = "reversed within its batch"
 ALIKE = 0.15  # mean similarity of neighboring rows: then they are a series, or sorted
 
 
@@ -49,6 +50,25 @@ class Pairing(NamedTuple):
         """How much better the other pairing is."""
         return self.best - max(self.as_given, 0.0)
 
+    @property
+    def which(self) -> str:
+        """The row in words."""
+        is_number = self.order is None
+        return f"row {self.rows}" if is_number else f"another row, {self.rows}"
+
+    @property
+    def code(self) -> str:
+        """What the user pastes to pair the rows so."""
+        if self.order is not None:
+            return self.order.code
+        if self.rows == TURNED:
+            return "def paired(x, y):  # of a batch\n    return x, y[::-1]"
+        return (
+            f"rows = np.array([{self.rows} for i in range(len(x))])\n"
+            "kept = (rows >= 0) & (rows < len(y))\n"
+            "x, y = x[kept], y[rows[kept]]"
+        )
+
 
 @instrument("other pairings of rows")
 def other_pairings(snapshot: Any) -> list[Pairing | None] | None:
@@ -62,6 +82,33 @@ def other_pairings(snapshot: Any) -> list[Pairing | None] | None:
     """
     if not snapshot.has_targets:
         return None
+    ordered = rows_in_order(snapshot, ROWS)
+    if ordered is None:
+        return None
+    x, y, sizes = ordered
+    features = features_of(leaves(x))
+    if features is None:
+        return None
+    found: list[Pairing | None] = []
+    for view in snapshot.views():
+        targets = of_output(y, view)
+        found.append(
+            None if targets is None else try_pairings(features, targets, sizes)
+        )
+    return found
+
+
+def rows_in_order(snapshot: Any, most: int) -> tuple[Any, Any, tuple[int, ...]] | None:
+    """The first rows of the inputs in the user's order, and all targets.
+
+    Args:
+        snapshot: `Snapshot` with targets.
+        most: Integer, how many rows of the inputs.
+
+    Returns:
+        `(x, y, sizes)`, with the sizes of the batches that the rows came in; `()` where
+        they are arrays. None without targets beside the inputs.
+    """
     sizes: tuple[int, ...] = ()
     if snapshot.batches is not None:
         first = snapshot.batches.first
@@ -74,17 +121,7 @@ def other_pairings(snapshot: Any) -> list[Pairing | None] | None:
         x, y = snapshot.given.x, mapped(as_array, snapshot.given.y)
     else:
         return None
-    x = mapped(lambda leaf: as_array(leaf[:ROWS]), x)
-    features = features_of(leaves(x))
-    if features is None:
-        return None
-    found: list[Pairing | None] = []
-    for view in snapshot.views():
-        targets = of_output(y, view)
-        found.append(
-            None if targets is None else try_pairings(features, targets, sizes)
-        )
-    return found
+    return mapped(lambda leaf: as_array(leaf[:most]), x), y, sizes
 
 
 def features_of(arrays: list[np.ndarray]) -> np.ndarray | None:
@@ -121,7 +158,7 @@ def try_pairings(
     similarity = similarity / size
     if np.diag(similarity, 1).mean() > ALIKE or _are_windows(features):
         return None
-    pairings = _pairings(len(features), len(columns), sizes)
+    pairings = pairings_of(len(features), len(columns), sizes)
     groups: dict[int, list[str]] = {}
     for name, rows in pairings.items():
         groups.setdefault(len(rows), []).append(name)
@@ -153,8 +190,19 @@ def _are_windows(features):
     return products.max() > REPEATED
 
 
-def _pairings(length, available, sizes):
-    """Rows of the targets, by a name for the row that belongs to row i."""
+def pairings_of(
+    length: int, available: int, sizes: tuple[int, ...] = ()
+) -> dict[str, np.ndarray]:
+    """Rows of the targets, by a name for the row that belongs to row `i`.
+
+    Args:
+        length: Integer, how many rows the inputs have.
+        available: Integer, how many the targets have.
+        sizes: Sizes of the batches that the rows came in, if they did.
+
+    Returns:
+        Dict of arrays of integers, one for each of the first rows.
+    """
     one = np.arange(length)
     found = {"i": one}
     for offset in (*range(-OFFSETS, 0), *range(1, OFFSETS + 1)):
@@ -171,7 +219,7 @@ def _pairings(length, available, sizes):
         starts = np.concatenate([[0], np.cumsum(sizes)])[:-1]
         ends = np.repeat(starts + np.array(sizes) - 1, sizes)
         firsts = np.repeat(starts, sizes)
-        found["reversed within its batch"] = (firsts + ends)[:length] - one
+        found[TURNED] = (firsts + ends)[:length] - one
     else:
         orders = file_orders(available)
         found |= {order.words: order.rows[:length] for order in orders}

@@ -8,11 +8,14 @@ import numpy as np
 from keras_trainfix.data import as_array
 from keras_trainfix.diagnosis.experiments.instrument import instrument
 from keras_trainfix.diagnosis.measure.label_gap import coding_of, ids_of
+from keras_trainfix.diagnosis.measure.learned import has_learned_classes
 from keras_trainfix.diagnosis.observe.batches import of_output
+from keras_trainfix.diagnosis.thresholds import LABELS_BETWEEN_BATCHES
 
 FEWEST_BATCHES = 4
 MOST_BATCHES = 256
 SIZE = 32  # the default of `fit`
+GAIN = 0.5  # half of the way to one class a batch: no sampler of few classes gets there
 
 
 class SortedBatches(NamedTuple):
@@ -65,6 +68,23 @@ def sorted_batches(snapshot: Any) -> list[SortedBatches | None] | None:
         is_known = is_known and view.task.endswith("classification")
         answers.append(compare_labels(leaves) if is_known else None)
     return answers
+
+
+def comes_sorted(view: Any) -> SortedBatches | None:
+    """The `SortedBatches` of an output whose labels come class by class, or None.
+
+    It does not count for a model that has learned its classes nevertheless.
+
+    Args:
+        view: `OutputView`.
+    """
+    answers = sorted_batches(view.snapshot)
+    seen = None if answers is None else answers[view.index]
+    if seen is None or seen.ratio < LABELS_BETWEEN_BATCHES or seen.gain < GAIN:
+        return None
+    if view.iterations and has_learned_classes(view):
+        return None
+    return seen
 
 
 def compare_labels(batches: list[np.ndarray]) -> SortedBatches | None:

@@ -40,7 +40,7 @@ def tanh(case: Case) -> Iterator[Variant]:
     yield from _activation(case, "tanh", lambda before: before not in BOUNDED)
 
 
-@treatment("recurrent-tanh", 22, ("KTF406", "KTF409"))
+@treatment("recurrent-tanh", 28, ("KTF406", "KTF409"))
 def recurrent_tanh(case: Case) -> Iterator[Variant]:
     """The bounded tanh in recurrent layers, whose state other activations let grow."""
     cells = [

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_trainfix.diagnosis.experiments.in_place import (
@@ -16,11 +17,13 @@ from keras_trainfix.diagnosis.experiments.in_place import (
 from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.keras_internals import child_layers
-from keras_trainfix.models.batch_norm_layers import all_layers, batch_norm_layers
-from keras_trainfix.models.freeze import freeze_batch_norm
+from keras_trainfix.models.batch_norm_layers import all_layers
+
+AUGMENTATIONS = ("Random", "CutMix", "MixUp", "Aug", "Rand", "Solarization")
+RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 
 
-@treatment("dropout-off", 13, ("KTF408", "KTF411"))
+@treatment("dropout-off", 15, ("KTF408", "KTF411"))
 def dropout_off(case: Case) -> Iterator[Variant]:
     """No dropout."""
     layers = [x for x in all_layers(case.training.model) if _is_dropout(x)]
@@ -36,13 +39,35 @@ def dropout_off(case: Case) -> Iterator[Variant]:
         )
 
 
-@treatment("augmentation-off", 14, ("KTF305",))
+@treatment("augmentation-range", 16, ("KTF305",))
+def augmentation_range(case: Case) -> Iterator[Variant]:
+    """The value range of each random preprocessing layer set to that of the images."""
+    for output in case.snapshot.layers:
+        given = getattr(output.layer, "value_range", None)
+        if given is None or not _is_augmentation(output.layer):
+            continue
+        right = _range_of(output.values)  # in inference it passes its input on
+        if right is None or tuple(map(float, given)) == right:
+            continue
+        changes = [
+            (layer, "value_range", right)
+            for layer in all_layers(output.layer)
+            if hasattr(layer, "value_range")
+        ]
+        name = output.layer.name
+        yield Variant(
+            f"value_range=({right[0]:g}, {right[1]:g}) for the layer {name!r}",
+            case.training.changed(with_attributes(changes)),
+            f"model.get_layer({name!r}).value_range = {right}",
+            functools.partial(Mended.set, changes=changes),
+        )
+
+
+@treatment("augmentation-off", 17, ("KTF305",))
 def augmentation_off(case: Case) -> Iterator[Variant]:
     """Each random preprocessing layer off."""
     for layer in all_layers(case.training.model):
-        if not type(layer).__name__.startswith(("Random", "CutMix", "MixUp", "Aug")):
-            continue
-        if child_layers(layer):
+        if not _is_augmentation(layer) or child_layers(layer):
             continue
         yield Variant(
             f"the layer {layer.name!r} ({type(layer).__name__}) off",
@@ -52,7 +77,7 @@ def augmentation_off(case: Case) -> Iterator[Variant]:
         )
 
 
-@treatment("softmax-axis", 20, ("KTF213", "KTF422"))
+@treatment("softmax-axis", 26, ("KTF213", "KTF422"))
 def softmax_axis(case: Case) -> Iterator[Variant]:
     """Each `Softmax` layer over another axis."""
     ranks = {id(o.layer): o.values.ndim for o in case.snapshot.layers}
@@ -72,7 +97,7 @@ def softmax_axis(case: Case) -> Iterator[Variant]:
                 )
 
 
-@treatment("attention-mask-inverted", 21)
+@treatment("attention-mask-inverted", 27)
 def attention_mask_inverted(case: Case) -> Iterator[Variant]:
     """Attention masks that hide what they should show."""
     layers = [
@@ -153,29 +178,18 @@ def everything_trainable(case: Case) -> Iterator[Variant]:
         )
 
 
-@treatment("statistics-frozen", 15, ("KTF301",))
-def statistics_frozen(case: Case) -> Iterator[Variant]:
-    """Batch normalization by its moving averages."""
-    layers = [x for x in batch_norm_layers(case.training.model) if x.trainable]
-    if not layers or not case.snapshot.iterations:
-        return
-
-    def frozen(call: Callable) -> Callable:
-        def in_inference(*args: Any, **kwargs: Any) -> Any:
-            return call(*args, **{**kwargs, "training": False})
-
-        return in_inference
-
-    yield Variant(
-        "the statistics of batch normalization frozen",
-        case.training.changed(with_calls(layers, frozen)),
-        "from keras_trainfix import freeze_batch_norm\n\nfreeze_batch_norm(model)",
-        lambda mended: freeze_batch_norm(mended.copy),
-    )
-
-
 def _without(layer: keras.Layer, mended: Mended) -> None:
     mended.replace_calls([layer], lambda _, x: x)
+
+
+def _is_augmentation(layer: keras.Layer) -> bool:
+    return type(layer).__name__.startswith(AUGMENTATIONS)
+
+
+def _range_of(images: np.ndarray) -> tuple[float, float] | None:
+    """The usual range of images that their values lie in, or None."""
+    low, high = float(images.min()), float(images.max())
+    return next((r for r in RANGES if r[0] <= low and high <= r[1]), None)
 
 
 def _is_dropout(layer: keras.Layer) -> bool:

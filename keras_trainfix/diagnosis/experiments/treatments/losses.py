@@ -45,7 +45,7 @@ def standard_loss(case: Case) -> Iterator[Variant]:
     )
 
 
-@treatment("keras-step", 16, ("KTF416", "KTF417"))
+@treatment("keras-step", 21, ("KTF416", "KTF417"))
 def keras_step(case: Case) -> Iterator[Variant]:
     """The `train_step` of Keras instead of the user's."""
     model = case.training.model

@@ -2,15 +2,32 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import keras
+from keras.optimizers.schedules import PiecewiseConstantDecay
 
 from keras_trainfix import backend
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
-from keras_trainfix.models.optimizers import inner_of
+from keras_trainfix.models.optimizers import inner_of, rate_to_come
 
 CLIP = 1.0
+
+
+@treatment("no-schedule", 66, ("KTF402",))
+def no_schedule(case: Case) -> Iterator[Variant]:
+    """The learning rate at the start of a schedule that ends at once."""
+    if case.training.schedule is None:
+        return
+    rate = rate_to_come(case.training.model.optimizer)
+    constant = PiecewiseConstantDecay([1], [rate, rate])  # in place, a number cannot be
+    yield Variant(
+        f"a constant learning rate of {rate:.3g}",
+        replace(case.training, schedule=None),
+        f"# compile with a constant learning rate: learning_rate={rate:.3g}",
+        lambda mended: mended.settings.update(learning_rate=constant),
+    )
 
 
 @treatment("gradients-clipped", 70, ("KTF401", "KTF409"))

@@ -1,13 +1,27 @@
 """Treatments of what is added to the loss."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import keras
+from keras.regularizers import L1, L1L2, L2
+
 from keras_trainfix.diagnosis.experiments.in_place import with_attributes
+from keras_trainfix.diagnosis.experiments.instruments.loss_terms import (
+    drowned,
+    loss_terms,
+)
 from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.keras_internals import added_losses
 from keras_trainfix.models.batch_norm_layers import all_layers
+
+UNEQUAL = 5.0  # times the gradient of the loss, from which a balance matters
+SHOWN = {
+    "penalty": "the penalties of the weights",
+    "activity": "the activity regularizer of {!r}",
+    "added": "the `add_loss` of {!r}",
+}
 
 
 @treatment("no-weight-penalties", 10, ("KTF408", "KTF415"))
@@ -63,12 +77,79 @@ def no_added_loss(case: Case) -> Iterator[Variant]:
         )
 
 
+@treatment("terms-balanced", 13, ("KTF408", "KTF415"))
+def terms_balanced(case: Case) -> Iterator[Variant]:
+    """What drowns the loss with a gradient as large as that of the loss."""
+    model = case.training.model
+    factors: dict[tuple[str, str], float] = {}
+    for pair in drowned(loss_terms(case.snapshot) or []):  # the most unequal first
+        key = pair.strong.kind, pair.strong.owner
+        if pair.weak.is_data and not pair.strong.is_data and pair.ratio > UNEQUAL:
+            factors.setdefault(key, float(f"{1 / pair.ratio:.1g}"))
+    if not factors:
+        return
+    changes = [
+        (owner, name, _scaled(getattr(owner, name), factor))
+        for (kind, layer_name), factor in factors.items()
+        for owner, name in _terms_of(model, kind, layer_name)
+    ]
+    is_added = any(kind == "added" for kind, _ in factors)
+    words = ", ".join(
+        f"{SHOWN[kind].format(name)} x {factor:g}"
+        for (kind, name), factor in factors.items()
+    )
+    yield Variant(
+        f"what is added to the loss balanced by gradient: {words}",
+        case.training.changed(with_attributes(changes)),
+        f"# smaller factors: {words}",
+        None
+        if is_added
+        else lambda mended: _take_scaled(
+            mended, changes, factors.get(("penalty", ""), 1.0)
+        ),
+    )
+
+
+def _terms_of(model: Any, kind: str, layer_name: str) -> list[tuple[Any, str]]:
+    """Objects that hold a term, each with the name of the attribute."""
+    if kind == "penalty":
+        return [
+            (v, "regularizer") for v in model.trainable_variables if _regularizer(v)
+        ]
+    name = "activity_regularizer" if kind == "activity" else "add_loss"
+    return [(x, name) for x in all_layers(model) if x.name == layer_name]
+
+
+def _scaled(term: Callable, factor: float) -> Callable:
+    """A regularizer, or the `add_loss` of a layer, times a factor."""
+    if getattr(term, "__name__", "") == "add_loss":
+        return lambda loss: term(keras.tree.map_structure(lambda x: factor * x, loss))
+    if type(term) in (L1, L2, L1L2):
+        l1, l2 = (float(getattr(term, name, 0.0)) for name in ("l1", "l2"))
+        return L1L2(factor * l1, factor * l2)
+    return lambda x: factor * term(x)
+
+
+def _take_scaled(mended: Mended, changes: list, of_weights: float) -> None:
+    mended.set(changes)
+    for layer, name in _regularized(mended):
+        setattr(layer, name, _scaled(getattr(layer, name), of_weights))
+
+
 def _without_regularizers(mended: Mended, penalized: list) -> None:
     mended.set((variable, "regularizer", None) for variable in penalized)
-    for layer in all_layers(mended.copy):
-        for name in [key for key in vars(layer) if key.endswith("regularizer")]:
-            if name != "activity_regularizer":
-                setattr(layer, name, None)  # as it is saved
+    for layer, name in _regularized(mended):
+        setattr(layer, name, None)
+
+
+def _regularized(mended: Mended) -> list[tuple[Any, str]]:
+    """Layers with a regularizer of weights, and its name, under which it is saved."""
+    return [
+        (layer, name)
+        for layer in all_layers(mended.copy)
+        for name, value in vars(layer).items()
+        if name.endswith("_regularizer") and name != "activity_regularizer" and value
+    ]
 
 
 def _regularizer(variable):

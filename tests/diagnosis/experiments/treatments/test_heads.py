@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_trainfix import diagnose
-from tests.diagnosis.experiments.benches import table
+from tests.diagnosis.experiments.benches import pair, table
 
 X, Y = table()
 BINARY = (Y > 0).astype("float32")
@@ -24,6 +24,13 @@ def net(units, activation, loss):
     )
     model.compile(keras.optimizers.Adam(0.01), loss)
     return model
+
+
+@pair("fitting-head", cured="softmax", sound="sigmoid")
+def test_fitting_head(activation):
+    """A softmax over one unit."""
+    codes = ("KTF201",) if activation == "softmax" else ()
+    return net(1, activation, "binary_crossentropy"), X, BINARY, {"codes": codes}
 
 
 @pytest.mark.usefixtures("whole_bench")

@@ -2,55 +2,41 @@
 
 import keras
 import numpy as np
-import pytest
 from keras import layers
 
-from keras_trainfix.diagnosis.thresholds import EFFECT
-from tests.diagnosis.experiments.benches import compiled, gains, mlp, table
+from tests.diagnosis.experiments.benches import compiled, gains, mlp, pair, table
 
 X, Y = table()
 
 
-@pytest.mark.parametrize(("activation", "cures"), [("sigmoid", True), ("tanh", False)])
-def test_relu(activation, cures):
-    middle = [layers.Dense(16, activation) for _ in range(7)]
-    (value,) = gains(
-        "relu", compiled(mlp(*middle, activation=activation)), X, Y
-    ).values()
-    assert (value > EFFECT) == cures
+@pair("relu", cured="sigmoid", sound="tanh")
+def test_relu(activation):
+    middle = [layers.Dense(16, activation) for _ in range(9)]
+    return compiled(mlp(*middle, activation=activation)), X, Y
 
 
-@pytest.mark.parametrize(("bias", "cures"), [(-6.0, True), (0.0, False)])
-def test_gelu(bias, cures):
+@pair("gelu", cured=-6.0, sound=0.0)
+def test_gelu(bias):
     start = keras.initializers.Constant(bias)
     model = compiled(mlp(bias_initializer=start))
-    (value,) = gains("gelu", model, X, Y, steps=256, factor=3.0).values()
-    assert (value > EFFECT) == cures
+    return model, X, Y, {"steps": 256, "factor": 3.0}
 
 
-@pytest.mark.parametrize(("scale", "cures"), [(0.02, True), (None, False)])
-def test_normalized_between(scale, cures):
-    settings = {}
-    if scale:
-        settings["kernel_initializer"] = keras.initializers.RandomNormal(stddev=scale)
+@pair("normalized-between", cured=0.02, sound=0.25)
+def test_normalized_between(scale):
+    settings = {"kernel_initializer": keras.initializers.RandomNormal(stddev=scale)}
     middle = [layers.Dense(16, "tanh", **settings) for _ in range(8)]
-    model = compiled(mlp(*middle, activation="tanh", **settings), rate=0.002)
-    (value,) = gains("normalized-between", model, X, Y).values()
-    assert (value > EFFECT) == cures
+    return compiled(mlp(*middle, activation="tanh", **settings), rate=0.002), X, Y
 
 
-@pytest.mark.parametrize(
-    ("activation", "cures"), [("exponential", True), ("elu", False)]
-)
-def test_tanh(activation, cures):
+@pair("tanh", cured="exponential", sound="elu")
+def test_tanh(activation):
     middle = [layers.Dense(16, activation) for _ in range(4)]
-    model = compiled(mlp(*middle, activation=activation), rate=0.003)
-    (value,) = gains("tanh", model, X, Y).values()
-    assert (value > EFFECT) == cures
+    return compiled(mlp(*middle, activation=activation), rate=0.003), X, Y
 
 
-@pytest.mark.parametrize(("activation", "cures"), [("relu", True), ("tanh", None)])
-def test_recurrent_tanh(activation, cures):
+@pair("recurrent-tanh", cured="relu", sound="tanh")
+def test_recurrent_tanh(activation):
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 320)
     drift = np.linspace(0, 2, 80) * (y[:, None] - 1)
@@ -65,22 +51,19 @@ def test_recurrent_tanh(activation, cures):
         ]
     )
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    values = gains("recurrent-tanh", model, x, y, steps=24)
-    if cures is None:
-        assert values == {}
-    else:
-        ((words, value),) = values.items()
-        assert words == "tanh in the recurrent layers"
-        assert value > EFFECT
+    return model, x, y, {"steps": 24}
 
 
-@pytest.mark.parametrize(("number", "cures"), [(9, True), (3, False)])
-def test_skip_connections(number, cures):
+@pair("skip-connections", cured=9, sound=3)
+def test_skip_connections(number):
     middle = [layers.Dense(16, "sigmoid") for _ in range(number)]
-    model = compiled(mlp(*middle, activation="tanh"), rate=0.02)
-    ((words, value),) = gains("skip-connections", model, X, Y).items()
-    assert words == f"skip connections across {number} hidden layers"
-    assert (value > EFFECT) == cures
+    return compiled(mlp(*middle, activation="tanh"), rate=0.02), X, Y
+
+
+def test_the_layers_that_are_skipped_are_counted():
+    middle = [layers.Dense(16, "sigmoid") for _ in range(4)]
+    (words,) = gains("skip-connections", compiled(mlp(*middle)), X, Y, steps=2)
+    assert words == "skip connections across 4 hidden layers"
 
 
 def test_shapes_that_differ_have_no_skip_connection():

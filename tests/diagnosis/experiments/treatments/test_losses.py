@@ -1,10 +1,9 @@
 """The standard loss of the task, and the other sign of the user's."""
 
 import keras
-import pytest
 
-from keras_trainfix.diagnosis.thresholds import EFFECT
-from tests.diagnosis.experiments.benches import compiled, gains, mlp, table
+from tests.diagnosis.experiments.benches import compiled, gains, mlp, pair, table
+from tests.diagnosis.experiments.steps import OnlyBias, Own, net
 
 X, Y = table()
 
@@ -24,21 +23,32 @@ def likelihood(y_true, y_pred):
     return keras.ops.exp(-0.1 * keras.ops.square(y_true - y_pred))
 
 
-@pytest.mark.parametrize(("loss", "cures"), [(backwards, True), (own_square, False)])
-def test_the_standard_loss(loss, cures):
-    ((words, value),) = gains("standard-loss", compiled(mlp(), loss), X, Y).items()
+@pair("standard-loss", cured=backwards, sound=own_square)
+def test_the_standard_loss(loss):
+    return compiled(mlp(), loss), X, Y
+
+
+def test_the_standard_loss_is_named():
+    (words,) = gains("standard-loss", compiled(mlp(), own_square), X, Y, steps=2)
     assert words == "the loss mean_squared_error"
-    assert (value > EFFECT) == cures
 
 
 def test_the_standard_loss_stays():
     assert gains("standard-loss", compiled(mlp()), X, Y) == {}
 
 
-@pytest.mark.parametrize(("loss", "cures"), [(likelihood, True), (own_square, False)])
-def test_the_sign_of_a_loss(loss, cures):
-    (value,) = gains("loss-negated", compiled(mlp(), loss), X, Y).values()
-    assert (value > EFFECT) == cures
+@pair("keras-step", cured=OnlyBias, sound=Own)
+def test_the_step_of_keras(kind):
+    return net(kind), X, Y, {"steps": 64}
+
+
+def test_a_model_of_keras_has_its_step():
+    assert gains("keras-step", compiled(mlp()), X, Y, steps=2) == {}
+
+
+@pair("loss-negated", cured=likelihood, sound=own_square)
+def test_the_sign_of_a_loss(loss):
+    return compiled(mlp(), loss), X, Y
 
 
 def test_no_sign_is_wrong_in_keras():

@@ -4,23 +4,25 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainfix.diagnosis.thresholds import EFFECT
-from tests.diagnosis.experiments.benches import compiled, gains, mlp, table
+from tests.diagnosis.experiments.benches import (
+    compiled,
+    gains,
+    mlp,
+    pair,
+    run,
+    table,
+)
 
 X, Y = table()
 
 
-def test_gradients_clipped():
+@pair("gradients-clipped", cured=20.0, sound=1.0)
+def test_gradients_clipped(scale):
+    """A few samples far from the others."""
     model = mlp(keras.layers.Dense(16, "relu"))
     model.compile(keras.optimizers.SGD(0.1), "mse")
-    x = np.where(np.arange(len(X))[:, None] % 40 == 0, X * 20, X)
-    (value,) = gains("gradients-clipped", model, x.astype("float32"), Y).values()
-    assert value > EFFECT
-
-
-def test_clipping_that_changes_little():
-    (value,) = gains("gradients-clipped", compiled(mlp()), X, Y).values()
-    assert abs(value) < EFFECT
+    x = np.where(np.arange(len(X))[:, None] % 40 == 0, X * scale, X)
+    return model, x.astype("float32"), Y
 
 
 def test_gradients_that_are_clipped_already():
@@ -29,12 +31,36 @@ def test_gradients_that_are_clipped_already():
     assert gains("gradients-clipped", model, X, Y) == {}
 
 
-@pytest.mark.parametrize(("initializer", "cures"), [("zeros", True), (None, False)])
-def test_default_initializers(initializer, cures):
-    settings = {"kernel_initializer": initializer} if initializer else {}
-    model = mlp(keras.layers.Dense(16, "relu", **settings), **settings)
+@pair("default-initializers", cured="zeros", sound="glorot_uniform")
+def test_default_initializers(initializer):
+    settings = {"kernel_initializer": initializer}
+    return compiled(mlp(keras.layers.Dense(16, "relu", **settings), **settings)), X, Y
+
+
+def test_the_weights_are_put_back():
+    model = compiled(mlp())
     before = model.get_weights()
-    (value,) = gains("default-initializers", compiled(model), X, Y).values()
-    assert (value > EFFECT) == cures
+    assert len(gains("default-initializers", model, X, Y, steps=2)) == 1
     for one, two in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@pair("no-schedule", cured=0.5, sound=0.999)
+def test_no_schedule(decay):
+    """A decay that is meant for epochs, by step."""
+    rate = keras.optimizers.schedules.ExponentialDecay(0.01, 1, decay)
+    model = mlp()
+    model.compile(keras.optimizers.Adam(rate), "mse")
+    return model, X, Y
+
+
+@pytest.mark.parametrize("warmup", [0, 1000])
+def test_other_schedules_are_none_of_the_bench(warmup):
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else 0.01, 5000, warmup_target=0.01, warmup_steps=warmup
+    )
+    model = mlp()
+    model.compile(keras.optimizers.Adam(schedule), "mse")
+    assert gains("no-schedule", model, X, Y, steps=2) == {}
+    outcomes = run("no-schedule", model, X, Y, steps=64)
+    assert outcomes[None].value > 0.5

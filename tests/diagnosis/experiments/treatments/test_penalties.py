@@ -1,10 +1,12 @@
 """Terms that are added to the loss, off."""
 
 import keras
-import pytest
 
-from keras_trainfix.diagnosis.thresholds import EFFECT
-from tests.diagnosis.experiments.benches import compiled, gains, mlp, table
+from keras_trainfix.diagnosis.experiments.mended import Mended
+from keras_trainfix.diagnosis.experiments.training import training_of
+from keras_trainfix.diagnosis.experiments.treatment import TREATMENTS, Case
+from keras_trainfix.diagnosis.snapshot import Snapshot
+from tests.diagnosis.experiments.benches import compiled, gains, mlp, pair, table
 
 X, Y = table()
 
@@ -21,31 +23,67 @@ class Term(keras.layers.Layer):
         return inputs
 
 
-@pytest.mark.parametrize(("weight", "cures"), [(300.0, True), (1e-5, False)])
-def test_penalties_on_weights(weight, cures):
-    penalty = keras.regularizers.L2(weight)
+@pair("no-weight-penalties", cured=300.0, sound=1e-5)
+def test_penalties_on_weights(weight):
+    return compiled(mlp(kernel_regularizer=keras.regularizers.L2(weight))), X, Y
+
+
+@pair("no-activity-penalties", cured=10.0, sound=1e-5)
+def test_penalties_on_activities(weight):
+    return compiled(mlp(activity_regularizer=keras.regularizers.L2(weight))), X, Y
+
+
+@pair("no-added-loss", cured=1e3, sound=1e-5)
+def test_terms_of_add_loss(weight):
+    return compiled(mlp(Term(weight))), X, Y
+
+
+@pair("terms-balanced", cured=300.0, sound=1e-5)
+def test_terms_balanced(weight):
+    penalties = {
+        "kernel_regularizer": keras.regularizers.L2(weight),
+        "activity_regularizer": keras.regularizers.L2(weight),
+    }
+    return compiled(mlp(Term(weight), **penalties)), X, Y
+
+
+def test_a_penalty_is_put_back():
+    penalty = keras.regularizers.L2(300.0)
     model = compiled(mlp(kernel_regularizer=penalty))
-    (value,) = gains("no-weight-penalties", model, X, Y).values()
-    assert (value > EFFECT) == cures
-    assert model.layers[0].kernel.regularizer is penalty
+    for name in ("no-weight-penalties", "terms-balanced"):
+        assert len(gains(name, model, X, Y, steps=2)) == 1
+        assert model.layers[0].kernel.regularizer is penalty
 
 
-@pytest.mark.parametrize(("weight", "cures"), [(10.0, True), (1e-5, False)])
-def test_penalties_on_activities(weight, cures):
-    model = compiled(mlp(activity_regularizer=keras.regularizers.L2(weight)))
-    (value,) = gains("no-activity-penalties", model, X, Y).values()
-    assert (value > EFFECT) == cures
-
-
-@pytest.mark.parametrize(("weight", "cures"), [(1e3, True), (1e-5, False)])
-def test_terms_of_add_loss(weight, cures):
-    model = compiled(mlp(Term(weight, name="term")))
-    ((words, value),) = gains("no-added-loss", model, X, Y).items()
+def test_the_layer_that_adds_a_loss_is_named():
+    model = compiled(mlp(Term(1e3, name="term")))
+    (words,) = gains("no-added-loss", model, X, Y, steps=2)
     assert words == "the `add_loss` of 'term' off"
-    assert (value > EFFECT) == cures
+    (words,) = gains("terms-balanced", model, X, Y, steps=2)
+    assert "the `add_loss` of 'term' x 0.00" in words
+    assert "add_loss" not in vars(model.layers[1])
+
+
+def test_a_copy_has_smaller_penalties():
+    model = compiled(
+        mlp(
+            kernel_regularizer=keras.regularizers.L2(1000.0),
+            activity_regularizer=keras.regularizers.L1(1000.0),
+        )
+    )
+    snapshot = Snapshot(model, X, Y)
+    case = Case(training_of(snapshot), snapshot)
+    (variant,) = TREATMENTS["terms-balanced"].variants(case)
+    mended = Mended(model, keras.models.clone_model(model))
+    variant.mend(mended)
+    layer = mended.copy.layers[0]
+    assert 0 < layer.kernel.regularizer.l2 < 100
+    assert layer.kernel_regularizer.l2 == layer.kernel.regularizer.l2
+    assert 0 < layer.activity_regularizer.l1 < 100
+    assert model.layers[0].activity_regularizer.l1 == 1000
 
 
 def test_without_penalties_there_is_nothing_to_try():
     model = compiled(mlp())
     names = ("no-weight-penalties", "no-activity-penalties", "no-added-loss")
-    assert [gains(name, model, X, Y) for name in names] == [{}, {}, {}]
+    assert [gains(name, model, X, Y) for name in (*names, "terms-balanced")] == [{}] * 4

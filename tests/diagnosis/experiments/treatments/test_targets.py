@@ -2,10 +2,8 @@
 
 import keras
 import numpy as np
-import pytest
 
-from keras_trainfix.diagnosis.thresholds import EFFECT
-from tests.diagnosis.experiments.benches import compiled, gains, mlp, table
+from tests.diagnosis.experiments.benches import compiled, gains, mlp, pair, table
 
 X, Y = table()
 
@@ -21,15 +19,16 @@ def two_branches():
     return compiled(keras.Model(inputs, outputs), ["mse", "mse"])
 
 
-@pytest.mark.parametrize("is_swapped", [True, False])
+@pair("outputs-swapped", cured=True, sound=False)
 def test_outputs_swapped(is_swapped):
     x2, y2 = table(1)
-    targets = [y2, Y] if is_swapped else [Y, y2]
-    ((words, value),) = gains(
-        "outputs-swapped", two_branches(), [X, x2], targets
-    ).items()
+    return two_branches(), [X, x2], [y2, Y] if is_swapped else [Y, y2]
+
+
+def test_the_order_of_the_outputs_is_named():
+    x2, y2 = table(1)
+    (words,) = gains("outputs-swapped", two_branches(), [X, x2], [y2, Y], steps=2)
     assert words == "the targets in the order b, a"
-    assert (value > EFFECT) == is_swapped
 
 
 def similar_is_zero(y_true, y_pred):
@@ -38,7 +37,7 @@ def similar_is_zero(y_true, y_pred):
     return keras.ops.mean((1 - y_true) * keras.ops.square(y_pred) + y_true * far)
 
 
-@pytest.mark.parametrize("is_exchanged", [True, False])
+@pair("targets-exchanged", cured=True, sound=False)
 def test_targets_exchanged(is_exchanged):
     rng = np.random.default_rng(0)
     left = rng.normal(size=(512, 4)).astype("float32")
@@ -56,15 +55,12 @@ def test_targets_exchanged(is_exchanged):
     )(difference)
     model = compiled(keras.Model(inputs, distance), similar_is_zero)
     y = 1 - differs if is_exchanged else differs
-    x = [left, right.astype("float32")]
-    (value,) = gains("targets-exchanged", model, x, y[:, None]).values()
-    assert (value > EFFECT) == is_exchanged
+    return model, [left, right.astype("float32")], y[:, None]
 
 
-@pytest.mark.parametrize(("scale", "cures"), [(1000.0, True), (1.0, False)])
-def test_targets_standardized(scale, cures):
-    (value,) = gains("targets-standardized", compiled(mlp()), X, Y * scale).values()
-    assert (value > EFFECT) == cures
+@pair("targets-standardized", cured=1000.0, sound=1.0)
+def test_targets_standardized(scale):
+    return compiled(mlp()), X, Y * scale
 
 
 def test_classes_have_no_scale_and_one_output_no_order():
@@ -74,7 +70,7 @@ def test_classes_have_no_scale_and_one_output_no_order():
         assert gains(name, model, X, y) == {}
 
 
-@pytest.mark.parametrize("is_reversed", [True, False])
+@pair("targets-turned", cured=True, sound=False)
 def test_the_steps_of_a_sequence_the_other_way_round(is_reversed):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(256, 6, 3)).astype("float32")
@@ -87,10 +83,7 @@ def test_the_steps_of_a_sequence_the_other_way_round(is_reversed):
             keras.layers.Dense(1),
         ]
     )
-    targets = y[:, ::-1] if is_reversed else y
-    ((words, value),) = gains("targets-turned", compiled(model), x, targets).items()
-    assert words == "the targets reversed along axis 1"
-    assert (value > EFFECT) == is_reversed
+    return compiled(model), x, y[:, ::-1] if is_reversed else y
 
 
 def test_columns_are_not_turned():

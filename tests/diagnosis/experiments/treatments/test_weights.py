@@ -2,10 +2,8 @@
 
 import keras
 import numpy as np
-import pytest
 
-from keras_trainfix.diagnosis.thresholds import EFFECT
-from tests.diagnosis.experiments.benches import compiled, gains, mlp, table
+from tests.diagnosis.experiments.benches import compiled, gains, mlp, pair, table
 
 X, Y = table()
 RARE = (Y[:, 0] > 1.1).astype("int32")
@@ -15,24 +13,25 @@ def classifier():
     return compiled(mlp(units=2), keras.losses.SparseCategoricalCrossentropy(True))
 
 
-@pytest.mark.parametrize(
-    ("class_weight", "cures"), [({0: 100.0, 1: 0.01}, True), ({0: 1.0, 1: 1.2}, False)]
-)
-def test_no_class_weights(class_weight, cures):
+@pair("no-sample-weights", cured=100.0, sound=1.2)
+def test_no_class_weights(weight):
     y = (Y[:, 0] > 0).astype("int32")
-    ((words, value),) = gains(
-        "no-sample-weights", classifier(), X, y, class_weight=class_weight
-    ).items()
-    assert words == "no class weights"
-    assert (value > EFFECT) == cures
+    return classifier(), X, y, {"class_weight": {0: weight, 1: 1 / weight}}
 
 
-def test_balanced_class_weights():
-    inverted = {0: 10.0, 1: 0.1}
-    (value,) = gains(
-        "balanced-class-weights", classifier(), X, RARE, class_weight=inverted
-    ).values()
-    assert value > EFFECT
+def test_class_weights_are_named():
+    data = X, RARE
+    for settings, words in (
+        ({"class_weight": {0: 2.0, 1: 1.0}}, "no class weights"),
+        ({"sample_weight": np.ones(len(X))}, "no sample weights"),
+    ):
+        found = gains("no-sample-weights", classifier(), *data, steps=2, **settings)
+        assert list(found) == [words]
+
+
+@pair("balanced-class-weights", cured={0: 10.0, 1: 0.1}, sound={0: 1.0, 1: 8.0})
+def test_balanced_class_weights(class_weight):
+    return classifier(), X, RARE, {"class_weight": class_weight}
 
 
 def test_balanced_classes_need_no_weights():

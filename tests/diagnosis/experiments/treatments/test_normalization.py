@@ -1,0 +1,59 @@
+"""The statistics of batch normalization."""
+
+import numpy as np
+from keras import layers
+
+from tests.diagnosis.experiments.benches import compiled, gains, mlp, pair, table
+
+X, Y = table()
+
+
+def net(scale, center=0.0, is_frozen=True):
+    """A frozen batch normalization whose statistics are those of other data."""
+    norm = layers.BatchNormalization(name="norm")
+    model = mlp(norm, layers.Dense(16, "tanh"))
+    norm.moving_mean.assign(np.full(16, center))
+    norm.moving_variance.assign(np.full(16, 1 / scale**2))
+    norm.trainable = not is_frozen
+    return compiled(model)
+
+
+@pair("statistics-recalibrated", cured=1e-4, sound=1.0)
+def test_statistics_recalibrated(scale):
+    return net(scale), X, Y
+
+
+@pair("statistics-of-batch", cured=1e-4, sound=1.0)
+def test_statistics_of_batch(scale):
+    return net(scale), X, Y
+
+
+@pair("statistics-frozen", cured=1, sound=32)
+def test_statistics_frozen(batch_size):
+    """Batches of one sample, of which nothing is left."""
+    model = compiled(mlp(layers.BatchNormalization(momentum=0.0)))
+    model.train_on_batch(X, Y)
+    return model, X, Y, {"batch_size": batch_size}
+
+
+def test_both_leave_the_statistics_as_they_were():
+    model = net(1e-4)
+    before = model.get_weights()
+    for name in ("statistics-recalibrated", "statistics-of-batch"):
+        assert len(gains(name, model, X, Y, steps=2)) == 1
+    for one, two in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert not model.get_layer("norm").trainable
+
+
+def test_statistics_that_training_computes_are_left_to_it():
+    model = net(1e-4, is_frozen=False)
+    for name in ("statistics-recalibrated", "statistics-of-batch"):
+        assert gains(name, model, X, Y, steps=2) == {}
+
+
+def test_statistics_frozen_only_after_training():
+    model = compiled(mlp(layers.BatchNormalization()))
+    assert gains("statistics-frozen", model, X, Y, steps=4) == {}
+    model.fit(X, Y, epochs=1, verbose=0)
+    assert len(gains("statistics-frozen", model, X, Y, steps=4)) == 1
