@@ -7,7 +7,7 @@ import pytest
 from tests.diagnosis.experiments.benches import compiled, gains, mlp, pair, table
 
 X, Y = table()
-STEPS = 20
+STEPS = 16
 
 
 @pair("inputs-standardized", cured=1000.0, sound=1.0)
