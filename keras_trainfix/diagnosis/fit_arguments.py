@@ -127,10 +127,7 @@ def weighted_by_class(
     labels = np.asarray(leaves(y)[0])
     if labels.dtype.kind not in "biuf":
         return sample_weight
-    if labels.ndim > 1:
-        one = labels.shape[-1] == 1
-        labels = labels[..., 0] if one else labels.argmax(-1)
-    labels = np.round(labels).astype("int64")
+    labels = class_ids(labels)
     weights = np.ones(labels.shape, "float32")
     for class_id, weight in class_weight.items():
         weights[labels == int(class_id)] = weight
@@ -139,3 +136,21 @@ def weighted_by_class(
     given = np.asarray(leaves(sample_weight)[0], "float32")
     given = given.reshape(given.shape + (1,) * (weights.ndim - given.ndim))
     return given * weights if given.ndim == weights.ndim else sample_weight
+
+
+def class_ids(labels: np.ndarray) -> np.ndarray:
+    """The class of each label, as `fit` reads it for class weights.
+
+    Args:
+        labels: Array of numbers: class ids, or rows whose largest entry is the class.
+
+    Returns:
+        Array of integers, without the axis of the rows.
+
+    Examples:
+        >>> class_ids(np.eye(3)[[0, 2]]), class_ids(np.array([[0.0], [2.0]]))
+        (array([0, 2]), array([0, 2]))
+    """
+    if labels.ndim > 1:
+        labels = labels[..., 0] if labels.shape[-1] == 1 else labels.argmax(-1)
+    return np.round(labels).astype("int64")

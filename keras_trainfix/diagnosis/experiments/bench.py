@@ -10,15 +10,15 @@ import numpy as np
 from keras_trainfix import backend
 from keras_trainfix.data import leaves
 from keras_trainfix.diagnosis.budget import Plan, plan, work_of
-from keras_trainfix.diagnosis.experiments.outcome import Outcome, task_skill
+from keras_trainfix.diagnosis.experiments.held_out import held_out_loss, skills
+from keras_trainfix.diagnosis.experiments.outcome import Outcome
 from keras_trainfix.diagnosis.experiments.own_step import with_optimizers
 from keras_trainfix.diagnosis.experiments.training import Training
-from keras_trainfix.diagnosis.observe.layer_outputs import seeds_of, unchanged
+from keras_trainfix.diagnosis.observe.layer_outputs import seeds_of
 from keras_trainfix.diagnosis.observe.variation import is_finite
-from keras_trainfix.diagnosis.snapshot import Snapshot, call_named
+from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.trial.runner import tensors_of
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
-from keras_trainfix.models.batch_norm_layers import batch_norm_layers
 from keras_trainfix.models.optimizers import copy_of, rate_to_come
 
 STEPS = 128
@@ -63,7 +63,6 @@ class Bench:
         self._before = [backend.to_numpy(variable) for variable in self._variables]
         self._has_own_step = has_own_step(self.model)
         self._is_finite = all(map(is_finite, snapshot.predictions))
-        self._has_batch_norm = bool(batch_norm_layers(self.model))
         self._control: Any = None  # the optimizer and the step of the control
         self._first: float | None = None
 
@@ -90,8 +89,8 @@ class Bench:
     def without_steps(self) -> Outcome:
         """The `Outcome` of the weights as they are."""
         held_out = self._snapshot(self.training)
-        skill, loss_skill = self._measured(self.training, held_out)
-        loss = self._held_out_loss(self.training, held_out.sample)
+        skill, loss_skill = skills(self.training, held_out)
+        loss = held_out_loss(self.training, held_out.sample)
         return Outcome(skill, loss_skill, skill, np.array([]), loss)
 
     @contextlib.contextmanager
@@ -127,10 +126,10 @@ class Bench:
                 if not np.isfinite(losses[-1]):
                     break
                 if number == self.plan.steps // 2:
-                    measured = self._measured(training, held_out)
-                    half = next(filter(np.isfinite, measured), half)
-            skill, loss_skill = self._measured(training, held_out)
-            loss = self._held_out_loss(training, held_out.sample)
+                    known = filter(np.isfinite, skills(training, held_out))
+                    half = next(known, half)
+            skill, loss_skill = skills(training, held_out)
+            loss = held_out_loss(training, held_out.sample)
         return Outcome(skill, loss_skill, half, np.array(losses), loss)
 
     def _step_of(self, training):
@@ -181,66 +180,6 @@ class Bench:
     def _snapshot(self, training):
         """The held-out samples, read as their targets are now."""
         return Snapshot(self.model, *training.held_out[:3])
-
-    def _measured(self, training, snapshot):
-        """`(skill, loss_skill)` of the present weights on the held-out samples."""
-        skills = [self._task_skill(snapshot, training=False)]
-        if self._has_batch_norm:  # whose statistics lag behind
-            skills.append(self._task_skill(snapshot, training=True))
-        known = [skill for skill in skills if np.isfinite(skill)]
-        skill = max(known, default=float("nan"))
-        return skill, self._loss_skill(training, snapshot)
-
-    def _task_skill(self, snapshot, training):
-        with unchanged(self.model), backend.no_gradient():
-            if training:
-                predictions = snapshot.call_in_training()[0]
-                named = dict(zip(snapshot.names, predictions, strict=True))
-            else:
-                named = call_named(self.model, snapshot.sample.x)
-        views = snapshot.views()
-        return task_skill([view.skill_of(named[view.name]) for view in views])
-
-    def _loss_skill(self, training, snapshot):
-        sample = snapshot.sample
-        if sample.y is None:
-            return float("nan")
-        length = len(leaves(sample.x)[0])
-        shuffled = np.roll(np.random.default_rng(1).permutation(length), 1)
-        whole = np.arange(length)
-        x, y, weights = tensors_of(sample, whole)
-        _, other, _ = tensors_of(sample, shuffled)
-        with unchanged(self.model), backend.no_gradient():
-            y_pred = self.model(x, training=False)
-            here, there = (
-                self._loss(training, x, targets, y_pred, weights)
-                for targets in (y, other)
-            )
-        if not np.isfinite([here, there]).all() or not there:
-            return float("nan")
-        return float(np.clip((there - here) / abs(there), -1, 1))
-
-    def _held_out_loss(self, training, sample):
-        """The loss of the present weights; NaN if it is not finite."""
-        x, y, weights = tensors_of(sample, slice(None))
-        modes = (False, True) if self._has_batch_norm else (False,)
-        with unchanged(self.model), backend.no_gradient():
-            found = [
-                self._loss(training, x, y, self.model(x, training=mode), weights)
-                for mode in modes
-            ]
-        return min(filter(np.isfinite, found), default=float("nan"))
-
-    def _loss(self, training, x, y, y_pred, weights):
-        if training.loss is None and self.model.loss is None and self._has_own_step:
-            return float("nan")
-        if training.loss is not None:
-            loss = training.loss(self.model, x, y, y_pred, weights)
-        else:
-            loss = self.model.compute_loss(
-                x=x, y=y, y_pred=y_pred, sample_weight=weights
-            )
-        return float(backend.to_numpy(loss))
 
     @contextlib.contextmanager
     def _put_back_after(self, optimizer):

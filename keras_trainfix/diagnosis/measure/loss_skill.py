@@ -57,12 +57,13 @@ def loss_skill(view: Any) -> LossSkill | None:
     return skill_by(lambda y: value_of(loss, y, view.predictions), np.asarray(targets))
 
 
-def skill_by(rate: Any, targets: np.ndarray) -> LossSkill | None:
+def skill_by(rate: Any, targets: np.ndarray, number: int = ORDERS) -> LossSkill | None:
     """The `LossSkill` of a function that rates targets for the same answers.
 
     Args:
         rate: Function of targets that returns a float, or None.
         targets: Array `(N, ...)`.
+        number: Integer, how many other orders of the targets to rate.
 
     Returns:
         `LossSkill`, or None where a value is not finite.
@@ -77,7 +78,7 @@ def skill_by(rate: Any, targets: np.ndarray) -> LossSkill | None:
     if loss is None:
         return None
     rng = np.random.default_rng(0)
-    orders = [rng.permutation(len(targets)) for _ in range(ORDERS)]
+    orders = [rng.permutation(len(targets)) for _ in range(number)]
     others = [rate(targets[order]) for order in orders]
     if any(other is None for other in others):
         return None

@@ -1,6 +1,7 @@
 """The bench makes equal steps and leaves no trace."""
 
 import contextlib
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -97,3 +98,29 @@ def test_the_loss_of_samples_that_were_not_stepped_on():
     expected = model.evaluate(held_out.x, held_out.y, verbose=0)
     assert start.loss == pytest.approx(expected, rel=1e-5)
     assert after.loss < start.loss
+
+
+def test_a_schedule_sets_the_rate_of_each_step():
+    model = compiled(mlp())
+    with untouched(model):
+        bench = bench_of(model)
+        start = bench.without_steps()
+        seen = []
+        at_once = replace(bench.training, schedule=lambda n: seen.append(n) or 0.0)
+        outcome = bench.run(at_once)
+        again = bench.run()
+    assert seen == list(range(STEPS))
+    assert outcome.loss == start.loss
+    assert again.loss < start.loss
+
+
+def test_batches_in_order_are_the_same_in_each_epoch():
+    model = compiled(mlp())
+    with untouched(model):
+        bench = bench_of(model)
+        in_order = replace(bench.training, is_mixed=False)
+        numbers = bench._batches(in_order, 0)
+        mixed = bench._batches(bench.training, 0)
+    np.testing.assert_array_equal(np.concatenate(numbers[:12]), np.arange(384))
+    np.testing.assert_array_equal(numbers[12], numbers[0])
+    assert not np.array_equal(mixed[12], mixed[0])

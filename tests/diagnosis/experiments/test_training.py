@@ -2,11 +2,18 @@
 
 import contextlib
 
+import keras
 import numpy as np
 import pytest
 
-from keras_trainfix.diagnosis.experiments.training import Training, split_samples
+from keras_trainfix.diagnosis.experiments.training import (
+    Training,
+    split_samples,
+    training_of,
+)
 from keras_trainfix.diagnosis.observe.sample import Sample
+from keras_trainfix.diagnosis.snapshot import Snapshot
+from tests.diagnosis.experiments.benches import compiled, mlp, table
 
 X = np.arange(200.0).reshape(100, 2)
 
@@ -75,3 +82,42 @@ def test_one_change_does_not_undo_another():
     with training.changed(changed("b")).change(None):
         assert seen == ["a begins", "b begins"]
     assert seen[2:] == ["b ends", "a ends"]
+
+
+class InOrder(keras.utils.PyDataset):
+    """Batches in the order of the arrays."""
+
+    def __init__(self, x, y):
+        super().__init__()
+        self.x, self.y = x, y
+
+    def __len__(self):
+        return len(self.x) // 16
+
+    def __getitem__(self, number):
+        rows = slice(16 * number, 16 * number + 16)
+        return self.x[rows], self.y[rows]
+
+
+@pytest.mark.parametrize("is_sorted", [True, False])
+def test_batches_that_come_class_by_class_keep_their_order(is_sorted):
+    x, y = table()
+    ids = (y[:, 0] > 0).astype("int32")
+    order = np.argsort(ids, kind="stable") if is_sorted else np.arange(len(x))
+    model = compiled(mlp(units=2), "sparse_categorical_crossentropy")
+    training = training_of(Snapshot(model, InOrder(x[order], ids[order])))
+    assert training.is_mixed != is_sorted
+
+
+@pytest.mark.parametrize(("decay", "ends"), [(0.7, True), (0.999, False)])
+def test_a_schedule_that_ends_at_once_is_followed(decay, ends):
+    rate = keras.optimizers.schedules.ExponentialDecay(0.1, 1, decay)
+    model = mlp()
+    model.compile(keras.optimizers.Adam(rate), "mse")
+    training = training_of(Snapshot(model, *table()))
+    assert (training.schedule is not None) == ends
+    if ends:
+        assert training.schedule(2) == pytest.approx(0.049, rel=1e-5)
+        model.fit(*table(), verbose=0)
+        trained = training_of(Snapshot(model, *table()))
+        assert trained.schedule is None

@@ -11,8 +11,8 @@ from keras_trainfix.diagnosis.change import class_name
 from keras_trainfix.diagnosis.experiments.in_place import attributes
 from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
+from keras_trainfix.diagnosis.experiments.treatments.losses import total_of
 from keras_trainfix.diagnosis.head_change import HeadChange, head_change, output_of
-from keras_trainfix.diagnosis.observe.batches import of_output
 from keras_trainfix.diagnosis.observe.loss import losses_of
 from keras_trainfix.diagnosis.registry import CHECKS
 
@@ -44,7 +44,12 @@ def fitting_head(case: Case) -> Iterator[Variant]:
 
     training = case.training.changed(changed)
     if any(one.change.loss is not None for one in changes.values()):
-        training = training.with_loss(_total(case, losses))
+        terms = [
+            (view, _loss_object(loss))
+            for view, loss in zip(case.snapshot.views(), losses, strict=True)
+            if loss is not None
+        ]
+        training = training.with_loss(total_of(terms))
     words = "; ".join(word for one in changes.values() for word in one.words)
     yield Variant(words, training, f"# {words}", _done_by_the_repair)
 
@@ -62,25 +67,6 @@ def _replaced(one: HeadChange) -> tuple[keras.Layer, str, Any]:
     if hasattr(one.layer, "activation"):
         return one.layer, "activation", activation
     return one.layer, "call", lambda x, *args, **kwargs: activation(x)
-
-
-def _total(case: Case, losses: list[Any]) -> Callable[..., Any]:
-    """The sum of the losses of all outputs, and what is added to it."""
-    views = case.snapshot.views()
-    known = [
-        (view, _loss_object(loss))
-        for view, loss in zip(views, losses, strict=True)
-        if loss is not None
-    ]
-
-    def total(model: keras.Model, x: Any, y: Any, y_pred: Any, weights: Any) -> Any:
-        values = [
-            loss(of_output(y, view), of_output(y_pred, view), of_output(weights, view))
-            for view, loss in known
-        ]
-        return sum(values) + sum(model.losses)
-
-    return total
 
 
 def _loss_object(loss: Any) -> Callable[..., Any]:

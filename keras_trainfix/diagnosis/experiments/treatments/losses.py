@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_trainfix.diagnosis.change import with_logits
 from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.diagnosis.observe.batches import of_output
@@ -13,11 +14,6 @@ from keras_trainfix.diagnosis.observe.loss import losses_of
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
 
 STANDARD = ("binary", "categorical", "sparse")
-CLASSES = {
-    "binary_crossentropy": keras.losses.BinaryCrossentropy,
-    "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
-    "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
-}
 
 
 @treatment(
@@ -34,12 +30,12 @@ def standard_loss(case: Case) -> Iterator[Variant]:
     if all(_is_standard(view) for view in views):
         return
     losses = [_loss_object(*pair) for pair in zip(views, names, strict=True)]
-    by_output = [_of_output(*pair) for pair in zip(views, losses, strict=True)]
+    terms = [(v, _in_shape(v, one)) for v, one in zip(views, losses, strict=True)]
     words = ", ".join(dict.fromkeys(name for name in names if name))
     shown = f'"{names[0]}"' if len(names) == 1 else str(names)
     yield Variant(
         f"the loss {words}",
-        case.training.with_loss(_sum_of(by_output)),
+        case.training.with_loss(total_of(terms)),
         f"model.compile(model.optimizer, loss={shown})",
         lambda mended: _take_loss(mended, losses),
     )
@@ -112,29 +108,41 @@ def _is_standard(view):
 
 
 def _loss_object(view: Any, name: str) -> keras.Loss:
-    if name == "mean_squared_error":
-        return keras.losses.MeanSquaredError()
-    return CLASSES[name](from_logits=not view.head.is_probability)
+    loss = with_logits(name, not view.head.is_probability)
+    return keras.losses.MeanSquaredError() if loss is None else loss
 
 
-def _of_output(view: Any, loss: keras.Loss) -> Callable[[Any, Any], Any]:
-    """The loss of one output as a function of all targets and answers."""
+def _in_shape(view: Any, loss: keras.Loss) -> Callable[..., Any]:
+    """A loss that takes numbers of any shape for those of the answers."""
+    if view.task != "regression":
+        return loss
 
-    def loss_of_output(y: Any, y_pred: Any) -> Any:
-        target, answer = of_output(y, view), of_output(y_pred, view)
-        if view.task == "regression":
-            target = ops.reshape(target, ops.shape(answer))
-        return loss(target, answer)
+    def in_shape(target: Any, answer: Any, weights: Any) -> Any:
+        return loss(ops.reshape(target, ops.shape(answer)), answer, weights)
 
-    return loss_of_output
+    return in_shape
 
 
 def _take_loss(mended: Mended, losses: list[keras.Loss]) -> None:
     mended.loss = losses if len(losses) > 1 else losses[0]
 
 
-def _sum_of(losses: list[Callable]) -> Callable[..., Any]:
+def total_of(terms: list[tuple[Any, Callable[..., Any]]]) -> Callable[..., Any]:
+    """The sum of the losses of outputs, and of what is added to it.
+
+    Args:
+        terms: Pairs of an `OutputView` and its loss: a function of targets, answers and
+            sample weights.
+
+    Returns:
+        Function for `Training.with_loss`.
+    """
+
     def total(model: keras.Model, x: Any, y: Any, y_pred: Any, weights: Any) -> Any:
-        return sum(loss(y, y_pred) for loss in losses) + sum(model.losses)
+        values = [
+            loss(of_output(y, view), of_output(y_pred, view), of_output(weights, view))
+            for view, loss in terms
+        ]
+        return sum(values) + sum(model.losses)
 
     return total

@@ -6,6 +6,8 @@ import numpy as np
 
 from keras_trainfix.data import leaves
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
+from keras_trainfix.diagnosis.fit_arguments import class_ids
+from keras_trainfix.diagnosis.measure.label_gap import coding_of
 from keras_trainfix.diagnosis.observe.sample import Sample
 
 
@@ -54,9 +56,7 @@ def balanced_class_weights(case: Case) -> Iterator[Variant]:
 
 def _ids(target):
     """The class of each sample, or None."""
-    if target.ndim == 1 or (target.ndim == 2 and target.shape[1] == 1):
-        flat = target.reshape(len(target))
-        whole = flat.dtype.kind in "biu" or (flat == np.round(flat)).all()
-        return flat.astype("int64") if whole else None
-    is_rows = target.ndim == 2 and (target.sum(1) == 1).all()
-    return target.argmax(1) if is_rows else None
+    if coding_of(target) == "numbers":
+        return None
+    ids = class_ids(target)
+    return ids if ids.ndim == 1 else None
