@@ -34,6 +34,15 @@ def test_only_the_treatments_of_a_fact_are_tried():
     assert {one.treatment.name for one in found.tried} == {"targets-standardized"}
 
 
+def test_no_other_rate_makes_up_for_a_schedule_that_ends():
+    model = mlp()
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.01, 1, 0.5)
+    model.compile(keras.optimizers.Adam(schedule), "mse")
+    found = experiment(Snapshot(model, X, Y), findings("KTF402"), True)
+    assert list(found.controls) == [1.0]
+    assert {one.treatment.name for one in found.tried} == {"no-schedule"}
+
+
 def test_what_there_is_no_time_for_is_named():
     model = compiled(mlp(), of_means)
     found = experiment(Snapshot(model, X, Y), (), False, Deadline(0.0))

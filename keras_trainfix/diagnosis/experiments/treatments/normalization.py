@@ -27,7 +27,8 @@ Values = list[tuple[keras.Variable, np.ndarray]]
 def statistics_frozen(case: Case) -> Iterator[Variant]:
     """Batch normalization by its moving averages."""
     layers = [x for x in batch_norm_layers(case.training.model) if x.trainable]
-    if not layers or not case.snapshot.iterations:
+    is_of_use = case.snapshot.iterations or case.snapshot.batch_size == 1
+    if not layers or not is_of_use:
         return
 
     def frozen(call: Callable) -> Callable:

@@ -55,5 +55,7 @@ def test_statistics_that_training_computes_are_left_to_it():
 def test_statistics_frozen_only_after_training():
     model = compiled(mlp(layers.BatchNormalization()))
     assert gains("statistics-frozen", model, X, Y, steps=4) == {}
+    found = gains("statistics-frozen", model, X, Y, steps=4, batch_size=1)
+    assert len(found) == 1  # whose statistics are of no use
     model.fit(X, Y, epochs=1, verbose=0)
     assert len(gains("statistics-frozen", model, X, Y, steps=4)) == 1
