@@ -76,7 +76,7 @@ def _tried(bench, snapshot, findings, is_explained, deadline, progress):
     found.is_on_scale = any(map(_is_on_scale, snapshot.views()))
     # A fact needs no search for the rate that proves it wrong, and a higher rate makes
     # up for a schedule that ends at once.
-    others = FACTORS[1:2] if is_explained else FACTORS[1:]
+    others: tuple[float, ...] = FACTORS[1:2] if is_explained else FACTORS[1:]
     others = others if bench.training.schedule is None else ()
     for factor in others[: bench.plan.runs // FOR_CONTROL]:
         if found.control.value >= DONE or deadline.is_over:
