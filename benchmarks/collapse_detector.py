@@ -18,6 +18,7 @@ import contextlib
 import io
 import time
 import warnings
+from unittest import mock
 
 import keras
 import numpy as np
@@ -39,7 +40,10 @@ KINDS = {
     "long, nothing to learn": (100, 1, 0.1, True),
     "short ones": (1, 3000, 0.1, False),
     "short ones, collapsed": (1, 3000, 30.0, False),
+    "a detector each": (1, 3000, 0.1, False),
+    "a detector each, collapsed": (1, 3000, 30.0, False),
 }
+ONCE = ("examine_beginning", "symptoms", "examine")  # whatever the number of steps
 SIZE, IMAGES, BATCH = 64, 4000, 128  # of the box net
 EPOCHS = 4  # per turn
 ROUNDS = 3
@@ -123,16 +127,46 @@ def of_cost():
 
 
 def _print_ratios():
-    """Prints processor time with the detector, of that without, for kinds of fits."""
-    print("\nprocessor seconds: plain, with the detector, ratio")
-    for name, (epochs, fits, rate, is_noise) in KINDS.items():
-        plain, watched = (_seconds_of(epochs, fits, rate, is_noise, w) for w in (0, 1))
+    """Prints processor time with the detector, of that without, for kinds of fits.
+
+    What it does once, before the first step and for an examination, is apart: a longer
+    training does not make it more.
+    """
+    print("\nprocessor seconds: plain, with the detector, ratio; once, of the rest: %")
+    for name, kind in KINDS.items():
+        (plain, _), (watched, once) = (_seconds_of(name, *kind, w) for w in (0, 1))
+        share = 100 * ((watched - once) / plain - 1)
         print(
-            f"  {name:24}{plain:8.2f}{watched:8.2f}{watched / plain:8.2f}", flush=True
+            f"  {name:28}{plain:8.2f}{watched:8.2f}{watched / plain:8.2f}"
+            f"{once:8.2f}{share:8.1f}",
+            flush=True,
         )
 
 
-def _seconds_of(epochs, fits, rate, is_noise, is_watched):
+@contextlib.contextmanager
+def _counting(names):
+    """A list of the seconds of each call of methods of `Watch`."""
+    with contextlib.ExitStack() as stack:
+        seconds: list = []
+        for name in names:
+            stack.enter_context(mock.patch.object(Watch, name, _timed(name, seconds)))
+        yield seconds
+
+
+def _timed(name, seconds):
+    original = getattr(Watch, name)
+
+    def timed(*args, **kwargs):
+        start = time.process_time()
+        result = original(*args, **kwargs)
+        seconds.append(time.process_time() - start)
+        return result
+
+    return timed
+
+
+def _seconds_of(name, epochs, fits, rate, is_noise, is_watched):
+    """`(seconds, of what was done once)`."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2048, 20)).astype("float32")
     y = (x @ rng.normal(size=(20, 3))).argmax(1)
@@ -146,13 +180,15 @@ def _seconds_of(epochs, fits, rate, is_noise, is_watched):
     model.fit(x[:32], y[:32], verbose=0)  # compiles
     callbacks = [CollapseDetector((x, y))] if is_watched else []
     start = time.process_time()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _counting(ONCE) as once:
         warnings.simplefilter("ignore")
         for number in range(fits):
             first = 32 * (number % 64)
             rows = slice(None) if fits == 1 else slice(first, first + 32)
+            if is_watched and "each" in name:
+                callbacks = [CollapseDetector((x[rows], y[rows]))]
             model.fit(x[rows], y[rows], epochs=epochs, verbose=0, callbacks=callbacks)
-    return time.process_time() - start
+    return time.process_time() - start, sum(once)
 
 
 def _print_milliseconds(case):

@@ -9,9 +9,12 @@ from keras_trainfix.callbacks.collapse.samples import MisfitError, check_inputs
 from keras_trainfix.callbacks.collapse.schedule import Settings
 from keras_trainfix.callbacks.collapse.series import (
     Fit,
+    Watched,
+    find_watched,
     fit_of,
     is_continued,
     is_same_training,
+    keep_watched,
 )
 from keras_trainfix.callbacks.collapse.session import CollapseWarning, Session
 from keras_trainfix.callbacks.guarded import GuardedCallback
@@ -29,15 +32,19 @@ class CollapseDetector(GuardedCallback):
 
     In most collapses the loss keeps falling, because the model learns the best constant
     answer. So the detector compares predictions with targets: a quick check on a few
-    samples at exponentially spaced batches of the first epoch, then once per epoch. If
-    predictions carry no information about the targets, all checks of `diagnose` run.
+    samples at exponentially spaced batches of the first epoch, then at the end of
+    epochs, as often as 2 % of the steps allow. If predictions carry no information
+    about the targets, all checks of `diagnose` run: with `action="warn"` once the steps
+    so far outweigh them, or there were 200, or nothing can be undone, and at the end.
 
     A healthy training stays the same to the bit. A bug in the detector, or a model it
     cannot call, ends the watch with one warning and never the training. If `probe` does
     not fit the model, one line of warning says what cannot be seen.
 
     Further calls of `fit` with the same detector and the same compiled model count as
-    one training: steps are counted on, and nothing is examined or reported twice.
+    one training: steps are counted on, and nothing is examined or reported twice. A
+    call of fewer than 20 steps that continues a training, with another detector, is
+    looked at only once it is a small part of all steps.
 
     The `logs` of each epoch have `collapse/std_ratio`, the standard deviation of the
     predictions over that of the targets, and `collapse/skill`, which is 0 for the best
@@ -134,6 +141,8 @@ class CollapseDetector(GuardedCallback):
         self._sample: Any = None
         self._session: Session | None = None
         self._last_fit: Fit | None = None
+        self._watched: Watched | None = None  # by another detector, which is enough
+        self._unseen = 0  # steps since
 
     @property
     def diagnosis(self) -> Diagnosis | None:
@@ -163,9 +172,14 @@ class CollapseDetector(GuardedCallback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         last, self._last_fit = self._last_fit, None
         now = fit_of(self.model)
-        if not is_same_training(last, now) or self._has_ended():
-            self._session, self._is_off = None, False
-            self._safely(self._begin)
+        was_left_out, self._watched, self._unseen = self._watched is not None, None, 0
+        if was_left_out or not is_same_training(last, now) or self._has_ended():
+            is_new, self._session, self._is_off = self._has_ended(), None, False
+            watched = None if is_new else find_watched(now, self._planned_steps())
+            if watched is not None and not watched.is_due:
+                self._watched = watched
+            else:
+                self._safely(lambda: self._begin(watched))
         elif self._session is not None:
             session, is_new = self._session, not is_continued(last, now)
             self._safely(lambda: session.begin_again(is_new))
@@ -180,6 +194,7 @@ class CollapseDetector(GuardedCallback):
             self._safely(self._session.hold_rate)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self._unseen += 1
         if self._session is not None:
             session = self._session
             if self._safely(lambda: session.count_step(batch), uses_model=False):
@@ -196,7 +211,11 @@ class CollapseDetector(GuardedCallback):
     def on_train_end(self, logs: dict | None = None) -> None:
         if self._session is not None:
             self._safely(self._session.end)
-        self._last_fit = fit_of(self.model)
+        self._last_fit = now = fit_of(self.model)
+        if self._session is not None and not self._is_off:
+            keep_watched(now, self._session.watched)
+        elif self._watched is not None:
+            keep_watched(now, self._watched.after(self._unseen))
 
     def plot(self, path: Any = None) -> Any:
         """Draws skill and spread step by step, with the collapse and the rescues.
@@ -214,7 +233,7 @@ class CollapseDetector(GuardedCallback):
 
         return collapse_figure(self, path)
 
-    def _begin(self):
+    def _begin(self, watched=None):
         model = self.model
         try:
             # Once for all trainings: a generator has its samples only once.
@@ -238,7 +257,15 @@ class CollapseDetector(GuardedCallback):
             check_inputs("probe", model, self._sample, error.__cause__)
             raise
         self._session = session
+        if watched is not None:
+            session.continue_from(watched.state)
         session.begin()
+
+    def _planned_steps(self):
+        """How many steps `fit` will take; None if that is not known."""
+        params = self.params or {}
+        steps, epochs = params.get("steps"), params.get("epochs")
+        return steps * epochs if steps and epochs else None
 
     def _has_ended(self):
         """Whether the last `fit` was ended for a collapse, so that this one is new."""

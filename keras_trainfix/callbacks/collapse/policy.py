@@ -27,7 +27,9 @@ from keras_trainfix.callbacks.collapse.schedule import (
     State,
     is_examination_due,
     is_known,
+    is_look_due,
     is_skill_due,
+    may_examine,
 )
 
 GROWTH = 2.0  # from one quick check of the first epoch to the next
@@ -100,10 +102,9 @@ def decide(settings: Settings, state: State, event: Event) -> tuple[State, Actio
             return _after_rescue(state), Action.CONTINUE
         case TrainingEnded(skill):
             is_over = state.alarms or skill >= LEARNED
-            if is_over or not is_examination_due(state):
+            if is_over or not is_examination_due(settings, state):
                 return state, Action.CONTINUE
-            state = replace(state, examinations=state.examinations + 1)
-            return replace(state, examined_at=state.step), Action.FIND_CAUSE
+            return _examined(state, state.examined), Action.FIND_CAUSE
         case EndExamined():
             return state, _at_end(settings, event)
     raise TypeError(f"`event` must be an event. Received: event={event!r}.")
@@ -126,12 +127,15 @@ def _after_quick_check(settings, state, event):
     if not event.is_suspicious:
         state = replace(state, wait=0)
         is_due = event.lacks_skill and is_skill_due(state, event.ends_epoch)
+        is_due = is_due and may_examine(settings, state)
         if not is_due or is_reported(settings, state):
             return state, Action.CONTINUE
-        state = replace(state, is_searched=True, examined_at=state.step)
+        state = replace(_examined(state, state.examined), is_searched=True)
         return state, Action.FIND_CAUSE
     is_calm = state.steps < state.cooldown_until or is_reported(settings, state)
-    return state, Action.CONTINUE if is_calm else Action.LOOK_FOR_SYMPTOMS
+    if is_calm or not is_look_due(settings, state):
+        return state, Action.CONTINUE
+    return replace(state, looked_at=state.step), Action.LOOK_FOR_SYMPTOMS
 
 
 def _after_symptoms(settings, state, event):
@@ -141,7 +145,8 @@ def _after_symptoms(settings, state, event):
     if state.wait < settings.patience and not event.is_irreversible:
         soon = state.steps + max(2, state.steps // 8)
         return replace(state, next_check=soon), Action.CONTINUE
-    if is_known(state, event.codes):
+    is_allowed = event.is_irreversible or may_examine(settings, state)
+    if is_known(state, event.codes) or not is_allowed:
         return _cooled_down(state), Action.CONTINUE
     return _examined(state, event.codes), Action.FIND_CAUSE
 
@@ -205,7 +210,12 @@ def _at_end(settings, event):
 
 
 def _examined(state, codes):
-    return replace(state, examined_at=state.step, examined=codes)
+    return replace(
+        state,
+        examined_at=state.step,
+        examined=codes,
+        examinations=state.examinations + 1,
+    )
 
 
 def _cooled_down(state):

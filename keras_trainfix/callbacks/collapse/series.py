@@ -1,10 +1,13 @@
 """Whether one `fit` continues another: many short ones are one training."""
 
+import weakref
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import keras
 
 from keras_trainfix.backend import has_lost_weights, to_numpy
+from keras_trainfix.callbacks.collapse.schedule import LONG_FIT, SHARE, State
 from keras_trainfix.keras_internals import compilation
 
 FEW = 3  # weights that are looked at
@@ -57,6 +60,66 @@ def is_continued(last: Fit | None, now: Fit) -> bool:
     if last is None or last.marks is None:
         return False
     return last.marks == now.marks
+
+
+class Watched(NamedTuple):
+    """How far a training was watched, by whichever detector.
+
+    Attributes:
+        state: `State` at its end.
+        begun_at: Integer, the step at which a detector last examined a beginning.
+        price: Float, what that cost, in steps.
+    """
+
+    state: State
+    begun_at: int
+    price: float
+
+    @property
+    def is_due(self) -> bool:
+        """Whether another detector may examine its beginning: a small share of it."""
+        steps = self.state.step
+        since = steps - self.begun_at
+        return steps >= 2 * self.begun_at or since * SHARE >= self.price
+
+    def after(self, steps: int) -> "Watched":
+        """The same after more steps."""
+        state = replace(self.state, step=self.state.step + steps)
+        return self._replace(state=state)
+
+
+# The last `fit` of each model, without references that would keep the model alive.
+_WATCHED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def keep_watched(fit: Fit, watched: Watched) -> None:
+    """Notes how far a model was watched, for the next detector.
+
+    Args:
+        fit: `Fit` at the end.
+        watched: `Watched`.
+    """
+    _WATCHED[fit.model] = (
+        weakref.ref(fit.compilation),
+        fit.trainable,
+        fit.marks,
+        watched,
+    )
+
+
+def find_watched(now: Fit, steps: int | None) -> Watched | None:
+    """The training that a short `fit` continues with another detector, or None.
+
+    Args:
+        now: `Fit` at the beginning.
+        steps: Integer, how many steps it will take; None if that is not known.
+    """
+    if steps is None or steps >= LONG_FIT or now.model not in _WATCHED:
+        return None
+    compilation, trainable, marks, watched = _WATCHED[now.model]
+    last = Fit(now.model, compilation(), trainable, marks)
+    is_one = is_same_training(last, now) and is_continued(last, now)
+    return watched if is_one else None
 
 
 def _marks(model):

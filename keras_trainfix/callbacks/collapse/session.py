@@ -33,9 +33,10 @@ from keras_trainfix.callbacks.collapse.rescue import Rescuer
 from keras_trainfix.callbacks.collapse.schedule import (
     Settings,
     State,
-    is_check_due,
     is_epoch_check_due,
+    next_check_within,
 )
+from keras_trainfix.callbacks.collapse.series import Watched
 from keras_trainfix.callbacks.collapse.verdict import (
     explains_as_note,
     has_error,
@@ -93,15 +94,18 @@ class Session:
         show_progress: bool = False,
         fit: FitArguments | None = None,
     ):
-        self.model, self.settings, self.causes = model, settings, causes
+        self.model, self.causes = model, causes
         self.diagnosis: Diagnosis | None = None
         self.history: dict[str, list] = {
             key: [] for key in ("step", "epoch", "std_ratio", "skill")
         }
         self.rescues: list[Rescue] = []
         self.state = State()
-        self._steps_before = 0  # this epoch
+        self._steps_before = self._step = 0  # before this epoch, and so far
+        self._due_at = 0.0  # step of the next quick check within an epoch
+        self._begun_at = 0  # step
         self._watch = Watch(model, sample, show_progress, fit)
+        self.settings = settings._replace(prices=self._watch.prices)
         self._rescuer: Any = None
         self._is_earlier = False  # the diagnosis may be that of an earlier `fit`
         self._is_told = False  # that skill cannot be seen
@@ -127,6 +131,23 @@ class Session:
         else:
             self._warn()
 
+    @property
+    def watched(self) -> Watched:
+        """How far the training was watched."""
+        price = self.settings.prices.beginning
+        return Watched(self.state, self._begun_at, price)
+
+    def continue_from(self, state: State) -> None:
+        """Continues a training that another session has watched.
+
+        Args:
+            state: `State` at its end.
+        """
+        self._begun_at = self._steps_before = self._step = step = state.step
+        self.state = replace(
+            state, fit_from=step, first_epoch=-1, wait=0, alarms=(), rescues=0
+        )
+
     def begin_again(self, is_new: bool) -> None:
         """Another `fit` of the same model, whose beginning has been examined.
 
@@ -151,8 +172,11 @@ class Session:
 
     def count_step(self, batch: int) -> bool:
         """A batch ends; returns whether a quick check is due."""
-        self._decide(StepEnded(self._steps_before + batch + 1))
-        return is_check_due(self.settings, self.state)
+        self._step = self._steps_before + batch + 1
+        if self._step < self._due_at:  # as almost always, which must cost nothing
+            return False
+        self._decide(StepEnded(self._step))
+        return True
 
     def end_epoch(self, is_last: bool = True) -> None:
         """An epoch ends: its steps are counted, and the model is checked if it is due.
@@ -160,8 +184,9 @@ class Session:
         Args:
             is_last: Whether it is the last one of this `fit`.
         """
+        self._decide(StepEnded(self._step))
         self._steps_before = self.state.step
-        if is_epoch_check_due(self.state, is_last):
+        if is_epoch_check_due(self.settings, self.state, is_last):
             self.quick_check(ends_epoch=True)
         if self.rescues:
             self.rescues[-1].reach(self.last("skill"))
@@ -170,6 +195,7 @@ class Session:
 
     def end(self) -> None:
         """Training ends: a last diagnosis where it has not gone well."""
+        self._decide(StepEnded(self._step))
         skill = self.last("skill")
         unmeasured = unmeasured_line(self.history["skill"])
         if unmeasured and not self._is_told and self.diagnosis is None:
@@ -218,6 +244,7 @@ class Session:
 
     def _decide(self, event: Event) -> Action:
         self.state, action = decide(self.settings, self.state, event)
+        self._due_at = next_check_within(self.settings, self.state)
         return action
 
     def quick_check(self, ends_epoch: bool = False) -> None:
@@ -231,7 +258,7 @@ class Session:
             return
         seen = self._watch.quick_check(state.steps)
         is_open = seen.skill < ALIVE and not is_reported(self.settings, state)
-        if is_open and self._rescuer.is_slow(state.steps):
+        if is_open and self._is_slow():
             seen = seen._replace(is_suspicious=True, is_lost=True)
         for key, value in (
             ("step", state.step),
@@ -247,6 +274,11 @@ class Session:
         action = self._decide(event)
         if action is not Action.CONTINUE:
             self._full_check(seen, is_sure=action is Action.FIND_CAUSE)
+
+    def _is_slow(self):
+        """Whether the steps since the first known weights have hardly changed them."""
+        steps = min(self.state.steps, self.state.step - self._begun_at)
+        return self._rescuer.is_slow(steps)
 
     def _lacks_skill(self):
         """Whether the last check saw little skill, and no more than half way."""
@@ -304,7 +336,7 @@ class Session:
         if action is Action.RAISE:
             raise DiagnosisError(diagnosis)
         if action is Action.RESCUE:
-            is_slow = cause is None and self._rescuer.is_slow(self.state.steps)
+            is_slow = cause is None and self._is_slow()
             self._rescue(REMEDIES["faster"] if is_slow else remedy, diagnosis)
             return
         self._warn()

@@ -7,8 +7,10 @@ import keras
 import numpy as np
 
 from keras_trainfix import backend
+from keras_trainfix.callbacks.collapse.prices import prices_of
 from keras_trainfix.callbacks.collapse.quick_check import QuickCheck, judge
 from keras_trainfix.callbacks.collapse.verdict import is_irreversible
+from keras_trainfix.diagnosis.budget import work_of
 from keras_trainfix.diagnosis.examine import asked_again, examine
 from keras_trainfix.diagnosis.experiments.mended import can_be_made_in_place
 from keras_trainfix.diagnosis.experiments.proving import cure_of
@@ -20,7 +22,7 @@ from keras_trainfix.diagnosis.observe.sample import MOST, Sample, numbers_of, so
 from keras_trainfix.diagnosis.snapshot import Snapshot, call_named
 from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended
 from keras_trainfix.diagnosis.trial.result import Trial
-from keras_trainfix.diagnosis.trial.runner import FACTORS
+from keras_trainfix.diagnosis.trial.runner import BATCH, FACTORS
 from keras_trainfix.diagnosis.trial.trial import try_steps
 from keras_trainfix.models.optimizers import rate_of
 
@@ -51,6 +53,7 @@ class Watch:
         model: The model.
         sample: The samples of a full check.
         first: The `Snapshot` on the samples of a quick check before training.
+        prices: `Prices` of its looks.
         beginning: The `QuickCheck` of the weights before training.
         trial: The last `Trial`, or None.
         trials: Dict of each cause to its only `Trial`, or to why there was none.
@@ -70,6 +73,7 @@ class Watch:
         few = some_of(sample, batch or _number_of_few(sample))
         self.first = Snapshot(model, *few[:3], fit=fit)
         self._last = self.first
+        self.prices = self._prices()
         self.beginning = judge([view.skill for view in self.first.views()], False, 0)
         self.was_dead = False
         self.trial: Trial | None = None
@@ -190,6 +194,13 @@ class Watch:
         best = max(gains, key=gains.__getitem__, default=1.0)
         is_better = best > 1 and gains[best] > gain > gains.get(1.0, 0.0)
         return trial.rate * best if is_better else None
+
+    def _prices(self):
+        first = self.first
+        batch = (self.fit and self.fit.batch_size) or BATCH
+        work = work_of(first.layers, first.inputs.values())
+        layers = len(first.layers)
+        return prices_of(work, first.samples, self.sample, batch, layers)
 
     def _is_dying(self, steps):
         dead = Snapshot(self.model, *self.first.sample[:3]).dead_share

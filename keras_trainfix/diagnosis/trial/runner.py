@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_trainfix import backend
 from keras_trainfix.data import leaves, mapped
-from keras_trainfix.diagnosis.budget import Deadline, Plan, plan, work_of
+from keras_trainfix.diagnosis.budget import Deadline, Plan, Work, plan, work_of
 from keras_trainfix.diagnosis.observe.layers import spread_left, worst_dead_share
 from keras_trainfix.diagnosis.observe.sample import Sample, numbers_of
 from keras_trainfix.diagnosis.observe.variation import root_mean_square
@@ -35,10 +35,24 @@ MANY_LAYERS = 80  # of which TensorFlow takes longer to compile than a few steps
 FACTORS = (1.0, 0.1, 100.0, 0.01, 10.0)  # of the learning rate, the most telling first
 MUCH_LARGER = 1e4  # tried where none of these changes anything
 CHANGES = 0.1  # of the loss
+WHOLE = OVERFIT_STEPS // STEPS + len(FACTORS) + 1  # runs, of the same length
 FEWEST_RUNS = 3  # of the first factors
 FEWEST_STEPS = 6  # of a run of a slow model
 FEWEST_SAMPLES = 4  # of a batch of one
 MOST_LAYERS = 150  # of which JAX compiles a step in less than a minute
+
+
+def plan_of(work: Work, sample: Sample) -> Plan:
+    """The `Plan` of a trial.
+
+    Args:
+        work: `Work` of the model.
+        sample: `Sample` of which the batches are made.
+    """
+    is_large = numbers_of(sample.x) > LARGE
+    batch = min(len(leaves(sample.x)[0]), 8 if is_large else BATCH)
+    fewest = Plan(min(batch, FEWEST_SAMPLES), FEWEST_STEPS, FEWEST_RUNS)
+    return plan(work, BUDGET, Plan(batch, STEPS, WHOLE), fewest)
 
 
 class Runner:
@@ -51,16 +65,9 @@ class Runner:
         self.deadline = deadline
         self.sample = snapshot.sample
         self.length = len(leaves(self.sample.x)[0])
-        is_large = numbers_of(self.sample.x) > LARGE
-        batch = min(self.length, 8 if is_large else BATCH)
-        whole = OVERFIT_STEPS // STEPS + len(FACTORS) + 1  # runs, of the same length
-        self.plan = plan(
-            work_of(snapshot.layers, snapshot.inputs.values()),
-            BUDGET,
-            Plan(batch, STEPS, whole),
-            Plan(min(batch, FEWEST_SAMPLES), FEWEST_STEPS, FEWEST_RUNS),
-        )
-        self.has_overfit = self.plan.runs == whole
+        work = work_of(snapshot.layers, snapshot.inputs.values())
+        self.plan = plan_of(work, self.sample)
+        self.has_overfit = self.plan.runs == WHOLE
         self.batch = self.plan.batch
         order = np.random.default_rng(0).permutation(self.length)
         self.batches = [

@@ -169,6 +169,30 @@ def test_a_series_of_short_fits_is_examined_as_one_training(build, monkeypatch):
     assert (detector.diagnosis is not None) == (build is dead_net)
 
 
+@pytest.mark.parametrize("build", [mlp, dead_net])
+def test_short_fits_with_a_detector_each_are_watched_as_one(build, monkeypatch):
+    begun, original = [], Watch.examine_beginning
+
+    def counted(self):
+        begun.append(self)
+        return original(self)
+
+    monkeypatch.setattr(Watch, "examine_beginning", counted)
+    model, detectors = build(), [kt.CollapseDetector((X, Y)) for _ in range(30)]
+    with collected() as texts:
+        for number, detector in enumerate(detectors):
+            rows = slice(4 * number, 4 * number + 4)
+            history = fit(model, detector, X[rows], Y[rows], epochs=1)
+    assert set(history) >= {"collapse/skill", "collapse/std_ratio"}
+    assert len(begun) == 6  # after 0, 1, 2, 4, 8 and 16 steps
+    assert bool(texts) == (build is dead_net)
+    with collected() as texts:
+        fit(model, detectors[-1], epochs=3)  # a longer one is watched in any case
+    assert len(begun) == 7
+    assert detectors[-1].history["step"][-1] == 24
+    assert bool(texts) == (build is dead_net)
+
+
 def test_weights_that_are_put_back_begin_again():
     model, detector = mlp(rate=0.03), kt.CollapseDetector((X, Y))
     initial = model.get_weights()
@@ -342,7 +366,7 @@ def test_all_foreground_under_dice_is_caught_in_the_first_half():
     x, y = squares()
     noise = np.random.default_rng(3).normal(size=x.shape).astype("float32")
     model = segmenter(1, "sigmoid", batch_dice, rate=0.1)
-    detector = kt.CollapseDetector((noise, y))
+    detector = kt.CollapseDetector((noise, y), action="stop")
     with collected():
         history = fit(model, detector, noise, y, epochs=12, batch_size=8)
     assert history["loss"][-1] < history["loss"][0]  # as if it learned
@@ -662,7 +686,9 @@ def test_arguments_reach_the_policy():
         (X, Y), action="rescue", patience=3, check_every=7, max_rescues=5
     )
     pretend(detector, solved_net())
-    assert detector._session.settings == Settings("rescue", 3, 7, 5)
+    prices = detector._session.settings.prices
+    assert prices.examination > 0
+    assert detector._session.settings == Settings("rescue", 3, 7, 5, prices)
     causes = ["KTF409", "dead-relu"]
     assert kt.CollapseDetector((X, Y), causes=causes).causes == ["KTF409", "KTF403"]
     assert kt.CollapseDetector((X, Y)).causes is None

@@ -17,13 +17,15 @@ from keras_trainfix.callbacks.collapse.events import (
     TrainingEnded,
 )
 from keras_trainfix.callbacks.collapse.policy import Action, decide
+from keras_trainfix.callbacks.collapse.prices import Prices
 from keras_trainfix.callbacks.collapse.schedule import (
     FIRST_CHECK,
     Settings,
     State,
-    is_check_due,
+    next_check_within,
 )
 
+DEAR = Prices(quick_check=1, look=6, beginning=23, examination=300)
 WARN, STOP, RAISE, RESCUE = (Settings(a) for a in ("warn", "stop", "raise", "rescue"))
 NAN = float("nan")
 
@@ -39,7 +41,7 @@ def test_quick_checks_of_the_first_epoch_grow_apart():
     state, steps = after(event=EpochBegan(0))[0], []
     for step in range(1, 70):
         state, _ = after(state, StepEnded(step))
-        if is_check_due(WARN, state):
+        if step >= next_check_within(WARN, state):
             state, action = after(state, QuickChecked(False))
             assert action is Action.CONTINUE
             steps.append(step)
@@ -98,6 +100,14 @@ def test_a_training_without_skill_is_examined_once_it_is_due(changes, event, act
         assert after(state, event)[1] is Action.CONTINUE
 
 
+def test_symptoms_are_looked_for_as_often_as_the_training_pays_for():
+    settings, state = WARN._replace(prices=DEAR), State(step=64, looked_at=40)
+    assert after(state, QuickChecked(True), settings)[1] is Action.CONTINUE
+    state = dataclasses.replace(state, step=80)
+    state, action = after(state, QuickChecked(True), settings)
+    assert (action, state.looked_at) == (Action.LOOK_FOR_SYMPTOMS, 80)
+
+
 def test_a_healthy_check_ends_a_row_of_suspicious_ones():
     assert after(State(step=8, wait=1), QuickChecked(False))[0].wait == 0
     assert after(State(step=8, wait=1), QuickChecked(True))[0].wait == 1
@@ -141,6 +151,22 @@ def test_the_same_symptoms_are_not_examined_again_at_once(step, codes, action):
     assert (found, state.examined_at) == (Action.FIND_CAUSE, 30)
     state = dataclasses.replace(state, step=step, wait=1)
     assert after(state, SEEN._replace(codes=frozenset(codes)))[1] is action
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_irreversible", "action"),
+    [
+        (WARN, False, Action.CONTINUE),
+        (WARN, True, Action.FIND_CAUSE),  # it cannot pass
+        (STOP, False, Action.FIND_CAUSE),
+    ],
+)
+def test_an_examination_waits_until_it_is_worth_it(settings, is_irreversible, action):
+    settings, seen = settings._replace(prices=DEAR), SEEN
+    seen = seen._replace(is_irreversible=is_irreversible)
+    state, found = after(State(step=40, wait=1), seen, settings)
+    assert found is action
+    assert state.examinations == (action is Action.FIND_CAUSE)
 
 
 def test_a_false_alarm_brings_a_cooldown():
@@ -239,7 +265,7 @@ def test_a_rescue_begins_again():
         (0.1, {"alarms": (8,)}, Action.CONTINUE),  # reported already
         (0.79, {}, Action.FIND_CAUSE),
         (NAN, {}, Action.FIND_CAUSE),
-        (0.1, {"examinations": 1, "examined_at": 1}, Action.CONTINUE),  # a short one
+        (0.1, {"examinations": 1, "examined_at": 2}, Action.CONTINUE),  # just now
     ],
 )
 def test_when_training_ends(skill, state, action):

@@ -132,7 +132,7 @@ def test_the_diagnosis_rests_on_it():
         with collected() as texts[scale]:
             other = np.random.default_rng(9).normal(size=X.shape) * scale
             data = (other.astype("float32"), 2 * other[:, :1] / scale + 1)
-            fit(model, detector, epochs=1, validation_data=data)
+            fit(model, detector, epochs=2, validation_data=data)
     assert "KTF141" in "".join(texts[300])
     assert "KTF141" not in "".join(texts[1])
 

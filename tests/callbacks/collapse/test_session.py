@@ -244,7 +244,7 @@ def test_skill_that_was_never_measured_is_noted_once(capsys):
 @pytest.mark.parametrize("patience", [1, 3])
 def test_patience_is_the_number_of_suspicious_checks(patience):
     model = mlp()
-    session, checks = collapsed(model, patience=patience), []
+    session, checks = collapsed(model, patience=patience, action="stop"), []
     session._watch.examine = lambda *args, **kwargs: diagnosis(("KTF401", "error"))
     with collected():
         for batch in range(64):
@@ -252,6 +252,17 @@ def test_patience_is_the_number_of_suspicious_checks(patience):
                 session.quick_check()
                 checks.append(bool(session.state.alarms))
     assert checks.index(True) + 1 == patience
+
+
+def test_a_fit_that_only_warns_is_examined_after_some_steps():
+    model = mlp()
+    session, examined = collapsed(model), []
+    assert session.settings.prices.examination > 64
+    session._watch.examine = lambda *args, **kwargs: examined.append(session.state.step)
+    for batch in range(64):
+        if session.count_step(batch):
+            session.quick_check()
+    assert not examined
 
 
 def test_a_collapse_is_raised():
