@@ -127,46 +127,41 @@ def of_cost():
 
 
 def _print_ratios():
-    """Prints processor time with the detector, of that without, for kinds of fits.
+    """Prints what the hooks of the detector take of the processor time of fits.
 
     What it does once, before the first step and for an examination, is apart: a longer
     training does not make it more.
     """
-    print("\nprocessor seconds: plain, with the detector, ratio; once, of the rest: %")
+    print("\nprocessor seconds: fit, once for a training, the rest, and that in %")
     for name, kind in KINDS.items():
-        (plain, _), (watched, once) = (_seconds_of(name, *kind, w) for w in (0, 1))
-        share = 100 * ((watched - once) / plain - 1)
-        print(
-            f"  {name:28}{plain:8.2f}{watched:8.2f}{watched / plain:8.2f}"
-            f"{once:8.2f}{share:8.1f}",
-            flush=True,
-        )
+        total, once, rest = _seconds_of(name, *kind)
+        share = 100 * rest / (total - once - rest)
+        print(f"  {name:28}{total:8.2f}{once:8.2f}{rest:8.2f}{share:8.1f}", flush=True)
 
 
 @contextlib.contextmanager
-def _counting(names):
-    """A list of the seconds of each call of methods of `Watch`."""
+def _timed(owner, names):
+    """A list of the processor seconds of each call of the methods of a class."""
+
+    def timed(original):
+        def method(*args, **kwargs):
+            start = time.process_time()
+            result = original(*args, **kwargs)
+            seconds.append(time.process_time() - start)
+            return result
+
+        return method
+
+    seconds: list = []
     with contextlib.ExitStack() as stack:
-        seconds: list = []
         for name in names:
-            stack.enter_context(mock.patch.object(Watch, name, _timed(name, seconds)))
+            replaced = mock.patch.object(owner, name, timed(getattr(owner, name)))
+            stack.enter_context(replaced)
         yield seconds
 
 
-def _timed(name, seconds):
-    original = getattr(Watch, name)
-
-    def timed(*args, **kwargs):
-        start = time.process_time()
-        result = original(*args, **kwargs)
-        seconds.append(time.process_time() - start)
-        return result
-
-    return timed
-
-
-def _seconds_of(name, epochs, fits, rate, is_noise, is_watched):
-    """`(seconds, of what was done once)`."""
+def _seconds_of(name, epochs, fits, rate, is_noise):
+    """`(all, of what is done once, of the rest of the detector)`."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2048, 20)).astype("float32")
     y = (x @ rng.normal(size=(20, 3))).argmax(1)
@@ -178,17 +173,23 @@ def _seconds_of(name, epochs, fits, rate, is_noise, is_watched):
     model.add(layers.Dense(3, "softmax"))
     model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
     model.fit(x[:32], y[:32], verbose=0)  # compiles
-    callbacks = [CollapseDetector((x, y))] if is_watched else []
+    callbacks = [CollapseDetector((x, y))]
+    hooks = [name for name in dir(CollapseDetector) if name.startswith("on_train")]
+    hooks += ["on_epoch_begin", "on_epoch_end"]
     start = time.process_time()
-    with warnings.catch_warnings(), _counting(ONCE) as once:
+    with (
+        warnings.catch_warnings(),
+        _timed(CollapseDetector, hooks) as of_hooks,
+        _timed(Watch, ONCE) as once,
+    ):
         warnings.simplefilter("ignore")
         for number in range(fits):
             first = 32 * (number % 64)
             rows = slice(None) if fits == 1 else slice(first, first + 32)
-            if is_watched and "each" in name:
+            if "each" in name:
                 callbacks = [CollapseDetector((x[rows], y[rows]))]
             model.fit(x[rows], y[rows], epochs=epochs, verbose=0, callbacks=callbacks)
-    return time.process_time() - start, sum(once)
+    return time.process_time() - start, sum(once), sum(of_hooks) - sum(once)
 
 
 def _print_milliseconds(case):
