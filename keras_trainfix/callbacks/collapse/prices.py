@@ -14,7 +14,7 @@ from keras_trainfix.diagnosis.trial.runner import plan_of
 
 # Calls of the model whose time a look takes beside that of its samples, and
 # training steps on all of them. Measured on small nets, where they are most of it.
-CALLS = {"quick check": 2, "look": 16, "beginning": 45, "examination": 100}
+CALLS = {"quick check": 3, "look": 16, "beginning": 45, "examination": 100}
 STEPS = {"beginning": 8, "examination": 16}
 COMPILING = {"tensorflow": 2e9, "jax": 2e9}  # multiply-adds, for each layer of a trial
 
