@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras.regularizers import L1, L1L2, L2
 
+from keras_trainfix import backend
 from keras_trainfix.diagnosis.experiments.in_place import with_attributes
 from keras_trainfix.diagnosis.experiments.instruments.loss_terms import (
     drowned,
@@ -13,6 +14,8 @@ from keras_trainfix.diagnosis.experiments.instruments.loss_terms import (
 )
 from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
+from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
+from keras_trainfix.diagnosis.trial.runner import tensors_of
 from keras_trainfix.keras_internals import added_losses
 from keras_trainfix.models.batch_norm_layers import all_layers
 
@@ -67,9 +70,7 @@ def no_added_loss(case: Case) -> Iterator[Variant]:
     def ignore(loss: Any) -> None:
         """Adds nothing."""
 
-    for layer in all_layers(case.training.model):
-        if not added_losses(layer).losses:
-            continue
+    for layer in _adding_layers(case):
         yield Variant(
             f"the `add_loss` of {layer.name!r} off",
             case.training.changed(with_attributes([(layer, "add_loss", ignore)])),
@@ -108,6 +109,15 @@ def terms_balanced(case: Case) -> Iterator[Variant]:
             mended, changes, factors.get(("penalty", ""), 1.0)
         ),
     )
+
+
+def _adding_layers(case: Case) -> list[keras.Layer]:
+    """The layers that add a loss when they are called."""
+    model = case.training.model
+    x, *_ = tensors_of(case.snapshot.sample, slice(2))
+    with unchanged(model), backend.no_gradient():
+        model(x, training=True)
+        return [layer for layer in all_layers(model) if added_losses(layer).losses]
 
 
 def _terms_of(model: Any, kind: str, layer_name: str) -> list[tuple[Any, str]]:

@@ -60,7 +60,7 @@ def test_the_layer_that_adds_a_loss_is_named():
     (words,) = gains("no-added-loss", model, X, Y, steps=2)
     assert words == "the `add_loss` of 'term' off"
     (words,) = gains("terms-balanced", model, X, Y, steps=2)
-    assert "the `add_loss` of 'term' x 0.00" in words
+    assert "the `add_loss` of 'term' x 0.0" in words
     assert "add_loss" not in vars(model.layers[1])
 
 
