@@ -13,7 +13,12 @@ from benchmarks.programs.common import answers, arrays, explained, generator
 
 URL = "https://github.com/lilanxiao/Rotated_IoU/issues/9"
 CAUSE = "Where two boxes do not overlap, the gradient of the loss is 0."
-FIRST = ("KTF413", "KTF414", "KTF601: mean_squared_error")
+FIRST = (
+    "KTF405: No gradient reaches any weight",
+    "KTF413",
+    "KTF414",
+    "KTF601: mean_squared_error",
+)
 HALF = "chosen"
 QUALITY = (-11.2, 0.92)
 SIZE = 20

@@ -13,7 +13,7 @@ from benchmarks.programs.common import answers, arrays, generator
 
 URL = "https://github.com/keras-team/keras/issues/3893"
 CAUSE = "Missing labels are -1, and the loss takes them for labels."
-FIRST = ("KTF202", "KTF206", "KTF208")
+FIRST = ("KTF124", "KTF202", "KTF206", "KTF208")
 BACKEND = "tensorflow"
 HALF = "held out"
 QUALITY = (0.0, 0.92)
