@@ -130,5 +130,8 @@ def _assign(values: Values) -> None:
 
 
 def _thaw(mended: Mended, layers: list[keras.Layer]) -> None:
-    for layer in layers:
-        mended.of(layer).trainable = True
+    """Makes layers of the copy trainable; the optimizer of a running `fit` is built."""
+    chosen = {id(mended.of(layer)) for layer in layers}
+    for layer in batch_norm_layers(mended.copy):
+        if id(layer) in chosen:
+            layer.trainable = True

@@ -79,24 +79,29 @@ def answers_clipped(case: Case) -> Iterator[Variant]:
 
 @treatment("softplus", 24, ("KTF409",))
 def softplus(case: Case) -> Iterator[Variant]:
-    """Softplus for the exponential function at the outputs."""
-    heads = [v.head.layer for v in case.snapshot.views()]
+    """Softplus for an exponential output, or for one that has to be positive."""
+    names = [v.head.layer for v in case.snapshot.views() if _is_to_be_softplus(v)]
     layers = [
         layer
         for layer in all_layers(case.training.model)
-        if layer.name in heads
-        and getattr(layer, "activation", None) is keras.activations.exponential
+        if layer.name in names and hasattr(layer, "activation")
     ]
     if not layers:
         return
     changes = [(layer, "activation", keras.activations.softplus) for layer in layers]
-    names = ", ".join(repr(layer.name) for layer in layers)
+    shown = ", ".join(repr(layer.name) for layer in layers)
     yield Variant(
-        f"softplus for the exponential of {names}",
+        f"softplus as the activation of {shown}",
         case.training.changed(with_attributes(changes)),
         '# build the output with activation="softplus": positive, and never huge',
         lambda mended: mended.set(changes),
     )
+
+
+def _is_to_be_softplus(view: Any) -> bool:
+    """Whether answers are e to some power, or their logarithm is asked for."""
+    is_count = view.loss.kind == "count" and view.head.activation == "linear"
+    return is_count or view.head.activation == "exponential"
 
 
 def _precision(layer: keras.Layer) -> str | None:
@@ -104,8 +109,8 @@ def _precision(layer: keras.Layer) -> str | None:
 
 
 def _range_of_answers(view: Any) -> tuple[float, float] | None:
-    """The open range of the answers of an output with a loss of the user, or None."""
-    if view.loss.kind != "custom":
+    """The open range of the answers of an output with a loss, or None."""
+    if view.loss.kind == "none":
         return None
     if view.head.is_probability:
         return EPSILON, 1 - EPSILON

@@ -112,12 +112,13 @@ def terms_balanced(case: Case) -> Iterator[Variant]:
 
 
 def _adding_layers(case: Case) -> list[keras.Layer]:
-    """The layers that add a loss when they are called."""
+    """The layers that add a loss when they are called, besides a regularizer's."""
     model = case.training.model
+    layers = [x for x in all_layers(model) if x.activity_regularizer is None]
     x, *_ = tensors_of(case.snapshot.sample, slice(2))
     with unchanged(model), backend.no_gradient():
         model(x, training=True)
-        return [layer for layer in all_layers(model) if added_losses(layer).losses]
+        return [layer for layer in layers if added_losses(layer).losses]
 
 
 def _terms_of(model: Any, kind: str, layer_name: str) -> list[tuple[Any, str]]:

@@ -1,8 +1,15 @@
 """The statistics of batch normalization."""
 
+import keras
 import numpy as np
+import pytest
 from keras import layers
 
+from keras_trainfix.backend import to_numpy
+from keras_trainfix.diagnosis.experiments.mended import Mended, can_be_made_in_place
+from keras_trainfix.diagnosis.experiments.training import training_of
+from keras_trainfix.diagnosis.experiments.treatment import TREATMENTS, Case
+from keras_trainfix.diagnosis.snapshot import Snapshot
 from tests.diagnosis.experiments.benches import compiled, gains, mlp, pair, table
 
 X, Y = table()
@@ -34,6 +41,26 @@ def test_statistics_frozen(batch_size):
     model = compiled(mlp(layers.BatchNormalization(momentum=0.0)))
     model.train_on_batch(X, Y)
     return model, X, Y, {"batch_size": batch_size}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_in_place"),
+    [("statistics-recalibrated", True), ("statistics-of-batch", False)],
+)
+def test_a_copy_has_the_right_statistics(name, is_in_place):
+    model = net(1e-4)
+    snapshot = Snapshot(model, X, Y)
+    case = Case(training_of(snapshot), snapshot)
+    (variant,) = TREATMENTS[name].variants(case)
+    assert can_be_made_in_place(model, variant.mend) == is_in_place
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    variant.mend(Mended(model, copy))
+    norm = copy.get_layer("norm")
+    assert norm.trainable != is_in_place
+    assert (to_numpy(norm.moving_variance).max() < 100) == is_in_place
+    assert to_numpy(model.get_layer("norm").moving_variance).min() > 1e7
+    assert not model.get_layer("norm").trainable
 
 
 def test_both_leave_the_statistics_as_they_were():

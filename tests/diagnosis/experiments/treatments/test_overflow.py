@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_trainfix.diagnosis.thresholds import EFFECT
 from tests.diagnosis.experiments.benches import compiled, gains, mlp, pair, table
 
 X, Y = table()
@@ -61,3 +62,10 @@ def test_softplus(activation):
     head = layers.Dense(1, activation, bias_initializer=start)
     model = keras.Sequential([*mlp().layers[:-1], head])
     return compiled(model, rate=0.05), X, np.abs(Y) + Y
+
+
+def test_counts_have_to_be_positive():
+    counts = np.random.default_rng(0).poisson(np.exp(Y / 2)).astype("float32")
+    (value,) = gains("softplus", compiled(mlp(), "poisson"), X, counts).values()
+    assert value > EFFECT
+    assert gains("softplus", compiled(mlp()), X, counts, steps=2) == {}
