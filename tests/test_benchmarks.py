@@ -319,6 +319,14 @@ def test_code_is_pasted_only_where_it_changes_the_model_alone():
     assert process.pasted(Said("pass"), run) is None
 
 
+def test_a_program_gets_the_same_names_whenever_it_is_built():
+    watched = process.Watched(process.load(PROGRAMS[0]), "faulty", seed=0)
+    once, again = watched.build().model, watched.build().model
+    assert [layer.name for layer in once.layers] == [
+        layer.name for layer in again.layers
+    ]
+
+
 CONTRADICT = [
     {"401", "402"},  # a lower rate, and a higher one
     {"401", "410"},  # the same rate for longer

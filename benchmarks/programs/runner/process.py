@@ -96,6 +96,7 @@ class Watched:
     def build(self):
         import keras
 
+        keras.utils.clear_session()  # the layers get the names that findings have
         keras.utils.set_random_seed(self.seed)
         return getattr(self.program, self.version)()
 
