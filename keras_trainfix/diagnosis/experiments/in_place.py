@@ -51,12 +51,12 @@ def with_attributes(changes: Iterable[tuple[Any, str, Any]]) -> Change:
 
 
 def with_calls(
-    layers: Iterable[keras.Layer], wrap: Callable[[Callable], Callable]
+    layers: Iterable[keras.Operation], wrap: Callable[[Callable], Callable]
 ) -> Change:
     """A change that replaces the `call` of layers.
 
     Args:
-        layers: List of `keras.Layer`.
+        layers: List of `keras.Layer`, or of other operations of a functional model.
         wrap: Function of the bound `call` of a layer that returns another one.
     """
     chosen = list(layers)

@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_trainfix import backend
 from keras_trainfix.diagnosis.experiments.in_place import with_calls
+from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.models.batch_norm_layers import all_layers
 
@@ -25,6 +26,11 @@ def argument_clipped(case: Case) -> Iterator[Variant]:
     """What goes into a function of the user kept where that is finite."""
     model = case.training.model
     functions = [layer for layer in all_layers(model) if _is_function(layer)]
+    functions += [
+        one
+        for one in getattr(model, "operations", ())
+        if not isinstance(one, keras.Layer)
+    ]
     found = 0
     for layer in functions:
         ends = finite_range(layer)
@@ -35,7 +41,7 @@ def argument_clipped(case: Case) -> Iterator[Variant]:
 
 
 def _with_argument(
-    case: Case, layer: keras.Layer, ends: tuple[float, float]
+    case: Case, layer: keras.Operation, ends: tuple[float, float]
 ) -> Variant:
     def within(call: Callable) -> Callable:
         def with_clipped(x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -43,23 +49,25 @@ def _with_argument(
 
         return with_clipped
 
+    def mend(mended: Mended) -> None:
+        mended.replace_calls([layer], lambda one, x: one(clipped(x, *ends)))
+
     low, high = (f"{end:g}" for end in ends)
     return Variant(
         f"the input of {layer.name!r} clipped to [{low}, {high}]",
         case.training.changed(with_calls([layer], within)),
         f"# in {layer.name!r}, before the function that is not finite elsewhere:\n"
         f"# x = keras.ops.clip(x, {low}, {high})".replace("inf", "float('inf')"),
-        lambda mended: mended.replace_calls(
-            [layer], lambda function, x: function(clipped(x, *ends))
-        ),
+        mend if isinstance(layer, keras.Layer) else None,
     )
 
 
-def finite_range(layer: keras.Layer) -> tuple[float, float] | None:
+def finite_range(layer: keras.Operation) -> tuple[float, float] | None:
     """Where the output and the gradient of an elementwise function are finite.
 
     Args:
-        layer: A `keras.Layer` without weights, of a functional model.
+        layer: A `keras.Layer` without weights, or another operation, of a functional
+            model.
 
     Returns:
         `(low, high)`, infinite on a side without a limit; None where both are, or

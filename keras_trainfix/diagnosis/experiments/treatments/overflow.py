@@ -109,8 +109,8 @@ def _precision(layer: keras.Layer) -> str | None:
 
 
 def _range_of_answers(view: Any) -> tuple[float, float] | None:
-    """The open range of the answers of an output with a loss, or None."""
-    if view.loss.kind == "none":
+    """The open range of the answers of an output with a loss of the user, or None."""
+    if view.loss.kind != "custom":
         return None
     if view.head.is_probability:
         return EPSILON, 1 - EPSILON

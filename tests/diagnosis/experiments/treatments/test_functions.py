@@ -1,10 +1,12 @@
 """Functions in a model that are finite only for some arguments."""
 
+import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
 from keras_trainfix.diagnosis.experiments.treatments.functions import finite_range
+from keras_trainfix.diagnosis.thresholds import EFFECT
 from tests.diagnosis.experiments.benches import compiled, gains, mlp, pair, table
 
 X, Y = table()
@@ -16,6 +18,16 @@ def test_argument_clipped(is_bare):
     epsilon = 0.0 if is_bare else 1e-3
     wave = layers.Lambda(lambda x: ops.sin(ops.log(x + epsilon)))
     return compiled(mlp(layers.Dense(16, "relu"), wave)), X, Y
+
+
+def test_operations_of_the_graph_are_functions_too():
+    inputs = keras.Input((4,))
+    wave = ops.sin(ops.log(layers.Dense(16, "relu")(inputs)))
+    model = compiled(keras.Model(inputs, layers.Dense(1)(wave)))
+    ((words, value),) = gains("argument-clipped", model, X, Y).items()
+    assert words == "the input of 'log' clipped to [1e-07, inf]"
+    assert value > EFFECT
+    assert not any("call" in vars(one) for one in model.operations)
 
 
 def test_weights_make_a_layer_more_than_a_function():
