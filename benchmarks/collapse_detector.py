@@ -3,9 +3,10 @@
 `cost` compares fits with and without it. `box` rescues the box net, with five seeds on
 black and on noisy backgrounds. `rescues` runs the faulty trainings of
 `benchmarks.diagnosis` that need no other model with `action="rescue"`, and compares
-them with the same net trained correctly from the start. `faults` runs every fault that
-requires training: is the cause named when `fit` ends? `zoo` runs healthy trainings: are
-there alarms, and are the weights bit-identical to a training without the detector?
+them with the same net trained correctly from the start, and with a random search over
+the same treatments with as many steps. `faults` runs every fault that requires
+training: is the cause named when `fit` ends? `zoo` runs healthy trainings: are there
+alarms, and are the weights bit-identical to a training without the detector?
 
 Environment variables choose a part:
 
@@ -24,10 +25,12 @@ import keras
 import numpy as np
 from keras import layers
 
+from benchmarks import random_search
 from benchmarks.diagnosis import cases, runs, zoo
 from benchmarks.measure import asked_for, in_turns, print_table
 from keras_trainfix import CollapseDetector
 from keras_trainfix.callbacks.collapse.watch import Watch
+from keras_trainfix.diagnosis.experiments.treatment import TREATMENTS
 from keras_trainfix.diagnosis.observe.sample import take
 from keras_trainfix.diagnosis.registry import codes_where
 
@@ -51,7 +54,8 @@ BOX_SEEDS = range(5)
 BACKGROUNDS = {"black": 3, "noise": 15}  # and epochs
 AT_LEAST = 30  # epochs of a faulty training, to give a rescue time
 # Saturated units and exploding signals need other layers as well.
-RESCUABLE = codes_where(lambda check: check.rescue) - {"KTF404", "KTF406"}
+OF_RATE = codes_where(lambda check: check.rate) - {"KTF404", "KTF406"}
+RESCUABLE = OF_RATE | {"KTF408"}.union(*(t.sure for t in TREATMENTS.values()))
 NEED_ANOTHER_NET = ("root of", "logarithm of", "dropout of", "dead frozen body")
 HARMED = 0.5  # share of the correct training's skill below which a fault did harm
 RESCUED = 0.8  # share of that skill above which a training counts as rescued
@@ -234,20 +238,25 @@ def of_rescues(seeds, only):
         right, _ = _trained(_right(case), seed, None)
         plain, _ = _trained(case, seed, None)
         skill, detector = _trained(case, seed, "rescue")
-        table.append((case.name, right, plain, skill, _epochs_lost(detector)))
+        drawn, words = random_search.search(case, seed)
+        table.append((case.name, right, plain, skill, _epochs_lost(detector), drawn))
         lines = "; ".join(map(str, detector.rescues)) or "no rescue"
         codes = " ".join(detector.diagnosis.codes) if detector.diagnosis else "healthy"
         print(f"  {right:.2f} {plain:.2f} -> {skill:.2f}  {codes}. {lines}", flush=True)
+        print(f"  by random search {drawn:.2f}: {words}", flush=True)
     harmed = [row for row in table if not row[2] > HARMED * row[1]]
     rescued = [row for row in harmed if row[3] > RESCUED * row[1]]
     print(f"\n{len(table)} faulty trainings, {len(harmed)} harmed")
     if not harmed:
         return
     print(f"rescued: {len(rescued) / len(harmed):.0%}")
+    drawn = sum(row[5] > RESCUED * row[1] for row in harmed)
+    print(f"by random search with as many steps: {drawn / len(harmed):.0%}")
     print(f"epochs lost, median: {np.median([row[4] for row in harmed]):.1f}")
-    print(f"{'':42}{'right':>6} {'fault':>7} {'rescued':>8} {'epochs lost':>12}")
-    for name, right, plain, skill, lost in table:
-        print(f"{name:42}{right:6.2f} {max(plain, -99):7.2f} {skill:8.2f} {lost:12}")
+    print(f"{'':42} right   fault  rescued  random  epochs lost")
+    for name, right, plain, skill, lost, drawn in table:
+        plain, drawn = max(plain, -99), max(drawn, -99)
+        print(f"{name:42}{right:6.2f} {plain:7.2f} {skill:8.2f} {drawn:7.2f} {lost:12}")
     worse = [row[0] for row in table if row[3] < min(row[2], row[1]) - 0.05]
     print(f"worse than without: {', '.join(worse) or 'none'}")
 

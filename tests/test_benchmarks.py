@@ -146,6 +146,7 @@ def test_collapse_detector_runs(capsys):
     collapse_detector.main(seeds=[1], parts="rescues", only="Adam of .5, a number")
     out = capsys.readouterr().out
     assert "1 faulty trainings, 1 harmed\nrescued: 100%" in out
+    assert re.search(r"by random search with as many steps: (0|100)%", out)
     assert "worse than without: none" in out
 
 

@@ -85,7 +85,8 @@ class Check:
         repair: Function of a `RepairCase` that returns a `Change` for
             `Diagnosis.fixed`, or a string that says why there is none.
         new_weights: Whether the weights are useless once it is found.
-        rescue: Name of the remedy of `CollapseDetector`; None if the user must act.
+        rate: How `CollapseDetector` moves the learning rate to rescue a training:
+            `"lower"` or `"higher"`; None to leave it.
         aliases: Earlier names.
     """
 
@@ -113,7 +114,7 @@ class Check:
     counts_as_note: bool = False
     repair: Callable | None = None
     new_weights: bool = False
-    rescue: str | None = None
+    rate: str | None = None
     aliases: tuple[str, ...] = ()
 
     @property

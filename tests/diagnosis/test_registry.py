@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_trainfix import Diagnosis, cli, diagnose
-from keras_trainfix.callbacks.collapse import remedies, verdict
+from keras_trainfix.callbacks.collapse import cures, verdict
 from keras_trainfix.diagnosis import examine as engine
 from keras_trainfix.diagnosis.change import Change
 from keras_trainfix.diagnosis.ranking import ranked
@@ -26,7 +26,7 @@ def made_up():
         irreversible=True,
         sets_rate=True,
         repair=lambda case: Change(trainable=True),
-        rescue="slower",
+        rate="lower",
         aliases=("over-sampled",),
     )
     def too_many_samples(snapshot):
@@ -56,8 +56,8 @@ def test_a_new_code_needs_one_record_only(made_up, capsys):
     assert finding.evidence == {"n": 32}
     assert verdict.is_irreversible(diagnosis)
     assert verdict.names_cause(diagnosis)
-    remedy, cause = remedies.find_remedy(diagnosis)
-    assert remedy is remedies.REMEDIES["slower"]
+    remedy, cause = cures.find_remedy(diagnosis)
+    assert remedy is cures.LOWER
     assert cause is finding
     assert Diagnosis([finding]).fixed(net).trainable_weights
     for word in ("KTF199", "too-many-samples", "over-sampled"):

@@ -4,32 +4,36 @@ from typing import Any
 
 import numpy as np
 
+from keras_trainfix.callbacks.collapse.cures import (
+    LOWER,
+    Remedy,
+    find_remedy,
+    make,
+)
 from keras_trainfix.callbacks.collapse.ledger import Moment, Rescue
 from keras_trainfix.callbacks.collapse.policy import HEALTHY
 from keras_trainfix.callbacks.collapse.quick_check import TRAINED
-from keras_trainfix.callbacks.collapse.remedies import (
-    Case,
-    Remedy,
-    faster,
-    find_remedy,
-    recalibrate,
+from keras_trainfix.callbacks.collapse.rates import (
+    lower_rate,
+    raise_rate,
     restart,
     set_rate,
-    slower,
-    treated_by,
 )
 from keras_trainfix.callbacks.collapse.warm_up import WarmUp, after_epoch
 from keras_trainfix.callbacks.collapse.watch import HARDLY, SLOWLY, Watch
 from keras_trainfix.diagnosis.findings import Diagnosis, Finding
+from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.trial.attempt import new_weights
 from keras_trainfix.messages import tell
 from keras_trainfix.models.optimizers import rate_of, schedule_of
+from keras_trainfix.models.recalibrate import recalibrate_batch_norm
 
 BETTER = 0.05  # of the missing skill, by which weights must be better than others
 WARM = 2.0  # factor of the rate after a warm-up
 STILL = 2e-3  # change of the weights relative to their size
 OF_SIGNAL = {"KTF404", "KTF405", "KTF406"}  # lost between the layers
 AT_START = OF_SIGNAL | {"KTF409"}  # later it is the rate that makes answers NaN
+FREEZES = "statistics-frozen"  # the statistics of these samples
 MOST_KEPT = 2**24  # weights up to which the initial ones are kept for a trial
 
 
@@ -102,14 +106,13 @@ class Rescuer:
             if new is not None:
                 self.model.set_weights(new)
                 self.initial = new
-            done = treated[0].apply(Case(self.model, None, self.watch.sample.x))
-            self._note(moment, treated[1], done)
+            self._note(moment, treated[1], self._apply(treated[0]))
             return True
         remedy, cause = find_remedy(diagnosis)
-        if cause is None:
+        if remedy is None or cause is None:
             return False
-        if remedy.fits_fresh_weights:
-            done = remedy.apply(Case(self.model, None, self.watch.sample.x))
+        if remedy.keeps_weights and not CHECKS[cause.code].transient:
+            done = self._apply(remedy)
         elif new is not None:
             self.model.set_weights(new)
             self.initial, done = new, "new initial weights"
@@ -141,7 +144,22 @@ class Rescuer:
         if weights is None or not any(f.severity == "error" for f in causes):
             return None
         cure = self.watch.cure(causes, weights)
-        return None if cure is None else (treated_by(cure), causes[0])
+        return None if cure is None else (Remedy(cure=cure), causes[0])
+
+    def proven(self, finding: Finding) -> Remedy | None:
+        """What trials have shown to help against a cause.
+
+        A lower rate if nothing did, and the finding is only a warning; None if it is
+        an error, so that training stops.
+
+        Args:
+            finding: `Finding`.
+        """
+        if self.initial is not None:
+            cure = self.watch.cure([finding], self.initial)
+            if cure is not None:
+                return Remedy(cure=cure)
+        return None if finding.severity == "error" else LOWER
 
     def rescue(self, remedy: Remedy, finding: Finding, moment: Moment) -> None:
         """Applies a remedy, to the weights that it asks for.
@@ -156,17 +174,17 @@ class Rescuer:
         if weights is not None:
             restart(model, weights)
         before = rate_of(model.optimizer)
-        self.was_slow = remedy.apply is faster
+        self.was_slow = remedy.rate == "higher"
         is_first = not self.records
         rate = watch.higher_rate() if self.was_slow else watch.lower_rate(is_first)
-        done = remedy.apply(Case(model, rate, watch.sample.x))
-        if remedy.apply in (slower, faster):
+        done = self._apply(remedy, rate)
+        if remedy.rate is not None:
             done += self._tune()
         self._note(moment, finding, f"{whose} weights, {done}")
         self._rate = rate_of(model.optimizer)
         self._factor *= self._rate / before if before else 1.0
         # The second time it is the raised rate that did harm.
-        may_raise = is_first and whose == "Initial" and remedy.apply is slower
+        may_raise = is_first and whose == "Initial" and remedy.rate == "lower"
         self._warm_up = WarmUp(may_raise)
 
     def end_warm_up(self, skill: float, when: str) -> None:
@@ -211,7 +229,7 @@ class Rescuer:
     def recalibrate(self, finding: Finding, moment: Moment) -> bool:
         """Recalibrates moving averages that lag behind; returns whether that helped."""
         model, before = self.model, self.model.get_weights()
-        done = recalibrate(Case(model, None, self.watch.sample.x))
+        done = self._recalibrated()
         after = self.watch.quick_check(moment.step).skill
         if not _is_better(after, moment.skill):
             model.set_weights(before)
@@ -219,6 +237,34 @@ class Rescuer:
         self._note(moment, finding, done)
         self.records[-1].reach(after)
         return True
+
+    def _apply(self, remedy, better=None):
+        """Makes the change of a remedy; returns a description."""
+        model = self.model
+        if remedy.cure is not None:
+            make(model, remedy.cure.mend)
+            done, factor = remedy.cure.words, remedy.cure.factor
+            if factor == 1:
+                return done
+            return f"{done}, {set_rate(model, rate_of(model.optimizer) * factor)}"
+        if remedy.rate == "lower":
+            return _joined(lower_rate(model, better), self._made("gradients-clipped"))
+        if remedy.rate == "higher":
+            return self._made("no-schedule") or raise_rate(model, better)
+        done = "" if remedy.treatment != FREEZES else self._recalibrated()
+        return _joined(done, self._made(remedy.treatment))
+
+    def _made(self, name):
+        """Makes the change of a treatment of the table; returns its words."""
+        variant = self.watch.variant(name)
+        if variant is None:
+            return ""
+        make(self.model, variant.mend)
+        return variant.words
+
+    def _recalibrated(self):
+        recalibrate_batch_norm(self.model, self.watch.sample.x)
+        return "batch normalization recalibrated"
 
     def _tune(self):
         """Raises a rate that is surely not too high until it makes progress."""
@@ -241,6 +287,11 @@ class Rescuer:
         record = Rescue(moment, finding, done)
         self.records.append(record)
         tell(f"CollapseDetector, {record}")
+
+
+def _joined(*parts):
+    """Descriptions as one."""
+    return ", ".join(filter(None, parts)) or "nothing to change"
 
 
 def _is_better(skill, other):

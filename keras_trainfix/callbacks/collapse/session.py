@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_trainfix.callbacks.collapse.cures import HIGHER, find_remedy
 from keras_trainfix.callbacks.collapse.events import (
     CauseSought,
     CollapseNamed,
@@ -28,7 +29,6 @@ from keras_trainfix.callbacks.collapse.policy import (
     decide,
     is_reported,
 )
-from keras_trainfix.callbacks.collapse.remedies import REMEDIES, find_remedy
 from keras_trainfix.callbacks.collapse.rescue import Rescuer
 from keras_trainfix.callbacks.collapse.schedule import (
     Settings,
@@ -326,18 +326,20 @@ class Session:
             )
             self._act(self.diagnosis)
         elif action is Action.SPEED_UP:
-            self._rescue(REMEDIES["faster"], self.diagnosis or diagnosis)
+            self._rescue(HIGHER, self.diagnosis or diagnosis)
 
     def _act(self, diagnosis):
         remedy, cause = find_remedy(diagnosis)
         if self.settings.action == "rescue":
             remedy, cause = self._rescuer.treatment(diagnosis) or (remedy, cause)
+            if remedy is not None and remedy.is_tried:
+                remedy = self._rescuer.proven(cause)
         action = self._decide(CollapseNamed(remedy is not None))
         if action is Action.RAISE:
             raise DiagnosisError(diagnosis)
         if action is Action.RESCUE:
             is_slow = cause is None and self._is_slow()
-            self._rescue(REMEDIES["faster"] if is_slow else remedy, diagnosis)
+            self._rescue(HIGHER if is_slow else remedy, diagnosis)
             return
         self._warn()
         if action is Action.STOP:

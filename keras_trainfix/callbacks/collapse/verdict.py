@@ -60,11 +60,7 @@ def explains_as_note(diagnosis: Diagnosis) -> bool:
 def stale_statistics(diagnosis: Diagnosis) -> Finding | None:
     """The finding about statistics that lag behind, or None."""
     return next(
-        (
-            finding
-            for finding in diagnosis.findings
-            if CHECKS[finding.code].rescue == "freeze_statistics"
-        ),
+        (finding for finding in diagnosis.findings if CHECKS[finding.code].transient),
         None,
     )
 

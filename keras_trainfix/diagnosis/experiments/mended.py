@@ -7,6 +7,7 @@ import keras
 
 from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.clone import with_calls_changed
+from keras_trainfix.models.freeze import freeze_batch_norm
 
 
 class Mended:
@@ -53,6 +54,10 @@ class Mended:
         """
         for owner, name, value in changes:
             setattr(self.of(owner), name, value)
+
+    def freeze_statistics(self) -> None:
+        """Makes batch normalization use its moving averages in training too."""
+        freeze_batch_norm(self.copy)
 
     def replace_calls(
         self, layers: Iterable[keras.Layer], call: Callable[[keras.Layer, Any], Any]
@@ -145,6 +150,9 @@ class _Tentative(InPlace):
 
     def set(self, changes: Iterable[tuple[Any, str, Any]]) -> None:
         """Sets nothing."""
+
+    def freeze_statistics(self) -> None:
+        """Freezes nothing."""
 
 
 def can_be_made_in_place(

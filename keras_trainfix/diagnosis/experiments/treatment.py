@@ -51,21 +51,34 @@ class Treatment:
         order: Integer, how much it changes: the smallest intervention first.
         variants: Function of a `Case` that yields each `Variant` that applies.
         codes: Codes of the findings whose cause it treats.
+        in_fit: Whether a running `fit` may make the change once a trial has shown that
+            it helps.
+        sure: Those of the codes that are proof enough.
     """
 
     name: str
     order: int
     variants: Callable[[Case], Iterable[Variant]]
     codes: frozenset[str]
+    in_fit: bool = False
+    sure: frozenset[str] = frozenset()
 
 
-def treatment(name: str, order: int, codes: Iterable[str] = ()) -> Callable:
+def treatment(
+    name: str,
+    order: int,
+    codes: Iterable[str] = (),
+    in_fit: bool = False,
+    sure: Iterable[str] = (),
+) -> Callable:
     """Registers a function of a `Case` as a treatment.
 
     Args:
         name: String, a slug.
         order: Integer, the place by the size of the intervention.
         codes: Codes of the findings whose cause it treats.
+        in_fit: Whether a running `fit` may make the change once it is proven.
+        sure: Those of the codes that are proof enough.
 
     Returns:
         Decorator that returns the function as it is.
@@ -79,7 +92,9 @@ def treatment(name: str, order: int, codes: Iterable[str] = ()) -> Callable:
         )
 
     def register(function: Callable) -> Callable:
-        TREATMENTS[name] = Treatment(name, order, function, frozenset(codes))
+        TREATMENTS[name] = Treatment(
+            name, order, function, frozenset(codes), in_fit, frozenset(sure)
+        )
         return function
 
     return register

@@ -9,7 +9,7 @@ from keras import callbacks, layers
 from keras.optimizers import schedules
 
 import keras_trainfix as kt
-from keras_trainfix.callbacks.collapse import remedies
+from keras_trainfix.callbacks.collapse import rates
 from keras_trainfix.callbacks.collapse.detector import CollapseWarning
 from keras_trainfix.callbacks.collapse.ledger import Moment, Rescue
 from keras_trainfix.callbacks.collapse.rescue import WARM, Rescuer
@@ -256,7 +256,7 @@ def test_frozen_layers_are_trainable_from_the_first_step():
     rescuer = rescuer_at_the_start(model)
     assert rescuer.repair_beginning(diagnosis(("KTF303", "error")))
     assert len(model.trainable_variables) == 4
-    assert "set to trainable" in rescuer.records[0]["treatment"]
+    assert rescuer.records[0]["treatment"] == "all layers trainable"
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def rescuer_of(model, rate):
     """A `Rescuer` that has set a rate."""
     model.optimizer.build(model.trainable_variables)
     rescuer = Rescuer(SimpleNamespace(model=model), True, [record()])
-    remedies.set_rate(model, rate)
+    rates.set_rate(model, rate)
     rescuer._rate, rescuer._warm_up = rate, WarmUp(may_raise=True)
     return rescuer
 

@@ -40,7 +40,6 @@ def _is_tiny_steps(finding):
     follows=_is_tiny_steps,
     transient=True,
     repair=freeze_statistics,
-    rescue="freeze_statistics",
 )
 def batch_norm_gap(snapshot: Snapshot) -> Found | None:
     """Batch normalization gives other predictions in inference than in training.

@@ -21,7 +21,6 @@ def _make_trainable(case):
     scope="model",
     explains=ONE_ANSWER,
     repair=_make_trainable,
-    rescue="unfreeze",
 )
 def nothing_trainable(snapshot: Snapshot) -> Found | None:
     """No weight that could learn is trainable, so no step changes the predictions.

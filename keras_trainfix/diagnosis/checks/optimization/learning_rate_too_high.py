@@ -29,7 +29,7 @@ HARM = 0.1  # of the first loss, by which the steps of another rate were better
     overrules=("KTF402", "KTF410"),  # higher, or the same for longer
     repair=take_better_rate,
     new_weights=True,
-    rescue="slower",
+    rate="lower",
 )
 def learning_rate_too_high(snapshot: Snapshot) -> Found | None:
     """Steps at this learning rate do harm, and steps at a smaller one do not.

@@ -30,7 +30,7 @@ NO_SKILL, FAR_FOR_BLIND = 0.05, 3000  # of a trained model without skill
     explains=("KTF501", "KTF504", "KTF505"),
     persistent=True,
     repair=take_better_rate,
-    rescue="faster",
+    rate="higher",
 )
 def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
     """Steps at this learning rate hardly change the loss, and longer ones lower it.

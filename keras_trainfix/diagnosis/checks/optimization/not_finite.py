@@ -23,7 +23,7 @@ from keras_trainfix.models.optimizers import rate_of
     collapse=True,
     irreversible=True,
     new_weights=True,
-    rescue="slower",
+    rate="lower",
 )
 def not_finite(snapshot: Snapshot) -> Found | None:
     """Weights or activations are NaN or infinite, although the inputs are finite.

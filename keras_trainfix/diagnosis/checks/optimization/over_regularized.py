@@ -24,7 +24,6 @@ INFORMED = 0.5  # rank correlation
     order=1,
     explains=(*ONE_ANSWER, "KTF504"),
     persistent=True,
-    rescue="weaken_penalties",
     aliases=("over-regularised",),
 )
 def over_regularized(snapshot: Snapshot) -> Found | None:

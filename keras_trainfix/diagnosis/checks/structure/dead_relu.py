@@ -29,7 +29,7 @@ FEW_SAMPLES = 8
     explains=ONE_ANSWER,
     irreversible=True,
     new_weights=True,
-    rescue="slower",
+    rate="lower",
 )
 def dead_relu(snapshot: Snapshot) -> Found | None:
     """ReLU units are 0 for every sample; if a whole layer is, no signal gets past it.

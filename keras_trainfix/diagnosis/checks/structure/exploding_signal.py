@@ -28,7 +28,7 @@ AFTER = ", after {} steps; new initial weights do no better."
     scope="model",
     order=5,
     explains=ONE_ANSWER,
-    rescue="slower",
+    rate="lower",
     of_degree=True,
 )
 def exploding_signal(snapshot: Snapshot) -> Found | None:

@@ -25,7 +25,7 @@ NEAR_BOUND = 0.01  # distance of an output from a bound
     scope="model",
     order=8,
     explains=ONE_ANSWER,
-    rescue="slower",
+    rate="lower",
 )
 def saturated_units(snapshot: Snapshot) -> Found | None:
     """Nearly all outputs of a sigmoid or tanh layer are at a bound, where it is flat.

@@ -22,19 +22,19 @@ BOUNDED = ("softmax", "sigmoid", "tanh", "hard_sigmoid", "softsign")
 SHOWN = {"relu": "ReLU", "gelu": "GELU"}
 
 
-@treatment("relu", 90, ("KTF404", "KTF405", "KTF406", "KTF407", "KTF409"))
+@treatment("relu", 90, ("KTF404", "KTF405", "KTF406", "KTF407", "KTF409"), in_fit=True)
 def relu(case: Case) -> Iterator[Variant]:
     """ReLU in all hidden layers that have another activation."""
     yield from _activation(case, "relu", lambda before: before != "relu")
 
 
-@treatment("gelu", 91, ("KTF404", "KTF407"))
+@treatment("gelu", 91, ("KTF404", "KTF407"), in_fit=True)
 def gelu(case: Case) -> Iterator[Variant]:
     """GELU in all hidden layers that have ReLU, which may be dead."""
     yield from _activation(case, "gelu", lambda before: before == "relu")
 
 
-@treatment("tanh", 92, ("KTF406", "KTF409"))
+@treatment("tanh", 92, ("KTF406", "KTF409"), in_fit=True)
 def tanh(case: Case) -> Iterator[Variant]:
     """The bounded tanh in all hidden layers that have an unbounded activation."""
     yield from _activation(case, "tanh", lambda before: before not in BOUNDED)

@@ -23,7 +23,7 @@ AUGMENTATIONS = ("Random", "CutMix", "MixUp", "Aug", "Rand", "Solarization")
 RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 
 
-@treatment("dropout-off", 15, ("KTF408", "KTF411"))
+@treatment("dropout-off", 15, ("KTF408", "KTF411"), in_fit=True)
 def dropout_off(case: Case) -> Iterator[Variant]:
     """No dropout."""
     layers = [x for x in all_layers(case.training.model) if _is_dropout(x)]
@@ -165,7 +165,7 @@ def positions_added(case: Case) -> Iterator[Variant]:
     )
 
 
-@treatment("all-trainable", 80, ("KTF303", "KTF306"))
+@treatment("all-trainable", 80, ("KTF303", "KTF306"), in_fit=True, sure=("KTF303",))
 def everything_trainable(case: Case) -> Iterator[Variant]:
     """No frozen layer."""
     layers = all_layers(case.training.model)
@@ -174,7 +174,7 @@ def everything_trainable(case: Case) -> Iterator[Variant]:
             "all layers trainable",
             case.training.changed(all_trainable(layers)),
             "model.trainable = True  # and compile again",
-            lambda mended: setattr(mended.copy, "trainable", True),
+            lambda mended: mended.set((layer, "trainable", True) for layer in layers),
         )
 
 

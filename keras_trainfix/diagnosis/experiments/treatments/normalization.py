@@ -14,7 +14,6 @@ from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.models.batch_norm_layers import batch_norm_layers
 from keras_trainfix.models.batch_statistics import call_on_batch, observed
-from keras_trainfix.models.freeze import freeze_batch_norm
 
 SAMPLES = 256
 SHIFT = 1.0  # standard deviations of a channel, and
@@ -23,7 +22,7 @@ SCALE = 4.0  # times its variance, from which statistics are those of other data
 Values = list[tuple[keras.Variable, np.ndarray]]
 
 
-@treatment("statistics-frozen", 19, ("KTF301", "KTF307"))
+@treatment("statistics-frozen", 19, ("KTF301", "KTF307"), in_fit=True, sure=("KTF301",))
 def statistics_frozen(case: Case) -> Iterator[Variant]:
     """Batch normalization by its moving averages."""
     layers = [x for x in batch_norm_layers(case.training.model) if x.trainable]
@@ -41,7 +40,7 @@ def statistics_frozen(case: Case) -> Iterator[Variant]:
         "the statistics of batch normalization frozen",
         case.training.changed(with_calls(layers, frozen)),
         "from keras_trainfix import freeze_batch_norm\n\nfreeze_batch_norm(model)",
-        lambda mended: freeze_batch_norm(mended.copy),
+        lambda mended: mended.freeze_statistics(),
     )
 
 

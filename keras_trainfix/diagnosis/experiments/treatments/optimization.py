@@ -15,7 +15,7 @@ from keras_trainfix.models.optimizers import inner_of, rate_to_come
 CLIP = 1.0
 
 
-@treatment("no-schedule", 66, ("KTF402",))
+@treatment("no-schedule", 66, ("KTF402",), in_fit=True, sure=("KTF402",))
 def no_schedule(case: Case) -> Iterator[Variant]:
     """The learning rate at the start of a schedule that ends at once."""
     if case.training.schedule is None:
@@ -30,7 +30,7 @@ def no_schedule(case: Case) -> Iterator[Variant]:
     )
 
 
-@treatment("gradients-clipped", 70, ("KTF401", "KTF409"))
+@treatment("gradients-clipped", 70, ("KTF401", "KTF409"), in_fit=True, sure=("KTF401",))
 def gradients_clipped(case: Case) -> Iterator[Variant]:
     """Gradients clipped to a norm of 1."""
     optimizer = inner_of(case.training.model.optimizer)
@@ -46,7 +46,10 @@ def gradients_clipped(case: Case) -> Iterator[Variant]:
 
 
 @treatment(
-    "default-initializers", 75, ("KTF403", "KTF405", "KTF406", "KTF407", "KTF409")
+    "default-initializers",
+    75,
+    ("KTF403", "KTF405", "KTF406", "KTF407", "KTF409"),
+    in_fit=True,
 )
 def default_initializers(case: Case) -> Iterator[Variant]:
     """New initial weights as Keras draws them by default."""

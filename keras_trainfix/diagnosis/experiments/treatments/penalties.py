@@ -12,7 +12,6 @@ from keras_trainfix.diagnosis.experiments.instruments.loss_terms import (
     drowned,
     loss_terms,
 )
-from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.trial.runner import tensors_of
@@ -27,7 +26,7 @@ SHOWN = {
 }
 
 
-@treatment("no-weight-penalties", 10, ("KTF408", "KTF415"))
+@treatment("no-weight-penalties", 10, ("KTF408", "KTF415"), in_fit=True)
 def no_weight_penalties(case: Case) -> Iterator[Variant]:
     """Regularizers of weights off."""
     model = case.training.model
@@ -42,11 +41,14 @@ def no_weight_penalties(case: Case) -> Iterator[Variant]:
             "for layer in model.layers:\n"
             "    layer.kernel_regularizer = layer.bias_regularizer = None\n"
             "model = keras.models.clone_model(model)  # and compile it again",
-            lambda mended: _without_regularizers(mended, penalized),
+            lambda mended: mended.set(
+                (owner, name, None)
+                for owner, name in (*_terms_of(model, "penalty", ""), *_saved(model))
+            ),
         )
 
 
-@treatment("no-activity-penalties", 11, ("KTF408", "KTF415"))
+@treatment("no-activity-penalties", 11, ("KTF408", "KTF415"), in_fit=True)
 def no_activity_penalties(case: Case) -> Iterator[Variant]:
     """Regularizers of activities off."""
     layers = [x for x in all_layers(case.training.model) if x.activity_regularizer]
@@ -105,8 +107,8 @@ def terms_balanced(case: Case) -> Iterator[Variant]:
         f"# smaller factors: {words}",
         None
         if is_added
-        else lambda mended: _take_scaled(
-            mended, changes, factors.get(("penalty", ""), 1.0)
+        else lambda mended: mended.set(
+            (*changes, *_saved_scaled(model, factors.get(("penalty", ""), 1.0)))
         ),
     )
 
@@ -141,23 +143,18 @@ def _scaled(term: Callable, factor: float) -> Callable:
     return lambda x: factor * term(x)
 
 
-def _take_scaled(mended: Mended, changes: list, of_weights: float) -> None:
-    mended.set(changes)
-    for layer, name in _regularized(mended):
-        setattr(layer, name, _scaled(getattr(layer, name), of_weights))
+def _saved_scaled(model: Any, factor: float) -> list[tuple[Any, str, Any]]:
+    return [
+        (layer, name, _scaled(getattr(layer, name), factor))
+        for layer, name in _saved(model)
+    ]
 
 
-def _without_regularizers(mended: Mended, penalized: list) -> None:
-    mended.set((variable, "regularizer", None) for variable in penalized)
-    for layer, name in _regularized(mended):
-        setattr(layer, name, None)
-
-
-def _regularized(mended: Mended) -> list[tuple[Any, str]]:
+def _saved(model: Any) -> list[tuple[Any, str]]:
     """Layers with a regularizer of weights, and its name, under which it is saved."""
     return [
         (layer, name)
-        for layer in all_layers(mended.copy)
+        for layer in all_layers(model)
         for name, value in vars(layer).items()
         if name.endswith("_regularizer") and name != "activity_regularizer" and value
     ]
