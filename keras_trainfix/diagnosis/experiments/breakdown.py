@@ -73,5 +73,5 @@ def _size_of_answers(model: keras.Model, sample: Sample, numbers) -> float:
 
 
 def _size(y) -> float:
-    sizes = [np.abs(leaf).max() for leaf in leaves(y) if np.size(leaf)]
-    return max(map(float, sizes), default=0.0)
+    arrays = [np.abs(np.nan_to_num(leaf)) for leaf in leaves(y) if np.size(leaf)]
+    return max((float(array.max()) for array in arrays), default=0.0)

@@ -39,6 +39,7 @@ IN_PLACE = (  # layers that process each place separately
     layers.Add,
 )
 FEW_IMAGES = 16
+MOVES = 0.1  # pixels that the center of mass has to move
 IS_POSITION = 0.8  # share of a target's variance that the center of mass explains
 IS_PLACE = 0.65  # share of the center's variance that the class explains
 LEARNED = 0.5  # skill, in spite of global pooling
@@ -280,7 +281,9 @@ def _fits_of_positions(images, answers, kept):
     )
     if answers.kind == "classes":
         rest = places - y @ np.linalg.lstsq(y, places, rcond=None)[0]
-        whole = max(places.var(0).sum(), 1e-12)
+        whole = places.var(0).sum()
+        if whole < MOVES**2:
+            return None
         return 1 - rest.var(0).sum(keepdims=True) / whole
     known = np.column_stack([np.ones(len(y)), places])
     rest = y - known @ np.linalg.lstsq(known, y, rcond=None)[0]

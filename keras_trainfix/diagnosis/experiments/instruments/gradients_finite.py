@@ -60,12 +60,14 @@ class FiniteGradients(NamedTuple):
 def finite_gradients(snapshot: Any) -> FiniteGradients | None:
     """The `FiniteGradients` of a `Snapshot` at the present weights.
 
-    None without a loss, or where weights, inputs, targets or predictions are not finite
-    in the first place.
+    None without a loss, or where weights, inputs or predictions are not finite in the
+    first place; and where targets make the loss NaN.
     """
     if not has_loss(snapshot) or not _begins_finite(snapshot):
         return None
-    return gradients_at(snapshot.model, snapshot.sample, affordable(snapshot))
+    seen = gradients_at(snapshot.model, snapshot.sample, affordable(snapshot))
+    is_of_targets = not all(is_finite(y) for y in snapshot.targets if y is not None)
+    return None if is_of_targets and not np.isfinite(seen.loss) else seen
 
 
 def gradients_at(
@@ -139,8 +141,7 @@ def narrowed(
 
 def _begins_finite(snapshot: Any) -> bool:
     weights = (backend.to_numpy(v) for v in snapshot.model.trainable_variables)
-    arrays = [*snapshot.inputs.values(), *snapshot.targets, *snapshot.predictions]
-    arrays = [array for array in arrays if array is not None]
+    arrays = [*snapshot.inputs.values(), *snapshot.predictions]
     return all(map(is_finite, arrays)) and all(
         np.isfinite(weight.astype("float32")).all() for weight in weights
     )
