@@ -230,6 +230,10 @@ SURELY_LEARNABLE = Threshold(
 SPREADS = 3.0  # standard deviations of the control that a gain must exceed
 LEARNS = 0.4  # skill of the control with which nothing is treated without a finding
 
+CARRIED_OVER = Threshold(
+    0.3, "skill on validation data, of that on training data", sound=0.8, faulty=0.05
+)
+
 # --- learning rates ---
 
 AS_GOOD = Threshold(

@@ -19,7 +19,7 @@ from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.trial.runner import tensors_of
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
-from keras_trainfix.models.optimizers import copy_of, rate_to_come
+from keras_trainfix.models.optimizers import copy_of, inner_of, rate_to_come
 
 STEPS = 128
 RUNS = 40
@@ -58,6 +58,7 @@ class Bench:
             if self.plan.steps > STEPS // 2:
                 break
         self.rate = rate_to_come(self.model.optimizer)
+        self._validation = snapshot.validation
         self.runs = 0
         self._variables = [*self.model.variables, *seeds_of(self.model)]
         self._before = [backend.to_numpy(variable) for variable in self._variables]
@@ -130,7 +131,14 @@ class Bench:
                     half = next(known, half)
             skill, loss_skill = skills(training, held_out)
             loss = held_out_loss(training, held_out.sample)
-        return Outcome(skill, loss_skill, half, np.array(losses), loss)
+            elsewhere = self._skill_elsewhere(training)
+        return Outcome(skill, loss_skill, half, np.array(losses), loss, elsewhere)
+
+    def _skill_elsewhere(self, training):
+        """The skill of the control on the validation data; NaN without any."""
+        if self._validation is None or training is not self.training:
+            return float("nan")
+        return skills(training, Snapshot(self.model, *self._validation[:3]))[0]
 
     def _step_of(self, training):
         if training.is_compiled_step and self._control is not None:
@@ -138,9 +146,8 @@ class Bench:
         optimizer = copy_of(
             self.model.optimizer, self.model.trainable_variables, with_state=False
         )
-        if training.clip is not None:
-            optimizer.clipnorm = optimizer.clipvalue = None
-            optimizer.global_clipnorm = training.clip
+        for name, value in training.settings:
+            setattr(inner_of(optimizer), name, value)
         if self._is_users(training):
             step = self._step_of_user
         else:

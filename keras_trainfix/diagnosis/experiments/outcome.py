@@ -21,6 +21,7 @@ class Outcome(NamedTuple):
         losses: Array of the loss of each step.
         loss: Float, the loss of the samples that it did not step on; NaN if it is not
             finite.
+        elsewhere: Float, the skill on the validation data of `fit`; NaN without any.
     """
 
     skill: float
@@ -28,6 +29,7 @@ class Outcome(NamedTuple):
     half: float
     losses: np.ndarray
     loss: float = float("nan")
+    elsewhere: float = float("nan")
 
     @property
     def value(self) -> float:

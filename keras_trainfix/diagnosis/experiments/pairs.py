@@ -46,6 +46,7 @@ def _pair(one: Treatment, other: Treatment) -> Treatment:
         PAIR + max(one.order, other.order),
         other.variants,
         one.codes | other.codes,
+        is_pair=True,
     )
 
 

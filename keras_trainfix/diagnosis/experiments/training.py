@@ -40,7 +40,7 @@ class Training:
         held_out: `Sample` to measure on.
         change: Function of the model: a context in which it is changed in place.
         loss: Function `(model, x, y, y_pred, sample_weight) -> scalar tensor`.
-        clip: Float, the norm that gradients are clipped to, or None.
+        settings: Pairs of the name of an attribute of the optimizer and its value.
         is_plain_step: Whether it takes Keras' step although the user has another.
         is_compiled_step: Whether the step of the control can be reused: only the data
             differ.
@@ -55,7 +55,7 @@ class Training:
     held_out: Sample
     change: Change = no_change
     loss: Callable[..., Any] | None = None
-    clip: float | None = None
+    settings: tuple[tuple[str, Any], ...] = ()
     is_plain_step: bool = False
     is_compiled_step: bool = True
     is_mixed: bool = True
@@ -92,9 +92,10 @@ class Training:
         """The same with the `train_step` of Keras."""
         return replace(self, is_plain_step=True, is_compiled_step=False)
 
-    def clipped(self, norm: float) -> "Training":
-        """The same with gradients clipped to a norm."""
-        return replace(self, clip=norm, is_compiled_step=False)
+    def with_settings(self, **settings: Any) -> "Training":
+        """The same with other settings of the optimizer."""
+        all_of_them = (*self.settings, *settings.items())
+        return replace(self, settings=all_of_them, is_compiled_step=False)
 
     def _mapped(self, function):
         return replace(

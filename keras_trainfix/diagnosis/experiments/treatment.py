@@ -54,6 +54,7 @@ class Treatment:
         in_fit: Whether a running `fit` may make the change once a trial has shown that
             it helps.
         sure: Those of the codes that are proof enough.
+        is_pair: Whether it is two treatments together.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Treatment:
     codes: frozenset[str]
     in_fit: bool = False
     sure: frozenset[str] = frozenset()
+    is_pair: bool = False
 
 
 def treatment(

@@ -1,5 +1,7 @@
 """What follows from all that was tried: a cure, a proof, whether a model learns."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,15 @@ def test_the_smallest_of_equal_interventions_is_the_cure():
 def test_a_much_better_one_is_the_cure():
     found = experiments(tried("all-trainable", 0.9), tried("inputs-rescaled", 0.5))
     assert found.cure.treatment.name == "all-trainable"
+
+
+def test_a_pair_that_gains_little_is_no_cure():
+    one = tried("gelu", 0.4)
+    pair = one._replace(treatment=dataclasses.replace(one.treatment, is_pair=True))
+    assert experiments(one).cure is one
+    assert experiments(pair).cure is None
+    solved = pair._replace(outcome=outcome(0.8), gain=0.8)
+    assert experiments(pair, solved).cure is solved
 
 
 def test_no_gain_is_no_cure():

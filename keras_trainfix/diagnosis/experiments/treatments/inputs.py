@@ -54,6 +54,28 @@ def rescaled(case: Case) -> Iterator[Variant]:
     )
 
 
+@treatment("inputs-regrouped", 36)
+def regrouped(case: Case) -> Iterator[Variant]:
+    """A `reshape` of channels and steps undone, where a transpose was meant."""
+    inputs = leaves(case.training.train.x)
+    if len(inputs) != 1 or inputs[0].ndim != 3 or inputs[0].dtype.kind != "f":
+        return
+    steps, channels = inputs[0].shape[1:]
+    if 1 in (steps, channels):
+        return
+
+    def regroup(leaf: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(
+            leaf.reshape(len(leaf), channels, steps).swapaxes(1, 2)
+        )
+
+    yield Variant(
+        f"the inputs read as {channels} channels of {steps} steps, and transposed",
+        case.training.with_inputs(lambda x: mapped(regroup, x)),
+        f"x = x.reshape(len(x), {channels}, {steps}).swapaxes(1, 2)",
+    )
+
+
 @treatment("padding-masked", 32, ("KTF427",))
 def padding_masked(case: Case) -> Iterator[Variant]:
     """Padding masked by the embedding."""

@@ -10,9 +10,14 @@ from keras.optimizers.schedules import PiecewiseConstantDecay
 
 from keras_trainfix import backend
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
+from keras_trainfix.keras_internals import optimizer_config
 from keras_trainfix.models.optimizers import inner_of, rate_to_come
 
 CLIP = 1.0
+SETTINGS = (
+    *("weight_decay", "clipnorm", "clipvalue", "global_clipnorm"),
+    *("momentum", "beta_1", "beta_2", "rho", "epsilon"),
+)
 
 
 @treatment("no-schedule", 66, ("KTF402",), in_fit=True, sure=("KTF402",))
@@ -30,6 +35,39 @@ def no_schedule(case: Case) -> Iterator[Variant]:
     )
 
 
+@treatment("optimizer-defaults", 18, ("KTF402",))
+def optimizer_defaults(case: Case) -> Iterator[Variant]:
+    """The settings of the optimizer beside its rate as they are by default."""
+    optimizer = inner_of(case.training.model.optimizer)
+    changed = _unusual_settings(optimizer)
+    if not changed:
+        return
+    kind = type(optimizer).__name__
+    shown = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+    yield Variant(
+        f"the default settings of {kind} ({shown})",
+        case.training.with_settings(**changed),
+        "\n".join(
+            f"model.optimizer.{name} = {value!r}" for name, value in changed.items()
+        ),
+        lambda mended: mended.settings.update(changed),
+    )
+
+
+def _unusual_settings(optimizer: keras.Optimizer) -> dict[str, Any]:
+    """The default of each setting that differs, and that a step reads each time."""
+    try:
+        usual = optimizer_config(type(optimizer)())
+    except Exception:  # the user's own, with arguments it must have
+        return {}
+    given = optimizer_config(optimizer)
+    return {
+        name: usual[name]
+        for name in SETTINGS
+        if name in usual and given.get(name) != usual[name]
+    }
+
+
 @treatment("gradients-clipped", 70, ("KTF401", "KTF409"), in_fit=True, sure=("KTF401",))
 def gradients_clipped(case: Case) -> Iterator[Variant]:
     """Gradients clipped to a norm of 1."""
@@ -39,7 +77,9 @@ def gradients_clipped(case: Case) -> Iterator[Variant]:
         return
     yield Variant(
         "gradients clipped to a norm of 1",
-        case.training.clipped(CLIP),
+        case.training.with_settings(
+            clipnorm=None, clipvalue=None, global_clipnorm=CLIP
+        ),
         f"model.optimizer.global_clipnorm = {CLIP}",
         lambda mended: mended.settings.update(global_clipnorm=CLIP),
     )

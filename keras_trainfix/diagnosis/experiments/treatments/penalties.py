@@ -26,6 +26,23 @@ SHOWN = {
 }
 
 
+@treatment("no-constraints", 9)
+def no_constraints(case: Case) -> Iterator[Variant]:
+    """Constraints of weights off."""
+    model = case.training.model
+    bound = [v for v in model.trainable_variables if v.constraint is not None]
+    if not bound:
+        return
+    names = sorted({v.path.split("/")[-2] for v in bound if "/" in v.path})
+    changes = [(v, "constraint", None) for v in bound]
+    yield Variant(
+        f"the constraints on the weights of {_listed(names)} off",
+        case.training.changed(with_attributes(changes)),
+        "for weight in model.trainable_variables:\n    weight.constraint = None",
+        lambda mended: mended.set(changes),
+    )
+
+
 @treatment("no-weight-penalties", 10, ("KTF408", "KTF415"), in_fit=True)
 def no_weight_penalties(case: Case) -> Iterator[Variant]:
     """Regularizers of weights off."""

@@ -50,5 +50,21 @@ def test_a_loss_that_is_not_finite_either():
     assert run("KTF412", model, X, np.abs(Y)) is None
 
 
+def test_missing_targets_that_where_hides():
+    y = np.where(np.arange(len(Y))[:, None] % 3, Y, np.nan)
+
+    def hidden_after(y, p):
+        return ops.mean(ops.where(ops.isnan(y), 0.0, ops.square(y - p)))
+
+    def hidden_before(y, p):
+        known = ops.where(ops.isnan(y), p, y)
+        return ops.mean(ops.square(known - p))
+
+    model = sequential(layers.Dense(1), loss=hidden_after)
+    assert "although the loss is" in run("KTF412", model, X, y).message
+    assert run("KTF412", sequential(layers.Dense(1), loss=hidden_before), X, y) is None
+    assert run("KTF412", sequential(layers.Dense(1)), X, y) is None  # NaN by the loss
+
+
 def test_the_page():
     assert_page("KTF412")

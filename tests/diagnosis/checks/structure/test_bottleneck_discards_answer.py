@@ -172,3 +172,17 @@ def test_any_net_without_strides(depth, width, padding, seed):
     x, y = squares()
     convolutions = [layers.Conv2D(width, 3, padding=padding) for _ in range(depth)]
     assert run("KTF411", pooled(*convolutions), x, y).severity == "warning"
+
+
+def test_images_of_which_nothing_moves():
+    x = np.zeros((64, 12, 12, 1), "float32")
+    x[:, :3, :3] = 1
+    y = np.random.default_rng(0).integers(0, 3, 64)
+    model = sequential(
+        layers.Conv2D(4, 3, activation="relu"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(3, "softmax"),
+        shape=(12, 12, 1),
+        loss="sparse_categorical_crossentropy",
+    )
+    assert run("KTF411", model, x, y) is None

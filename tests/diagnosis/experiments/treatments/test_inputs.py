@@ -24,6 +24,25 @@ def images(scale):
     return (x * scale).astype("float32"), y.astype("int32")
 
 
+@pair("inputs-regrouped", cured=True, sound=False)
+def test_channels_cut_in_pieces(is_cut):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(512, 24, 3)).cumsum(1)
+    y = (x[:, -1, 0] > x[:, -1, 1]).astype("float32")[:, None]
+    if is_cut:
+        x = x.swapaxes(1, 2).reshape(x.shape)
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((24, 3)),
+            keras.layers.GRU(8),
+            keras.layers.Dense(1, "sigmoid"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
+    return model, (x / 3).astype("float32"), y
+
+
 @pair("inputs-rescaled", cured=1 / 255, sound=1.0)
 def test_a_second_scaling_undone(first):
     x, y = images(1.0)

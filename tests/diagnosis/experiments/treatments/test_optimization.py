@@ -31,6 +31,18 @@ def test_gradients_that_are_clipped_already():
     assert gains("gradients-clipped", model, X, Y) == {}
 
 
+@pair("optimizer-defaults", cured=50.0, sound=1e-4)
+def test_optimizer_defaults(weight_decay):
+    model = mlp()
+    optimizer = keras.optimizers.AdamW(0.01, weight_decay=weight_decay)
+    model.compile(optimizer, "mse")
+    return model, X, Y
+
+
+def test_settings_that_are_by_default():
+    assert gains("optimizer-defaults", compiled(mlp()), X, Y) == {}
+
+
 @pair("default-initializers", cured="zeros", sound="glorot_uniform")
 def test_default_initializers(initializer):
     settings = {"kernel_initializer": initializer}
