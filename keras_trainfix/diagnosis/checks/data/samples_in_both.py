@@ -16,7 +16,15 @@ train, held_out = order[len(order) // 5 :], order[: len(order) // 5]
 model.fit(x[train], y[train], validation_data=(x[held_out], y[held_out]))"""
 
 
-@check("KTF143", "samples-in-both", "warning", scope="model", exact=True, mild=True)
+@check(
+    "KTF143",
+    "samples-in-both",
+    "warning",
+    scope="model",
+    exact=True,
+    mild=True,
+    overrules=("KTF603",),
+)
 def validation_in_training(snapshot: Snapshot) -> Found | None:
     """Validation samples are among the training samples.
 

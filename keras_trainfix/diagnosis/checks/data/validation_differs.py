@@ -15,7 +15,15 @@ def prepare(values):
     return (values - mean) / std  # for training, validation and prediction"""
 
 
-@check("KTF141", "validation-differs", "warning", scope="model", exact=True, mild=True)
+@check(
+    "KTF141",
+    "validation-differs",
+    "warning",
+    scope="model",
+    exact=True,
+    mild=True,
+    overrules=("KTF603",),
+)
 def validation_differs(snapshot: Snapshot) -> Found | None:
     """The validation inputs have another scale, or other channels, than the training's.
 

@@ -23,6 +23,7 @@ def encode(labels):
     scope="model",
     exact=True,
     mild=True,
+    overrules=("KTF603",),
 )
 def validation_labels_differ(snapshot: Snapshot) -> Found | None:
     """The validation targets are written in another way, or number other classes.

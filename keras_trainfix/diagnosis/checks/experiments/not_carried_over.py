@@ -47,9 +47,8 @@ def not_carried_over(snapshot: Snapshot) -> Found | None:
         keras.layers.Dense(1),
     ])
     model.compile(keras.optimizers.Adam(0.01), "mse")
+    validation_data = x_val, y_val  # pass them to `diagnose`, too
     ```
-
-    Pass the validation data too: `diagnose(model, x, y, validation_data=(x_val, y_val))`.
 
     ## Fix
     Prepare both by the same code, with what it learned from the training data alone:
@@ -57,6 +56,7 @@ def not_carried_over(snapshot: Snapshot) -> Found | None:
 
     ```python
     x_val = x_val[:, np.argsort([3, 0, 5, 7, 1, 2, 6, 4])]
+    validation_data = x_val, y_val
     ```
 
     ## When this is not the cause
@@ -78,8 +78,8 @@ def not_carried_over(snapshot: Snapshot) -> Found | None:
         return None
     return found(
         f"{experiments.steps} steps on training samples reach a skill of {here:.2f} on "
-        f"other training samples, and {max(there, 0):.2f} on {count} validation samples "
-        "(0 is a constant answer, 1 is perfect): these are other data.",
+        f"other training samples, and of {max(there, 0):.2f} on {count} validation "
+        "samples (0 is a constant answer, 1 is perfect): these are other data.",
         "# prepare training and validation data by the same code: one vocabulary,\n"
         "# one order of columns and classes, one scaling",
         skill=here,

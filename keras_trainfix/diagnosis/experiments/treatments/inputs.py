@@ -54,7 +54,7 @@ def rescaled(case: Case) -> Iterator[Variant]:
     )
 
 
-@treatment("inputs-regrouped", 36)
+@treatment("inputs-regrouped", 38)
 def regrouped(case: Case) -> Iterator[Variant]:
     """A `reshape` of channels and steps undone, where a transpose was meant."""
     inputs = leaves(case.training.train.x)

@@ -35,7 +35,7 @@ def no_schedule(case: Case) -> Iterator[Variant]:
     )
 
 
-@treatment("optimizer-defaults", 18, ("KTF402",))
+@treatment("optimizer-defaults", 67, ("KTF402",))
 def optimizer_defaults(case: Case) -> Iterator[Variant]:
     """The settings of the optimizer beside its rate as they are by default."""
     optimizer = inner_of(case.training.model.optimizer)

@@ -26,7 +26,7 @@ class Term(keras.layers.Layer):
 @pair("no-constraints", cured=0.02, sound=20.0)
 def test_no_constraints(most):
     bound = {"kernel_constraint": keras.constraints.MaxNorm(most)}
-    return compiled(mlp(layers.Dense(16, "relu", **bound), **bound)), X, Y
+    return compiled(mlp(keras.layers.Dense(16, "relu", **bound), **bound)), X, Y
 
 
 @pair("no-weight-penalties", cured=300.0, sound=1e-5)
