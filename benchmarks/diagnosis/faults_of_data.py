@@ -19,6 +19,7 @@ from benchmarks.diagnosis.data import (
     one_hot,
     rings,
     series,
+    source,
     table,
     tagged,
     texts,
@@ -115,6 +116,12 @@ def a_weight_each(y, rng):
 def shuffled(y, rng):
     """Targets shuffled independently of the inputs."""
     return rng.permutation(y)
+
+
+@source
+def split_off(rng, data, share=0.2):
+    """Training with the end of the samples for validation."""
+    return data(rng)._replace(fit={"validation_split": share})
 
 
 def sorted_by_class(data):
@@ -256,13 +263,13 @@ LABELS = [
     before("126", "weights of sequences",
         but(tagged(steps=32), sample_weight=a_weight_each),
         rnn(2, "softmax", return_sequences=True), SPARSE),
-    before("127", "iris in order", table("iris", ordered=True), mlp(3, "softmax"),
-        SPARSE),
-    before("127", "digits in order", digits((8, 8, 1), ordered=True),
+    before("127", "iris in order", split_off(table("iris", ordered=True)),
+        mlp(3, "softmax"), SPARSE),
+    before("127", "digits in order", split_off(digits((8, 8, 1), ordered=True)),
         cnn(10, "softmax"), SPARSE),
-    before("127", "dogs after cats", sorted_by_class(blobs(classes=2)),
+    before("127", "dogs after cats", split_off(sorted_by_class(blobs(classes=2))),
         mlp(1, "sigmoid"), BINARY),
-    before("127", "texts in order", sorted_by_class(texts(classes=3)),
+    before("127", "texts in order", split_off(sorted_by_class(texts(classes=3))),
         words(3, "softmax"), SPARSE),
 ]
 SIGNAL = [

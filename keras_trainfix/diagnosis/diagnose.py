@@ -112,9 +112,11 @@ def diagnose(
     """
     number = number_of_inputs(model)
     x, y, sample_weight, _ = as_given(x, y, sample_weight, number)
-    (x, y, sample_weight), held_out = split(x, y, sample_weight, validation_split)
     if validation_data is None:
-        validation_data = held_out
+        parts = split(x, y, sample_weight, validation_split)
+        (x, y, sample_weight), validation_data = parts
+    else:
+        validation_split = 0.0  # as in `fit`, which then cuts nothing off
     arguments = FitArguments(
         class_weight,
         validation_data,

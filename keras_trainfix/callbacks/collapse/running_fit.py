@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_trainfix.data import inputs, is_array, leaves
 from keras_trainfix.diagnosis.fit_arguments import FitArguments, listed
@@ -32,10 +33,21 @@ def running_fit(model: keras.Model, probe: Any, sample: Sample) -> FitArguments:
     return FitArguments(
         class_weight=weights if isinstance(weights, Mapping) else None,
         validation_data=validation,
+        validation_split=_share(given, probe),
         in_fit=_arrays_of_fit(given, probe),
         callbacks=listed(given.get("callbacks")),
         **known,
     )
+
+
+def _share(given, probe):
+    """The `validation_split`, if the samples are from the arrays before the cut."""
+    share, x = given.get("validation_split"), inputs(probe)
+    parts = leaves([x, given.get("x")])
+    if not share or x is None or not all(map(is_array, parts)):
+        return 0.0
+    is_whole = int(np.floor(len(parts[0]) * (1 - share))) == len(parts[-1])
+    return share if is_whole else 0.0
 
 
 def _arrays_of_fit(given, probe):

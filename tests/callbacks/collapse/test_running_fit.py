@@ -144,3 +144,15 @@ def test_arrays_of_another_preparation_are_compared():
     assert in_fit[1] is Y
     assert seen_in((X, Y)).in_fit is None
     assert seen_in(scaled, x=Batches(), y=None).in_fit is None
+
+
+@pytest.mark.parametrize(
+    ("probe", "given", "share"),
+    [
+        ((X, Y), {"validation_split": 0.25}, 0.25),
+        ((X[::3], Y[::3]), {"validation_split": 0.25}, 0.0),  # of which part?
+        ((X, Y), {}, 0.0),
+    ],
+)
+def test_a_split_of_the_samples(probe, given, share):
+    assert seen_in(probe, **given).validation_split == share

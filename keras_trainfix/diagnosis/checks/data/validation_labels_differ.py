@@ -1,5 +1,6 @@
 """KTF142 validation-labels-differ: validation targets of another coding or order."""
 
+from keras_trainfix.diagnosis.checks.data.one_class_split import is_split_by_class
 from keras_trainfix.diagnosis.checks.data.validation_differs import difference_of
 from keras_trainfix.diagnosis.experiments.instruments.sample_gap import (
     SampleGap,
@@ -74,7 +75,7 @@ def validation_labels_differ(snapshot: Snapshot) -> Found | None:
     """
     gap = validation_gap(snapshot)
     said = None if gap is None else labels_differ(gap, "validation")
-    if gap is None or said is None:
+    if gap is None or said is None or any(map(is_split_by_class, snapshot.views())):
         return None
     output, message = said
     return found(message, FIX, output=output, **_evidence(gap, output))

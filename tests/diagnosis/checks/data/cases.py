@@ -12,9 +12,9 @@ from tests.diagnosis.nets import inputs, judge, view
 CODES = [code for code in CHECKS if code.startswith("KTF1") and code < "KTF13"]
 
 
-def findings(model, x, y=None, sample_weight=None):
+def findings(model, x, y=None, sample_weight=None, **fit):
     """What all checks of data find: a dict of codes to findings."""
-    return all_findings(view(model, x, y, sample_weight))
+    return all_findings(view(model, x, y, sample_weight, **fit))
 
 
 def all_findings(one):
@@ -23,9 +23,9 @@ def all_findings(one):
     return {finding.code: finding for finding in found if finding}
 
 
-def only(model, x, y=None, sample_weight=None):
+def only(model, x, y=None, sample_weight=None, **fit):
     """The one finding, which JSON can hold."""
-    found = findings(model, x, y, sample_weight)
+    found = findings(model, x, y, sample_weight, **fit)
     assert len(found) == 1, found
     finding = next(iter(found.values()))
     json.dumps(finding.to_dict())
