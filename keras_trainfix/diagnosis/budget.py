@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 SECONDS = 60.0  # of a `Deadline`
+FOR_TRIAL = 0.4  # of that time, at most
 BACKWARD = 3  # a step in forward passes
 # Multiply-adds in the time that the call of a layer, or a time step of a recurrent
 # one, takes by itself: torch runs each operation alone.

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from keras_trainfix.diagnosis.budget import SECONDS, Deadline
+from keras_trainfix.diagnosis.budget import FOR_TRIAL, SECONDS, Deadline
 from keras_trainfix.diagnosis.examine import asked_again, examine, with_proofs
 from keras_trainfix.diagnosis.experiments.proving import (
     can_be_treated,
@@ -136,11 +136,12 @@ def diagnose(
             raise
         return diagnosis
     reason, weights = None, None
-    deadline = Deadline(SECONDS if seconds is None else seconds)
+    seconds = SECONDS if seconds is None else seconds
+    deadline, of_trial = Deadline(seconds), Deadline(FOR_TRIAL * seconds)
     if fit:
         weights = new_weights(model) if has_ended(snapshot) else None
         reason = attempt(
-            snapshot, weights, deadline=deadline, show_progress=verbose not in (0, "0")
+            snapshot, weights, deadline=of_trial, show_progress=verbose not in (0, "0")
         )
     diagnosis = examine(snapshot)
     if weights is not None:

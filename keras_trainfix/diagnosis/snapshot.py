@@ -412,9 +412,11 @@ class OutputView:
         return infer_task(self.loss, self.head, self.labels, self.predictions.shape)
 
 
-def call_named(model: keras.Model, x: Any) -> dict[str, np.ndarray]:
-    """The outputs of a model in inference mode: a dict of names to arrays."""
-    outputs = model(x, training=False)
+def call_named(
+    model: keras.Model, x: Any, training: bool = False
+) -> dict[str, np.ndarray]:
+    """The outputs of a model: a dict of names to arrays."""
+    outputs = model(x, training=training)
     return _outputs(model, keras.tree.map_structure(as_numpy, outputs))
 
 

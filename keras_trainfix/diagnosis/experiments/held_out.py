@@ -62,11 +62,7 @@ def _modes(training: Training) -> tuple[bool, ...]:
 def _task_skill(snapshot: Snapshot, training: bool) -> float:
     model = snapshot.model
     with unchanged(model), backend.no_gradient():
-        if training:
-            predictions = snapshot.call_in_training()[0]
-            named = dict(zip(snapshot.names, predictions, strict=True))
-        else:
-            named = call_named(model, snapshot.sample.x)
+        named = call_named(model, snapshot.sample.x, training)
     return task_skill([view.skill_of(named[view.name]) for view in snapshot.views()])
 
 

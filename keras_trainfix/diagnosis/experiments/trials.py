@@ -87,7 +87,8 @@ def _tried(bench, snapshot, findings, is_explained, deadline, progress):
     wanted = _chosen(codes, is_explained or found.learns)
     if not wanted:
         return found
-    found.spread = _spread(bench, snapshot, found)
+    if not deadline.is_over:
+        found.spread = _spread(bench, snapshot, found)
     case = Case(bench.training, snapshot, findings)
     has_pairs = not found.learns and bench.plan.runs > 2 * FOR_PAIRS
     runs = bench.plan.runs - (FOR_PAIRS if has_pairs else 0)
