@@ -6,7 +6,7 @@ import keras
 
 from keras_trainfix.diagnosis.change import Change, RepairCase
 from keras_trainfix.diagnosis.experiments.mended import Mended
-from keras_trainfix.diagnosis.findings import Diagnosis, Finding, Proof, provides
+from keras_trainfix.diagnosis.findings import Cure, Diagnosis, Finding, Proof, provides
 from keras_trainfix.diagnosis.head_change import head_change, output_of
 from keras_trainfix.diagnosis.observe.loss import losses_of
 from keras_trainfix.diagnosis.registry import CHECKS
@@ -15,6 +15,8 @@ from keras_trainfix.messages import in_one_line, tell
 from keras_trainfix.models.clone import cloned
 from keras_trainfix.models.freeze import freeze_batch_norm
 from keras_trainfix.models.optimizers import copy_of, inner_of, rate_of
+
+NEW = "new initial weights"
 
 
 @provides
@@ -35,8 +37,10 @@ def fixed_copy(diagnosis: Diagnosis, model: keras.Model) -> keras.Model:
     findings = [f for f in diagnosis.findings if f.severity != "note"]
     plan = _Plan(model, diagnosis)
     cure = diagnosis.cure
-    mend = None if cure is None or _sets_rate(findings) else cure.mend
+    mend = None if cure is None or _sets_rate(findings, cure) else cure.mend
     for finding in findings:
+        if mend is not None and "better_rate" in finding.evidence:
+            continue  # the cure has shown what it does at a rate of its own
         is_treated = (
             cure is not None and mend is not None and finding.code in cure.codes
         )
@@ -54,7 +58,8 @@ def fixed_copy(diagnosis: Diagnosis, model: keras.Model) -> keras.Model:
     done = plan.done
     is_fresh = cure is not None and mend is not None and cure.is_fresh
     if is_fresh or any(CHECKS[finding.code].new_weights for finding in findings):
-        done.append("new initial weights")
+        if cure is None or mend is None or not cure.words.startswith(NEW):
+            done.append(NEW)
     else:
         copy.set_weights(model.get_weights())
     if any(change.trainable for change in plan.changes):
@@ -131,9 +136,14 @@ class _Plan:
         return change
 
 
-def _sets_rate(findings: list[Finding]) -> bool:
-    """Whether the rate is the cause, for which the trial knows a better one."""
-    return any("better_rate" in f.evidence for f in findings)
+def _sets_rate(findings: list[Finding], cure: Cure) -> bool:
+    """Whether the rate is the first cause, for which the trial knows a better one."""
+    for finding in findings:
+        if "better_rate" in finding.evidence:
+            return True
+        if finding.code in cure.codes and finding.proof is not None:
+            return False
+    return False
 
 
 def _shown(proof: Proof) -> str:

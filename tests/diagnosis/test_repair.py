@@ -279,3 +279,40 @@ def test_a_model_that_cannot_be_copied():
     diagnosis = diagnose(model, X, REAL, fit=False)
     with pytest.raises(ValueError, match="functional and sequential.*Parts"):
         fixed_copy(diagnosis, model)
+
+
+def alike(initializer):
+    keras.utils.set_random_seed(1)
+    settings = {"activation": "relu", "kernel_initializer": initializer}
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Dense(16, name="first", **settings),
+            layers.Dense(16, name="second", **settings),
+            layers.Dense(1, name="last"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model
+
+
+@pytest.mark.parametrize("initializer", ["zeros", keras.initializers.Constant(0.05)])
+def test_initial_weights_are_drawn_as_by_default(initializer):
+    y = np.abs(REAL)
+    model = alike(initializer)
+    diagnosis = diagnose(model, X, y)
+    assert diagnosis.findings[0].code == "KTF407"
+    # A model built again is mended as well, and a clone of the copy draws the same way.
+    for one in (model, alike(initializer)):
+        copy = diagnosis.fixed(one)
+        clone = keras.models.clone_model(copy)
+        assert np.std(clone.get_layer("second").get_weights()[0]) > 0.1
+        copy.fit(X, y, epochs=60, verbose=0)
+        assert copy.evaluate(X, y, verbose=0) < 0.2 * y.var()
+
+
+def test_a_cure_needs_the_layers_that_were_diagnosed():
+    diagnosis = diagnose(alike("zeros"), X, np.abs(REAL))
+    other = net(1)
+    with pytest.raises(ValueError, match="must be the one that was diagnosed"):
+        diagnosis.fixed(other)

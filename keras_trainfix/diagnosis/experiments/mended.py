@@ -1,5 +1,6 @@
 """A copy of a model to which treatments are applied for good."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -39,11 +40,27 @@ class Mended:
         self._names = list(getattr(model, "output_names", None) or [])
         pairs = zip(all_layers(model), all_layers(copy), strict=True)
         variables = zip(model.variables, copy.variables, strict=True)
-        self._of: dict[int, Any] = {id(a): b for a, b in (*pairs, *variables)}
+        pairs = [*pairs, *variables]
+        self._of: dict[int, Any] = {id(a): b for a, b in pairs}
+        often = Counter(_name(a) for a, _ in pairs)
+        self._named = {_name(a): b for a, b in pairs if often[_name(a)] == 1}
 
     def of(self, owner: Any) -> Any:
-        """The layer or variable of the copy for one of the model."""
-        return self._of[id(owner)]
+        """The layer or variable of the copy for one of the model.
+
+        It may also be that of the same name in the model that was diagnosed, if this
+        one has been built in the same way.
+
+        Raises:
+            ValueError: If the model has none.
+        """
+        found = self._of.get(id(owner), self._named.get(_name(owner)))
+        if found is None:
+            raise ValueError(
+                "The model must be the one that was diagnosed, or one with the same "
+                f"names. Received: a model without {_name(owner)!r}."
+            )
+        return found
 
     def set(self, changes: Iterable[tuple[Any, str, Any]]) -> None:
         """Sets attributes of layers or variables.
@@ -111,6 +128,13 @@ class Mended:
                 for name, y in zip(self._names, outputs, strict=True)
             ]
         self.copy = keras.Model(inputs, outputs, name=self.copy.name)
+
+
+def _name(owner: Any) -> str:
+    """The name of a layer, or that of a variable behind that of its layer."""
+    if isinstance(owner, keras.Layer):
+        return f"layer {owner.name}"
+    return "/".join(str(getattr(owner, "path", owner)).split("/")[-2:])
 
 
 class InPlace(Mended):

@@ -79,6 +79,26 @@ def bad_initialization(snapshot: Snapshot) -> Found | None:
     ## References
     [Glorot and Bengio, 2010](https://proceedings.mlr.press/v9/glorot10a.html)
     """
+    faulty = list(_faulty(snapshot))
+    if not faulty:
+        return None
+    layer, units, copies, is_stuck = faulty[0]
+    largest = float(np.abs(kernel_columns(layer)).max(initial=0))
+    what = f"has {copies} columns that are copies" if largest else "is zero throughout"
+    severity = "error" if is_stuck else "warning"
+    return found(
+        f"The kernel of the hidden layer '{layer.name}' of {units} units {what}: "
+        + ("it cannot learn." if is_stuck else "they learn the same."),
+        _fix(snapshot.model, [layer for layer, *_ in faulty]),
+        severity="note" if has_learned(snapshot) else severity,
+        units=units,
+        copies=copies,
+        largest_weight=largest,
+    )
+
+
+def _faulty(snapshot):
+    """`(layer, units, copies, is_stuck)` of each hidden layer of copies or zeros."""
     heads = answer_layers(snapshot)
     outputs = snapshot.layers
     for index, output in enumerate(outputs):
@@ -92,36 +112,34 @@ def bad_initialization(snapshot: Snapshot) -> Found | None:
         is_zero = not kernel.any()
         if is_zero and _signal_continues(snapshot, index):
             continue
-        if not is_zero and not copies:
-            continue
-        units = kernel.shape[1]
-        is_stuck = is_zero or _treated_alike(outputs[index + 1 :], units)
-        severity = "error" if is_stuck else "warning"
-        what = (
-            "is zero throughout" if is_zero else f"has {copies} columns that are copies"
-        )
-        return found(
-            f"The kernel of the hidden layer '{layer.name}' of {units} units {what}: "
-            + ("it cannot learn." if is_stuck else "they learn the same."),
-            _fix(snapshot.model, layer),
-            severity="note" if has_learned(snapshot) else severity,
-            units=units,
-            copies=copies,
-            largest_weight=float(np.abs(kernel).max(initial=0)),
-        )
-    return None
+        if is_zero or copies:
+            units = kernel.shape[1]
+            is_stuck = is_zero or _treated_alike(outputs[index + 1 :], units)
+            yield layer, units, copies, is_stuck
 
 
-def _fix(model, layer):
-    """Code that initializes a kernel again; a comment for a nested layer."""
-    name = layer_of(model, layer.name)
+def _fix(model, layers):
+    """Code that initializes kernels again; a comment for nested layers."""
     initializer = "keras.initializers.GlorotUniform()"
-    if name is None:
-        return f"# the kernel of '{layer.name}' by {initializer}, the default"
-    return (
-        f"kernel = {name}.kernel\n"
-        f"kernel.assign({initializer}(kernel.shape))  # the default"
-    )
+    names = {layer.name: layer_of(model, layer.name) for layer in layers}
+    nested = [name for name, code in names.items() if code is None]
+    lines = [
+        f"# the kernel of '{name}' by {initializer}, the default" for name in nested
+    ]
+    known = [code for code in names.values() if code is not None]
+    if len(known) == 1:
+        lines += [
+            f"kernel = {known[0]}.kernel",
+            f"kernel.assign({initializer}(kernel.shape))  # the default",
+        ]
+    elif known:
+        listed = "".join(f"    {code},\n" for code in known)
+        lines += [
+            f"for layer in (\n{listed}):",
+            "    kernel = layer.kernel",
+            f"    kernel.assign({initializer}(kernel.shape))  # the default",
+        ]
+    return "\n".join(lines)
 
 
 def _copies(layer, kernel):

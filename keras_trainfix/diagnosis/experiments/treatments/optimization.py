@@ -9,11 +9,21 @@ import keras
 from keras.optimizers.schedules import PiecewiseConstantDecay
 
 from keras_trainfix import backend
+from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.keras_internals import optimizer_config
+from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.optimizers import inner_of, rate_to_come
 
 CLIP = 1.0
+INITIALIZERS = {
+    "kernel_initializer": "glorot_uniform",
+    "recurrent_initializer": "glorot_uniform",
+    "depthwise_initializer": "glorot_uniform",
+    "pointwise_initializer": "glorot_uniform",
+    "embeddings_initializer": "glorot_uniform",
+    "bias_initializer": "zeros",
+}
 SETTINGS = (
     *("weight_decay", "clipnorm", "clipvalue", "global_clipnorm"),
     *("momentum", "beta_1", "beta_2", "rho", "epsilon"),
@@ -111,9 +121,19 @@ def default_initializers(case: Case) -> Iterator[Variant]:
         "new initial weights from the default initializers",
         case.training.changed(drawn),
         "# build the layers without `kernel_initializer` and `bias_initializer`",
-        lambda mended: _draw(
-            [mended.of(v) for v in case.training.model.trainable_variables]
-        ),
+        lambda mended: _drawn_for_good(mended, case.training.model),
+    )
+
+
+def _drawn_for_good(mended: Mended, model: keras.Model) -> None:
+    _draw([mended.of(v) for v in model.trainable_variables])
+    # A clone of the copy has to draw the same way.
+    mended.set(
+        (layer, name, keras.initializers.get(default))
+        for layer in all_layers(model)
+        if layer.trainable
+        for name, default in INITIALIZERS.items()
+        if name in vars(layer)
     )
 
 

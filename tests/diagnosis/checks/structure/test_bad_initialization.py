@@ -80,3 +80,12 @@ def test_copies_in_a_model_that_has_learned_are_a_note():
     model = sequential(same, layers.Dense(1, kernel_initializer="ones"))
     assert run("KTF407", model, X, Y).severity == "error"
     assert run("KTF407", model, X, answers(model, X)).severity == "note"
+
+
+def test_the_code_draws_every_kernel_of_copies():
+    settings = {"kernel_initializer": "ones", "activation": "relu"}
+    model = sequential(
+        layers.Dense(8, **settings), layers.Dense(8, **settings), layers.Dense(1)
+    )
+    exec(run("KTF407", model, X, Y).fix, {"model": model, "keras": keras})
+    assert run("KTF407", model, X, Y) is None
