@@ -153,6 +153,11 @@ def _remarks(snapshot: Snapshot) -> tuple[str, ...]:
         lines = unmeasured(snapshot)
     except Exception:  # targets that do not fit, which a check names
         lines = []
+    if snapshot.fixed_size is not None:
+        lines.append(
+            f"The model takes batches of {snapshot.fixed_size} alone: one of them was "
+            "looked at."
+        )
     if taken:
         lines.append(
             f"{count(taken, 'batch')} of the iterator went into this diagnosis, and "

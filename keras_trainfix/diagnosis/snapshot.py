@@ -99,6 +99,8 @@ class Snapshot:
         trial: `Trial`, or None before one was made.
         may_step: Whether the user's own training step may be called.
         experiments: `Experiments` on the bench, or None before they were made.
+        fixed_size: Integer, the only number of samples that the model can be called
+            on; None for any.
 
     Raises:
         CallError: If the model cannot be called on the samples.
@@ -122,26 +124,44 @@ class Snapshot:
         self.model, self.previous, self.fit = model, previous, fit or FitArguments()
         self.measured: dict[str, Any] = {}
         self.batches: Batches | None = None
+        self.fixed_size: int | None = None
         self.sample = self._read(x, y, sample_weight)
-        sample, length = self.sample, len(keras.tree.flatten(self.sample.x)[0])
         self.first: Snapshot = self
         if previous is not None:
             self.first = previous.first
             previous.previous = None  # otherwise every snapshot would be kept
-        self.inputs = _named(sample.x, "input", getattr(model, "input_names", None))
+        self.inputs = self._inputs()
         self.iterations = _iterations(model)
         self.trial: Trial | None = None
         self.may_step = False
         self.experiments: Experiments | None = None
         try:
-            outputs, self.layers = layer_outputs(model, sample.x)
+            outputs, self.layers = self._called()
         except Exception as error:
+            length = len(keras.tree.flatten(self.sample.x)[0])
             self.names, self.layers = ["output"], []
             self.predictions = [np.full((length, 1), np.nan, "float32")]
             raise CallError(self, error) from error
         named = _outputs(model, outputs)
         self.names = list(named)
         self.predictions = list(named.values())
+
+    def _inputs(self):
+        names = getattr(self.model, "input_names", None)
+        return _named(self.sample.x, "input", names)
+
+    def _called(self):
+        """`(outputs, layers)`, of one batch where the model takes no other number."""
+        try:
+            return layer_outputs(self.model, self.sample.x)
+        except Exception:
+            size = batch_size_of(self.model)
+            if size is None or len(keras.tree.flatten(self.sample.x)[0]) <= size:
+                raise
+            whole, self.fixed_size = self.sample, size
+            self.sample = some_of(whole, size)._replace(ordered=whole.ordered)
+            self.inputs = self._inputs()
+            return layer_outputs(self.model, self.sample.x)
 
     def _read(self, x, y, sample_weight):
         """The `Sample`, and the batches where there are some."""
@@ -172,6 +192,8 @@ class Snapshot:
         Args:
             most: Integer.
         """
+        if self.fixed_size is not None:
+            return self.sample
         if self.batches is not None:
             sample = joined(self.batches.first, most)
         else:
@@ -191,7 +213,7 @@ class Snapshot:
         """The samples in a batch of `fit`, as far as its arguments say."""
         if self.batches is not None:
             return max(len(keras.tree.flatten(b.x)[0]) for b in self.batches.first)
-        return self.fit.batch_size
+        return self.fixed_size or self.fit.batch_size
 
     @property
     def shapes(self) -> dict[str, tuple]:
@@ -410,6 +432,13 @@ class OutputView:
     def task(self) -> str:
         """What the output is for, in words."""
         return infer_task(self.loss, self.head, self.labels, self.predictions.shape)
+
+
+def batch_size_of(model: keras.Model) -> int | None:
+    """The number of samples that the inputs of a model are declared with, or None."""
+    sizes = {tensor.shape[0] for tensor in getattr(model, "inputs", None) or ()}
+    size = sizes.pop() if len(sizes) == 1 else None
+    return size or None
 
 
 def call_named(

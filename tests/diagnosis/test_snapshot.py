@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_trainfix import backend
+from keras_trainfix import backend, diagnose
 from keras_trainfix.backend import to_numpy
+from keras_trainfix.diagnosis.examine import examine
 from keras_trainfix.diagnosis.observe.layer_outputs import layer_outputs
 from keras_trainfix.diagnosis.observe.sample import take
-from keras_trainfix.diagnosis.snapshot import Snapshot
+from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
 from tests.diagnosis.nets import inputs, net
 
 X = inputs()
@@ -222,3 +223,30 @@ def test_other_answers_are_of_the_same_task():
     model.compile("adam", own)
     right = np.eye(3)[Y[:, 0]]
     assert Snapshot(model, X, Y).views()[0].skill_of(right).balanced_accuracy == 1
+
+
+def recurrent(stateful):
+    inputs = keras.Input((4, 1), batch_size=16)
+    hidden = keras.layers.GRU(4, stateful=stateful)(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1)(hidden))
+    model.compile("adam", "mse")
+    return model
+
+
+@pytest.mark.parametrize(("stateful", "samples"), [(False, 64), (True, 16)])
+def test_a_batch_of_the_size_that_a_model_is_built_for(stateful, samples):
+    x = np.random.default_rng(0).normal(size=(64, 4, 1)).astype("float32")
+    y = x.sum((1, 2))[:, None]
+    model = recurrent(stateful)
+    before = [to_numpy(v) for v in model.variables]
+    snapshot = Snapshot(model, x, y)
+    assert snapshot.samples == len(snapshot.targets[0]) == samples
+    assert snapshot.inputs["input"].shape[0] == samples
+    remarks = examine(snapshot).remarks
+    assert any("takes batches of 16 alone" in line for line in remarks) == stateful
+    assert diagnose(model, x, y).ok  # whatever cannot be tried
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(to_numpy(variable), value)
+    if stateful:
+        with pytest.raises(CallError):
+            Snapshot(model, x[:10], y[:10])

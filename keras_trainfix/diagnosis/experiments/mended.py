@@ -38,9 +38,9 @@ class Mended:
         self.loss_weights: Any = None
         self.settings: dict[str, Any] = {}
         self._names = list(getattr(model, "output_names", None) or [])
-        pairs = zip(all_layers(model), all_layers(copy), strict=True)
+        in_order = zip(all_layers(model), all_layers(copy), strict=True)
         variables = zip(model.variables, copy.variables, strict=True)
-        pairs = [*pairs, *variables]
+        pairs = [*in_order, *variables]
         self._of: dict[int, Any] = {id(a): b for a, b in pairs}
         often = Counter(_name(a) for a, _ in pairs)
         self._named = {_name(a): b for a, b in pairs if often[_name(a)] == 1}
