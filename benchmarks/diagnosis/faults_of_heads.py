@@ -113,6 +113,8 @@ def squeezed(y, _):
 HEADS = [
     before("214", "a softmax of a softmax", digits(),
         mlp(10, "softmax", after=[layers.Softmax]), SPARSE),
+    before("214", "a sigmoid of a ReLU", rings(),
+        mlp(1, "relu", after=[lambda: layers.Activation("sigmoid")]), BINARY),
     before("214", "a sigmoid of a sigmoid", CANCER,
         mlp(1, "sigmoid", after=[lambda: layers.Activation("sigmoid")]), BINARY),
     before("201", "softmax on one unit", CANCER, mlp(1, "softmax"), BINARY),
