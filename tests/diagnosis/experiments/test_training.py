@@ -50,7 +50,7 @@ def test_one_thing_is_replaced_in_both_parts():
     np.testing.assert_array_equal(changed.held_out.x, held_out.x + 1)
     np.testing.assert_array_equal(changed.train.y, -train.y)
     assert changed.is_compiled_step
-    assert not training.clipped(1.0).is_compiled_step
+    assert not training.with_settings(global_clipnorm=1.0).is_compiled_step
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -25,7 +25,7 @@ def _keep_the_first(case: RepairCase) -> Change | str:
     "activation-twice",
     "error",
     scope="output",
-    explains=(*ONE_ANSWER, "KTF203", "KTF405"),
+    explains=ONE_ANSWER,
     repair=_keep_the_first,
 )
 def activation_twice(view: OutputView) -> Found | None:
