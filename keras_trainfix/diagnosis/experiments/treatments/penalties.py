@@ -173,7 +173,7 @@ def _saved(model: Any) -> list[tuple[Any, str]]:
         (layer, name)
         for layer in all_layers(model)
         for name, value in vars(layer).items()
-        if name.endswith("_regularizer") and name != "activity_regularizer" and value
+        if name.endswith("regularizer") and name != "activity_regularizer" and value
     ]
 
 
