@@ -199,7 +199,11 @@ def test_every_code_has_faults_of_its_own():
     expected = [code for fault in runs.FAULTS for code in fault.expected]
     for code in (code[3:] for code in CHECKS):
         count = sum(code in codes.split("|") for codes in expected)
-        assert count == FEW[code] if code in FEW else count >= 3, (code, count, FEW.get(code))
+        assert count == FEW[code] if code in FEW else count >= 3, (
+            code,
+            count,
+            FEW.get(code),
+        )
 
 
 def test_cases_have_names_of_their_own():
