@@ -77,8 +77,9 @@ def diagnose(
         steps_per_epoch: As in `fit`.
         initial_epoch: As in `fit`.
         shuffle: As in `fit`.
-        callbacks: As in `fit`: what they monitor is compared with the metrics. They are
-            not called.
+        callbacks: As in `fit`: what they monitor is compared with the metrics, and a
+            copy of the schedule of a `LearningRateScheduler` is asked for its rates.
+            They are not called otherwise.
         verbose: As in `fit`: 0 shows no progress.
         validation_steps: Not used.
         validation_batch_size: Not used.

@@ -24,7 +24,8 @@ class FitArguments:
         shuffle: Boolean, whether arrays are shuffled.
         in_fit: Samples as `fit` itself got them, `(x, y)` or batches, if those at hand
             came another way; None if they are the same.
-        callbacks: Tuple of the callbacks, which are looked at and not called.
+        callbacks: Tuple of the callbacks, which are looked at and not called,
+            except for a copy of a schedule of learning rates.
 
     Raises:
         ValueError: If an argument is not what `fit` takes.

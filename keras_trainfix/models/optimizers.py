@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
@@ -9,6 +10,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 from keras_trainfix.backend import to_numpy
 from keras_trainfix.keras_internals import optimizer_config, rate_or_schedule
 
+NEGLIGIBLE = 1e-3  # of the first learning rate
 FEW = 16  # steps: fewer are not enough, whatever the rate
 
 
@@ -48,6 +50,41 @@ def steps_of_schedule(optimizer: keras.Optimizer) -> float:
     rates = [float(to_numpy(schedule(now + steps))) for steps in ahead]
     pairs = zip(itertools.pairwise(ahead), rates, strict=False)
     return sum((b - a) * later for (a, b), later in pairs) / rate
+
+
+def epochs_of_schedule(
+    schedule: Callable[..., float], rate: float, epochs: range
+) -> float:
+    """The sum of the learning rates of all epochs, divided by that of the first.
+
+    Args:
+        schedule: Function of the epoch, or of the epoch and the present rate, as
+            `keras.callbacks.LearningRateScheduler` takes it.
+        rate: Float, the learning rate before the first epoch.
+        epochs: Range of the epochs.
+
+    Returns:
+        Float; 0 if all rates are 0. Infinity if only the first is, as in a warmup, and
+        if most of the training is at a rate that is not negligible.
+
+    Examples:
+        >>> epochs_of_schedule(lambda epoch: 0.1 * 0**epoch, 0.1, range(20))
+        1.0
+        >>> epochs_of_schedule(lambda epoch, rate: 0.95 * rate, 0.1, range(20))
+        inf
+    """
+    rates: list[float] = []
+    for epoch in epochs:
+        try:
+            rate = float(schedule(epoch, rate))
+        except TypeError:  # of the epoch alone: Keras finds out in the same way
+            rate = float(schedule(epoch))
+        rates.append(rate)
+    if not any(rates):
+        return 0.0
+    if not rates[0] or max(rates[len(rates) // 2 :]) > NEGLIGIBLE * rates[0]:
+        return math.inf
+    return sum(rates) / rates[0]
 
 
 def inner_of(optimizer: keras.Optimizer) -> keras.Optimizer:

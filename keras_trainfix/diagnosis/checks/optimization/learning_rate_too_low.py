@@ -1,5 +1,10 @@
 """KTF402: steps that are too short."""
 
+import contextlib
+import copy
+import io
+
+import keras
 import numpy as np
 
 from keras_trainfix.diagnosis.change import take_better_rate
@@ -10,11 +15,20 @@ from keras_trainfix.diagnosis.checks.optimization.preconditions import (
 )
 from keras_trainfix.diagnosis.checks.optimization.rate_code import at_rate
 from keras_trainfix.diagnosis.fix_code import recompiled
+from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
-from keras_trainfix.models.optimizers import FEW, rate_of, steps_of_schedule
+from keras_trainfix.models.optimizers import (
+    FEW,
+    epochs_of_schedule,
+    rate_of,
+    schedule_of,
+    steps_of_schedule,
+)
 
 NO_RATE = 1e-12
+FEW_EPOCHS = 3  # at the first rate: fewer are not enough
+FEWEST_EPOCHS, MOST_EPOCHS = 10, 500  # that a schedule of epochs is asked for
 MORE = 5  # times the gain, which a rate ten times as large must reach
 MEASURABLE = 1e-3  # gain beyond rounding
 FAR = 10_000  # steps that a loss would need to fall to 0
@@ -41,7 +55,8 @@ def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
 
     ## Why it happens
     The learning rate was copied from a fine-tuning recipe, or lowered while something
-    else was wrong, or a schedule has ended at 0. SGD needs rates a hundred times those
+    else was wrong, or a schedule ends at once, that of the optimizer or that of a
+    `LearningRateScheduler` among the callbacks. SGD needs rates a hundred times those
     of Adam.
 
     ## How to check
@@ -89,6 +104,18 @@ def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
             steps_worth=steps,
             better_rate=rate_of(optimizer),  # kept
         )
+    epochs = _epochs_of_callbacks(snapshot)
+    if epochs < FEW_EPOCHS:
+        return found(
+            "The schedule of the callback lowers the learning rate so soon that all "
+            f"{snapshot.fit.epochs} epochs together are worth {epochs:.3g} at its "
+            "start.",
+            "# in `fit`, instead of the LearningRateScheduler\n"
+            "callbacks = [keras.callbacks.LearningRateScheduler(\n"
+            f"    lambda epoch: {rate_of(optimizer):.3g} * 0.95**epoch\n)]",
+            severity="error",
+            epochs_worth=epochs,
+        )
     trial = snapshot.trial
     if trial is None or not may_blame_rate(snapshot) or has_no_signal(snapshot):
         return None
@@ -127,3 +154,25 @@ def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
         better_gain=trial.gain(factor),
         update_ratio=float(change),
     )
+
+
+def _epochs_of_callbacks(snapshot):
+    """What all epochs are worth at the first rate of a `LearningRateScheduler`."""
+    fit, optimizer = snapshot.fit, getattr(snapshot.model, "optimizer", None)
+    epochs = range(fit.initial_epoch, min(fit.epochs, fit.initial_epoch + MOST_EPOCHS))
+    is_planned = optimizer is None or schedule_of(optimizer) is not None
+    if is_planned or snapshot.iterations or len(epochs) < FEWEST_EPOCHS:
+        return np.inf
+    worth = np.inf
+    for callback in fit.callbacks:
+        if not isinstance(callback, keras.callbacks.LearningRateScheduler):
+            continue
+        with untouched(snapshot.model), contextlib.redirect_stdout(io.StringIO()):
+            try:
+                # It may remember what it was asked.
+                schedule = copy.deepcopy(callback.schedule)
+                one = epochs_of_schedule(schedule, rate_of(optimizer), epochs)
+            except Exception:  # which `fit` will show
+                continue
+        worth = min(worth, one)
+    return worth

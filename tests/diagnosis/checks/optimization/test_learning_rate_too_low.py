@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from keras import optimizers
+from keras import callbacks, optimizers
 from keras.optimizers import schedules
 
 from keras_trainfix.diagnosis.diagnose import diagnose
@@ -55,3 +55,49 @@ def test_a_schedule_that_counts_epochs(schedule, found):
         repaired = diagnosis.fixed(model)
         assert diagnose(repaired, X, Y, fit=False).ok
         assert float(repaired.optimizer.learning_rate) == pytest.approx(0.01)
+
+
+def broken(epoch):
+    raise RuntimeError("a schedule")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "epochs", "worth"),
+    [
+        (lambda epoch: 0.01 * 0**epoch, 30, 1),
+        (lambda epoch, rate: rate * 0.1, 30, 1.11),
+        (lambda epoch: 0.0, 30, 0),
+        (lambda epoch: 0.01 * 0**epoch, 5, None),  # too few epochs to tell
+        (lambda epoch: 0.01 * 0.95**epoch, 30, None),
+        (lambda epoch, rate: 0.95 * rate, 30, None),
+        (lambda epoch: 0.01 * min(1, epoch / 5), 30, None),  # a warmup from 0
+        (lambda epoch: 0.01 if epoch < 1 else 1e-4, 30, None),  # slow, not stopped
+        (broken, 30, None),
+    ],
+)
+def test_a_schedule_among_the_callbacks(schedule, epochs, worth):
+    callback = callbacks.LearningRateScheduler(schedule)
+    model = mlp(optimizers.Adam(0.01), (32,))
+    diagnosis = diagnose(model, X, Y, epochs=epochs, callbacks=callback, fit=False)
+    assert ("KTF402" in diagnosis.codes) == (worth is not None)
+    if worth is not None:
+        (finding,) = (f for f in diagnosis.findings if f.code == "KTF402")
+        assert finding.severity == "error"
+        assert finding.evidence["epochs_worth"] == pytest.approx(worth, rel=0.01)
+        assert f"all {epochs} epochs together are worth {worth}" in finding.message
+
+
+def test_a_schedule_that_remembers_is_not_asked_itself():
+    class Halving:
+        rate = 0.01
+
+        def __call__(self, epoch):
+            self.rate *= 0.5
+            return self.rate
+
+    schedule = Halving()
+    callback = callbacks.LearningRateScheduler(schedule)
+    model = mlp(optimizers.Adam(0.01), (32,))
+    found = diagnose(model, X, Y, epochs=30, callbacks=callback, fit=False)
+    assert "KTF402" in found.codes
+    assert schedule.rate == 0.01
