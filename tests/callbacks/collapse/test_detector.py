@@ -12,6 +12,7 @@ from keras import callbacks, layers
 
 import keras_trainfix as kt
 from keras_trainfix.callbacks.collapse import watch
+from keras_trainfix.callbacks.collapse.prices import Prices
 from keras_trainfix.callbacks.collapse.schedule import Settings
 from keras_trainfix.callbacks.collapse.watch import Watch
 from keras_trainfix.diagnosis.findings import DiagnosisError
@@ -218,6 +219,7 @@ def test_a_trial_is_made_once_for_a_cause(monkeypatch):
         return original(*args, **kwargs)
 
     monkeypatch.setattr(watch, "attempt", counted)
+    monkeypatch.setattr(watch, "prices_of", lambda *_: Prices())  # on every backend
     y = np.random.default_rng(5).normal(size=(256, 1)).astype("float32")
     detector = kt.CollapseDetector((X, y), causes=["KTF409"])
     with collected() as texts:
