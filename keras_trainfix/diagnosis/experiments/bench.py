@@ -58,7 +58,9 @@ class Bench:
             if self.plan.steps > STEPS // 2:
                 break
         self.rate = rate_to_come(self.model.optimizer)
-        self._validation = snapshot.validation
+        self._elsewhere: Snapshot | None = None
+        if snapshot.validation is not None:
+            self._elsewhere = Snapshot(self.model, *snapshot.validation[:3])
         self.runs = 0
         self._variables = [*self.model.variables, *seeds_of(self.model)]
         self._before = [backend.to_numpy(variable) for variable in self._variables]
@@ -105,28 +107,34 @@ class Bench:
             The numbers of the samples that the step takes.
         """
         optimizer, step = self._step_of(self.training)
-        optimizer.learning_rate = self.rate
         numbers = self._batches(self.training, 0)
+        before = numbers[: number - 1]
         with backend.same_random_state(), self._put_back_after(optimizer):
-            for chosen in numbers[: number - 1]:
-                step(*tensors_of(self.training.train, chosen))
+            for _ in self._losses(self.training, optimizer, step, before):
+                pass
             yield numbers[number - 1]
+
+    def _losses(self, training, optimizer, step, numbers, factor=1.0):
+        """Makes a step on each batch; yields the losses."""
+        optimizer.learning_rate = self.rate * factor
+        for number, chosen in enumerate(numbers):
+            if training.schedule is not None:
+                optimizer.learning_rate = training.schedule(number) * factor
+            loss, _ = step(*tensors_of(training.train, chosen))
+            yield float(backend.to_numpy(loss))
 
     def _run(self, training, factor, order):
         optimizer, step = self._step_of(training)
-        optimizer.learning_rate = self.rate * factor
         held_out = self._snapshot(training)
         numbers = self._batches(training, order)
-        losses, half = [], float("nan")
+        losses: list[float] = []
+        half = float("nan")
         with self._put_back_after(optimizer), self._lent(training, optimizer):
-            for number, chosen in enumerate(numbers, 1):
-                if training.schedule is not None:
-                    optimizer.learning_rate = training.schedule(number - 1) * factor
-                loss, _ = step(*tensors_of(training.train, chosen))
-                losses.append(float(backend.to_numpy(loss)))
-                if not np.isfinite(losses[-1]):
+            for loss in self._losses(training, optimizer, step, numbers, factor):
+                losses.append(loss)
+                if not np.isfinite(loss):
                     break
-                if number == self.plan.steps // 2:
+                if len(losses) == self.plan.steps // 2:
                     known = filter(np.isfinite, skills(training, held_out))
                     half = next(known, half)
             skill, loss_skill = skills(training, held_out)
@@ -136,9 +144,9 @@ class Bench:
 
     def _skill_elsewhere(self, training):
         """The skill of the control on the validation data; NaN without any."""
-        if self._validation is None or training is not self.training:
+        if self._elsewhere is None or training is not self.training:
             return float("nan")
-        return skills(training, Snapshot(self.model, *self._validation[:3]))[0]
+        return skills(training, self._elsewhere)[0]
 
     def _step_of(self, training):
         if training.is_compiled_step and self._control is not None:

@@ -11,8 +11,10 @@ from keras import layers
 from keras_trainfix.backend import to_numpy
 from keras_trainfix.diagnosis.experiments.bench import Bench, NotPutBackError
 from keras_trainfix.diagnosis.experiments.training import Training, split_samples
+from keras_trainfix.diagnosis.fit_arguments import FitArguments
 from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.snapshot import Snapshot
+from keras_trainfix.diagnosis.trial.runner import tensors_of
 from tests.diagnosis.experiments.benches import compiled, mlp, table
 
 X, Y = table()
@@ -124,3 +126,28 @@ def test_batches_in_order_are_the_same_in_each_epoch():
     np.testing.assert_array_equal(np.concatenate(numbers[:12]), np.arange(384))
     np.testing.assert_array_equal(numbers[12], numbers[0])
     assert not np.array_equal(mixed[12], mixed[0])
+
+
+def test_a_step_that_is_stopped_before_follows_the_schedule():
+    model = compiled(mlp())
+    with untouched(model):
+        bench = bench_of(model)
+        bench.training = replace(bench.training, schedule=lambda step: 0.3**step)
+        control = bench.run()
+        with bench.stopped_before(6) as numbers:
+            x, y, _ = tensors_of(bench.training.train, numbers)
+            loss = model.compute_loss(x=x, y=y, y_pred=model(x, training=True))
+    assert float(to_numpy(loss)) == pytest.approx(control.losses[5], rel=1e-5)
+    assert control.losses[0] != control.losses[5]
+
+
+def test_validation_data_are_measured_for_the_control_alone():
+    model = compiled(mlp())
+    snapshot = Snapshot(model, X, Y, fit=FitArguments(validation_data=(X, Y)))
+    training = Training(model, *split_samples(snapshot.more(512)))
+    with untouched(model):
+        bench = Bench(training, snapshot, 32)
+        bench.plan = bench.plan._replace(steps=STEPS)
+        assert np.isfinite(bench.run().elsewhere)
+        assert np.isnan(bench.run(training.with_settings(clipnorm=1.0)).elsewhere)
+        assert np.isnan(bench_of(model).run().elsewhere)
