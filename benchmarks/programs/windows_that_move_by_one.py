@@ -1,4 +1,4 @@
-"""A classifier that knows a few dozen of its samples by heart and no other.
+"""A classifier that memorizes a few dozen samples and recognizes no other.
 
 A `PyDataset` takes for batch number i the samples from i to i + 32 where it should
 begin at 32 i. All batches together hold 82 of 1600 samples. The repair is to multiply.

@@ -12,7 +12,7 @@ from keras import layers
 from benchmarks.programs.common import answers, arrays, generator, recognized
 
 URL = "https://github.com/tthustla/twitter_sentiment_analysis_part11/issues/1"
-CAUSE = "The words of the validation texts were numbered anew, so they are others."
+CAUSE = "The words of the validation texts were numbered once more, so they are others."
 FIRST = ("KTF141", "KTF142")
 HALF = "chosen"
 QUALITY = (0.19, 0.89)

@@ -8,6 +8,8 @@ import numpy as np
 
 from keras_trainfix.data import as_array, is_array, is_arrays, leaves, mapped
 
+BATCH = 32  # samples in a batch of `fit` by default
+
 
 @dataclass(frozen=True)
 class FitArguments:

@@ -16,7 +16,7 @@ from keras_trainfix.diagnosis.experiments.training import (
     Training,
     split_samples,
 )
-from keras_trainfix.diagnosis.fit_arguments import FitArguments
+from keras_trainfix.diagnosis.fit_arguments import BATCH, FitArguments
 from keras_trainfix.diagnosis.learning_rate_range import LearningRateRange
 from keras_trainfix.diagnosis.observe.label_faults import has_text
 from keras_trainfix.diagnosis.observe.layer_outputs import untouched
@@ -27,7 +27,6 @@ from keras_trainfix.messages import Progress, count
 from keras_trainfix.models.optimizers import rate_of
 
 RATES = np.array([float(f"{digit}e{n}") for n in range(-7, 3) for digit in (1, 3)][:-1])
-BATCH = 32  # where neither the user nor the data say
 STEPS, FEWEST_STEPS = 128, 24
 BUDGET = 1e12  # multiply-adds of all runs together
 FEWEST_SAMPLES = 8

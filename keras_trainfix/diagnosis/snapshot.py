@@ -388,7 +388,7 @@ class OutputView:
 
     def skill_of(self, predictions: np.ndarray) -> SkillScore | None:
         """The `SkillScore` of other predictions for the same samples, or None."""
-        _ = self.task  # of which these predictions tell, whatever the others are
+        _ = self.task  # kept for the copy: it must not follow from other predictions
         other = copy.copy(self)
         for known in ("skill", "loss_skill", "hard_answers"):
             other.__dict__.pop(known, None)

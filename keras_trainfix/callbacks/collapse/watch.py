@@ -14,20 +14,19 @@ from keras_trainfix.diagnosis.budget import work_of
 from keras_trainfix.diagnosis.examine import asked_again, examine
 from keras_trainfix.diagnosis.experiments.mended import can_be_made_in_place
 from keras_trainfix.diagnosis.experiments.proving import cure_of
-from keras_trainfix.diagnosis.experiments.training import Training
+from keras_trainfix.diagnosis.experiments.training import Training, schedule_that_ends
 from keras_trainfix.diagnosis.experiments.treatment import TREATMENTS, Case, Variant
 from keras_trainfix.diagnosis.experiments.trials import experiment
 from keras_trainfix.diagnosis.findings import Cure, Diagnosis, Finding
-from keras_trainfix.diagnosis.fit_arguments import FitArguments
+from keras_trainfix.diagnosis.fit_arguments import BATCH, FitArguments
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.observe.sample import MOST, Sample, numbers_of, some_of
 from keras_trainfix.diagnosis.snapshot import Snapshot, call_named
 from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended
 from keras_trainfix.diagnosis.trial.result import Trial
-from keras_trainfix.diagnosis.trial.runner import BATCH, FACTORS
+from keras_trainfix.diagnosis.trial.runner import FACTORS
 from keras_trainfix.diagnosis.trial.trial import try_steps
-from keras_trainfix.models.optimizers import FEW as FEW_STEPS
-from keras_trainfix.models.optimizers import rate_of, schedule_of, steps_of_schedule
+from keras_trainfix.models.optimizers import rate_of
 
 FEW = 32  # samples of a quick check, and more where they are small:
 NUMBERS = 2**13  # entries of the inputs of a quick check
@@ -152,9 +151,7 @@ class Watch:
         Args:
             name: String.
         """
-        optimizer = self.model.optimizer
-        schedule = schedule_of(optimizer)
-        ends = schedule if steps_of_schedule(optimizer) < FEW_STEPS else None
+        ends = schedule_that_ends(self.model)
         snapshot = Snapshot(self.model, *self.sample[:3], fit=self.fit)
         training = Training(self.model, self.sample, self.sample, schedule=ends)
         return next(iter(TREATMENTS[name].variants(Case(training, snapshot))), None)

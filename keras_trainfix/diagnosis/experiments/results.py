@@ -41,7 +41,7 @@ class Tried(NamedTuple):
     mend: Callable[[Mended], None] | None = None
 
 
-def _is_close(tried: Tried) -> bool:
+def _is_weak_pair(tried: Tried) -> bool:
     """Whether it is a pair that gains little: of many pairs one does by chance."""
     return tried.treatment.is_pair and tried.outcome.value < CURED
 
@@ -108,7 +108,9 @@ class Experiments:
     @property
     def cure(self) -> Tried | None:
         """The smallest intervention that does about as well as the best; or None."""
-        good = [tried for tried in self.tried if tried.holds and not _is_close(tried)]
+        good = [
+            tried for tried in self.tried if tried.holds and not _is_weak_pair(tried)
+        ]
         most = max((tried.gain for tried in good), default=0.0)
         near = [tried for tried in good if tried.gain >= most - ALIKE]
         return min(near, key=lambda tried: tried.treatment.order, default=None)

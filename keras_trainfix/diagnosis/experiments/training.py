@@ -119,12 +119,19 @@ def training_of(snapshot: Any) -> Training:
         train,
         held_out,
         is_mixed=not any(map(comes_sorted, snapshot.views())),
-        schedule=_schedule_that_ends(model) if not snapshot.iterations else None,
+        schedule=schedule_that_ends(model) if not snapshot.iterations else None,
     )
 
 
-def _schedule_that_ends(model: keras.Model) -> Callable[[int], float] | None:
-    """The schedule of a model if all its steps are worth a few at its start."""
+def schedule_that_ends(model: keras.Model) -> Callable[[int], float] | None:
+    """The schedule of a model if all its steps are worth a few at its start.
+
+    Args:
+        model: The compiled `keras.Model`.
+
+    Returns:
+        Function of the number of a step that gives its learning rate, or None.
+    """
     schedule = schedule_of(model.optimizer)
     if schedule is None or steps_of_schedule(model.optimizer) >= FEW:
         return None

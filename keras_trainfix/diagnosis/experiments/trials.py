@@ -20,6 +20,7 @@ from keras_trainfix.diagnosis.experiments.treatment import (
     Variant,
 )
 from keras_trainfix.diagnosis.findings import Finding
+from keras_trainfix.diagnosis.fit_arguments import BATCH
 from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.thresholds import EFFECT, LEARNS, SPREADS
@@ -30,7 +31,6 @@ DONE = 0.9  # skill with which there is nothing left to try
 UNSTEADY = 0.1  # difference between two orders of the batches
 FASTER = 10.0  # times the compiled rate
 CLIMBS = 0.03  # skill gained in the second half of the steps
-BATCH = 32  # where `fit` does not say
 SHOWN_AFTER = 2.0  # seconds
 FOR_PAIRS = 8  # runs
 FOR_CONTROL = 4  # runs for each control at another rate: few runs are for treatments

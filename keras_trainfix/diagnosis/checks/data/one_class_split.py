@@ -3,13 +3,14 @@
 import keras
 import numpy as np
 
+from keras_trainfix.diagnosis.fit_arguments import BATCH
 from keras_trainfix.diagnosis.measure.learned import has_learned_classes
+from keras_trainfix.diagnosis.observe.batches import of_output
 from keras_trainfix.diagnosis.observe.targets import FEWEST, read_targets
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 
 PART = 0.2  # the usual `validation_split`
-BATCH = 32  # samples in a batch of `fit` by default
 
 
 @check(
@@ -125,7 +126,7 @@ def _ids(view):
     targets, read = view.targets, view.labels
     cut = round(len(targets) * (1 - (share or PART)))
     if share and validation is not None:  # else the samples are the whole
-        held_out = _targets_of(view, validation.y)
+        held_out = of_output(validation.y, view)
         # As many of each part as in the data, so that the changes can be compared.
         rest = held_out[_evenly(len(held_out), len(targets) * share / (1 - share))]
         some = targets[_evenly(len(targets), len(held_out) * (1 - share) / share)]
@@ -137,12 +138,6 @@ def _ids(view):
     if ids is None or ids.size != len(targets) or ids.size < FEWEST:
         return None
     return ids, cut
-
-
-def _targets_of(view, y):
-    if isinstance(y, dict):
-        return y[view.name] if len(y) > 1 else next(iter(y.values()))
-    return keras.tree.flatten(y)[view.index]
 
 
 def _evenly(size, most):

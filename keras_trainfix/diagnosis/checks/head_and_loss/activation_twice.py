@@ -82,8 +82,6 @@ def activation_twice(view: OutputView) -> Found | None:
     lowest, highest = reach
     if wanted[0] >= lowest - LEAST_GAP and wanted[1] <= highest + LEAST_GAP:
         return None
-    never = head.activation == "sigmoid" and lowest >= 0.5
-    decides = not never and (head.units > 1 or highest > 0.5 > lowest)
     is_probability = head.inner in ("sigmoid", "softmax")
     return found(
         f"The last activation is {head.activation}, of numbers that have been through "
@@ -92,7 +90,7 @@ def activation_twice(view: OutputView) -> Found | None:
         with_activation(view, "linear")
         if is_probability
         else f"# no activation in '{head.layer}', in front of the {head.activation}",
-        severity="warning" if decides and highest > 0.5 else "error",
+        severity="warning" if lowest < 0.5 < highest else "error",
         inner=head.inner,
         lowest=lowest,
         highest=highest,

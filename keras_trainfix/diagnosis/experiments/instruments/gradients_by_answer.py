@@ -98,8 +98,9 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
                 continue
             return None
         sizes = norms(slope)
-        is_flat = is_flat or not (number or sizes.any())
-        largest = largest if number else numbers[those_that_drive(sizes)]
+        if not number:  # the answers of the model
+            is_flat = not sizes.any()
+            largest = numbers[those_that_drive(sizes)]
         shares.append(share_of_largest(sizes))
         rows.append(_rows(slope_at, answers, targets, sizes))
         if order is None or not slope.any():

@@ -27,6 +27,7 @@ from keras_trainfix.models.batch_norm_layers import all_layers
 
 SAMPLES = 64
 MOST_TERMS = 8
+UNEQUAL = 5.0  # times the gradient of the weaker term, from which a balance may help
 
 
 class Term(NamedTuple):

@@ -159,6 +159,8 @@ def try_pairings(
     if np.diag(similarity, 1).mean() > ALIKE or _are_windows(features):
         return None
     pairings = pairings_of(len(features), len(columns), sizes)
+    orders = {} if sizes else {one.words: one for one in file_orders(len(columns))}
+    pairings |= {name: one.rows[: len(features)] for name, one in orders.items()}
     groups: dict[int, list[str]] = {}
     for name, rows in pairings.items():
         groups.setdefault(len(rows), []).append(name)
@@ -178,7 +180,6 @@ def try_pairings(
         return None
     as_given = scores.pop("i")
     best = max(scores, key=scores.__getitem__)
-    orders = {order.words: order for order in file_orders(len(columns))}
     return Pairing(as_given, scores[best], best, len(features), orders.get(best))
 
 
@@ -220,9 +221,6 @@ def pairings_of(
         ends = np.repeat(starts + np.array(sizes) - 1, sizes)
         firsts = np.repeat(starts, sizes)
         found[TURNED] = (firsts + ends)[:length] - one
-    else:
-        orders = file_orders(available)
-        found |= {order.words: order.rows[:length] for order in orders}
     return {name: rows for name, rows in found.items() if len(rows) >= FEWEST}
 
 

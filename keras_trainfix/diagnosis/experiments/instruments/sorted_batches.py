@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_trainfix.data import as_array
 from keras_trainfix.diagnosis.experiments.instrument import instrument
+from keras_trainfix.diagnosis.fit_arguments import BATCH
 from keras_trainfix.diagnosis.measure.label_gap import coding_of, ids_of
 from keras_trainfix.diagnosis.measure.learned import has_learned_classes
 from keras_trainfix.diagnosis.observe.batches import of_output
@@ -14,7 +15,6 @@ from keras_trainfix.diagnosis.thresholds import LABELS_BETWEEN_BATCHES
 
 FEWEST_BATCHES = 4
 MOST_BATCHES = 256
-SIZE = 32  # the default of `fit`
 GAIN = 0.5  # half of the way to one class a batch: no sampler of few classes gets there
 
 
@@ -60,7 +60,7 @@ def sorted_batches(snapshot: Any) -> list[SortedBatches | None] | None:
     elif snapshot.fit.shuffle or snapshot.given.y is None:
         return None
     else:
-        batches = _cut(snapshot.given.y, snapshot.fit.batch_size or SIZE)
+        batches = _cut(snapshot.given.y, snapshot.fit.batch_size or BATCH)
     answers: list[SortedBatches | None] = []
     for view in snapshot.views():
         leaves = [of_output(y, view) for y in batches]

@@ -8,14 +8,13 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix.diagnosis.experiments.instruments.loss_terms import (
+    UNEQUAL,
     Term,
     loss_terms,
 )
 from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.keras_internals import compile_arguments
-
-UNEQUAL = 5.0  # times the gradient of the smallest, with which balance may matter
 
 
 @treatment("outputs-balanced", 14, ("KTF415",))

@@ -9,6 +9,7 @@ from keras.regularizers import L1, L1L2, L2
 from keras_trainfix import backend
 from keras_trainfix.diagnosis.experiments.in_place import with_attributes
 from keras_trainfix.diagnosis.experiments.instruments.loss_terms import (
+    UNEQUAL,
     drowned,
     loss_terms,
 )
@@ -16,9 +17,9 @@ from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatm
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.trial.runner import tensors_of
 from keras_trainfix.keras_internals import added_losses
+from keras_trainfix.messages import listed
 from keras_trainfix.models.batch_norm_layers import all_layers
 
-UNEQUAL = 5.0  # times the gradient of the loss, from which a balance matters
 SHOWN = {
     "penalty": "the penalties of the weights",
     "activity": "the activity regularizer of {!r}",
@@ -33,10 +34,9 @@ def no_constraints(case: Case) -> Iterator[Variant]:
     bound = [v for v in model.trainable_variables if v.constraint is not None]
     if not bound:
         return
-    names = sorted({v.path.split("/")[-2] for v in bound if "/" in v.path})
     changes = [(v, "constraint", None) for v in bound]
     yield Variant(
-        f"the constraints on the weights of {_listed(names)} off",
+        f"the constraints on the weights of {_owners(bound)} off",
         case.training.changed(with_attributes(changes)),
         "for weight in model.trainable_variables:\n    weight.constraint = None",
         lambda mended: mended.set(changes),
@@ -49,9 +49,8 @@ def no_weight_penalties(case: Case) -> Iterator[Variant]:
     model = case.training.model
     penalized = [v for v in model.trainable_variables if _regularizer(v)]
     if penalized:
-        names = sorted({v.path.split("/")[-2] for v in penalized if "/" in v.path})
         yield Variant(
-            f"the penalties on the weights of {_listed(names)} off",
+            f"the penalties on the weights of {_owners(penalized)} off",
             case.training.changed(
                 with_attributes((v, "regularizer", None) for v in penalized)
             ),
@@ -71,7 +70,7 @@ def no_activity_penalties(case: Case) -> Iterator[Variant]:
     layers = [x for x in all_layers(case.training.model) if x.activity_regularizer]
     if layers:
         yield Variant(
-            f"the activity penalties of {_listed([x.name for x in layers])} off",
+            f"the activity penalties of {listed([x.name for x in layers], 3)} off",
             case.training.changed(
                 with_attributes((x, "activity_regularizer", None) for x in layers)
             ),
@@ -181,6 +180,7 @@ def _regularizer(variable):
     return getattr(variable, "regularizer", None)
 
 
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:3])
-    return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _owners(variables: list[keras.Variable]) -> str:
+    """The names of the layers that variables belong to."""
+    names = sorted({v.path.split("/")[-2] for v in variables if "/" in v.path})
+    return listed(names, 3)

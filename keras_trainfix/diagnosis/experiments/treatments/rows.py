@@ -44,7 +44,10 @@ def rows_paired(case: Case) -> Iterator[Variant]:
         return
     x, y, sizes = ordered
     length, available = len(leaves(x)[0]), len(leaves(y)[0])
-    rows = pairings_of(length, available, sizes)[best.rows]
+    if best.order is not None:
+        rows = best.order.rows[:length]
+    else:
+        rows = pairings_of(length, available, sizes)[best.rows]
     sample = Sample(
         mapped(lambda leaf: leaf[: len(rows)], x), mapped(lambda leaf: leaf[rows], y)
     )
