@@ -187,10 +187,22 @@ CONTRACTS = [
         ),
         (3, 3, 4, 3),
     ),
+    MetricContract(
+        "mean_iou_multi_label",
+        lambda: kt.MeanIoU(
+            3, multi_label=True, include_background=False, threshold=0.3
+        ),
+        (6, 5, 3),
+    ),
     MetricContract("dice_score", lambda: kt.DiceScore(3), (7, 3)),
     MetricContract(
         "pixel_accuracy",
         lambda: kt.PixelAccuracy(3, average="macro", ignore_class=(255, 1)),
+        (6, 5, 3),
+    ),
+    MetricContract(
+        "pixel_accuracy_multi_label",
+        lambda: kt.PixelAccuracy(3, multi_label=True, per_class=True),
         (6, 5, 3),
     ),
     MetricContract("boundary_iou", lambda: kt.BoundaryIoU(3, distance=1), (6, 5, 3)),

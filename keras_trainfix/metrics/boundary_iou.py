@@ -135,10 +135,14 @@ class BoundaryIoU(CountMetric):
         class_names: Sequence[str] | None = None,
         name: str | None = "boundary_iou",
         dtype: Any = None,
+        include_background: bool = True,
     ) -> None:
         arguments = num_classes, ignore_class, axis, threshold, from_logits
-        super().__init__(arguments, per_class, class_names, name, dtype)
-        self.distance = checked_distance(distance)
+        super().__init__(
+            *(arguments, per_class, class_names, name, dtype),
+            distance=checked_distance(distance),
+            include_background=include_background,
+        )
 
     def count(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Counts:
         return count_bands(y_true, y_pred, sample_weight, self._setting, self.distance)
@@ -148,6 +152,3 @@ class BoundaryIoU(CountMetric):
 
     def scores(self, limbs: Tensor) -> dict[str, Any]:
         return self.by_class(scores_of_bands(limbs))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "distance": self.distance}

@@ -16,8 +16,9 @@ def iou_from_confusion(matrix: Tensor, ignore_class: IgnoreClass = None) -> Tens
     """Intersection over union of each class, TP / (TP + FP + FN).
 
     Args:
-        matrix: Counts `(C, C)` with labels as rows and predictions as columns: a
-            tensor, or an array or list, for which float64 is used.
+        matrix: Counts `(C, C)` with labels as rows and predictions as columns, or
+            tables `(C, 2, 2)` of classes of which a pixel may have several: a tensor,
+            or an array or list, for which float64 is used.
         ignore_class: Integer, tuple of integers, or None: classes to leave out.
             Defaults to `None`.
 
@@ -27,7 +28,7 @@ def iou_from_confusion(matrix: Tensor, ignore_class: IgnoreClass = None) -> Tens
         others with `np.nanmean`.
 
     Raises:
-        ValueError: If `matrix` is not square.
+        ValueError: If `matrix` has another shape.
 
     Examples:
         >>> iou_from_confusion([[3, 1, 0], [0, 2, 0], [0, 0, 0]]).round(3).tolist()
@@ -40,7 +41,7 @@ def dice_from_confusion(matrix: Tensor, ignore_class: IgnoreClass = None) -> Ten
     """Dice score (F1) of each class, 2 TP / (2 TP + FP + FN).
 
     Args:
-        matrix: Counts `(C, C)`, as for `iou_from_confusion`.
+        matrix: Counts, as for `iou_from_confusion`.
         ignore_class: Integer, tuple of integers, or None: classes to leave out.
             Defaults to `None`.
 
@@ -48,7 +49,7 @@ def dice_from_confusion(matrix: Tensor, ignore_class: IgnoreClass = None) -> Ten
         Tensor or NumPy array `(C,)`; NaN as in `iou_from_confusion`.
 
     Raises:
-        ValueError: If `matrix` is not square.
+        ValueError: If `matrix` has another shape.
 
     Examples:
         >>> dice_from_confusion([[3, 1], [0, 2]]).round(3).tolist()
@@ -61,7 +62,7 @@ def accuracy_from_confusion(matrix: Tensor, ignore_class: IgnoreClass = None) ->
     """Accuracy (recall) of each class, TP / (TP + FN).
 
     Args:
-        matrix: Counts `(C, C)`, as for `iou_from_confusion`.
+        matrix: Counts, as for `iou_from_confusion`.
         ignore_class: Integer, tuple of integers, or None: classes to leave out.
             Defaults to `None`.
 
@@ -70,7 +71,7 @@ def accuracy_from_confusion(matrix: Tensor, ignore_class: IgnoreClass = None) ->
         without a label.
 
     Raises:
-        ValueError: If `matrix` is not square.
+        ValueError: If `matrix` has another shape.
 
     Examples:
         >>> accuracy_from_confusion([[3, 1], [0, 2]]).tolist()
@@ -96,6 +97,18 @@ def outcomes(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         lib.sum(wrong, axis=-2),
         lib.sum(wrong, axis=-1),
     )
+
+
+def outcomes_of_entries(tables: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """True positives, false positives and false negatives of each class.
+
+    Args:
+        tables: Tensor or NumPy array `(..., C, 2, 2)` with labels as rows.
+
+    Returns:
+        Three of shape `(..., C)`.
+    """
+    return tables[..., 1, 1], tables[..., 0, 1], tables[..., 1, 0]
 
 
 def iou(correct: Tensor, extra: Tensor, missed: Tensor) -> Tensor:
@@ -125,22 +138,35 @@ def _from_confusion(
 ) -> Tensor:
     matrix = wide(matrix) if ops.is_tensor(matrix) else np.asarray(matrix, "float64")
     shape = tuple(matrix.shape)
-    if len(shape) != 2 or shape[0] != shape[1]:
+    multi_label = len(shape) == 3 and shape[1:] == (2, 2)
+    if not multi_label and (len(shape) != 2 or shape[0] != shape[1]):
         raise ValueError(
-            "`matrix` must be counts of shape (C, C), labels by predictions. Received: "
-            f"matrix of shape {shape}. Pass the result of `confusion_matrix`."
+            "`matrix` must be counts of shape (C, C), labels by predictions, or tables "
+            f"(C, 2, 2). Received: matrix of shape {shape}. Pass the result of "
+            "`confusion_matrix`."
         )
     lib = _library(matrix)
     # Negative counts mark invalid input, see `confusion_matrix`.
     matrix = lib.where(lib.any(matrix < 0), float("nan"), matrix)
     wanted = wanted_classes(shape[0], ignored_ids(ignore_class))
-    matrix = lib.where(wanted[:, None], matrix, 0)  # pixels of ignored classes are void
-    return lib.where(wanted, score(*outcomes(matrix)), float("nan"))
+    if multi_label:
+        counts = outcomes_of_entries(matrix)
+    else:  # pixels of ignored classes are void
+        counts = outcomes(lib.where(wanted[:, None], matrix, 0))
+    return lib.where(wanted, score(*counts), float("nan"))
 
 
-def wanted_classes(num_classes: int, ignored: tuple[int, ...]) -> np.ndarray:
-    """Which classes are not ignored, a NumPy boolean vector."""
-    return ~np.isin(np.arange(num_classes), ignored)
+def wanted_classes(
+    num_classes: int, ignored: tuple[int, ...], include_background: bool = True
+) -> np.ndarray:
+    """Which classes enter a mean, a NumPy boolean vector.
+
+    Without the background that is every class but 0, unless there is no other.
+    """
+    wanted = ~np.isin(np.arange(num_classes), ignored)
+    if not include_background and num_classes > 1:
+        wanted[0] = False
+    return wanted
 
 
 def _library(values: Tensor) -> ModuleType:

@@ -1,19 +1,20 @@
 """Counts exactly how often each class is predicted for each label."""
 
-import functools
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.labels.dtypes import as_tensor
 from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.labels.weights import pixel_weights
 from keras_trainfix.metrics import exact
+from keras_trainfix.metrics.batches import run
+from keras_trainfix.metrics.entries import count_entries
 from keras_trainfix.metrics.predictions import (
     Form,
+    entries_form,
     predicted_classes,
     prediction_form,
 )
@@ -32,7 +33,8 @@ class Counts(NamedTuple):
 
     Attributes:
         matrix: The number of valid pixels, or their total weight, for each label (rows)
-            and prediction (columns): `exact` limbs, float32 `(4, C, C)`.
+            and prediction (columns): `exact` limbs, float32 `(4, C, C)`. With
+            `multi_label`, a table for each class, `(4, C, 2, 2)`.
         rejected: Float32 `(3,)`: the number of labels that are neither a class nor
             ignored, of invalid predictions of valid pixels, and of invalid weights.
     """
@@ -50,6 +52,7 @@ def confusion_matrix(
     threshold: float = 0.5,
     from_logits: bool = False,
     sample_weight: Tensor = None,
+    multi_label: bool = False,
 ) -> Tensor:
     """Counts how many pixels of each class are predicted as each class.
 
@@ -69,11 +72,14 @@ def confusion_matrix(
         from_logits: Whether one sigmoid unit returns logits. Scores with a class axis
             may be either. Defaults to `False`.
         sample_weight: Weights of samples `(N,)` or of pixels `(N, ...)`, or None.
+        multi_label: Whether each class has its own sigmoid, see `MeanIoU`. Defaults to
+            `False`.
 
     Returns:
         Tensor `(C, C)` with labels as rows and predictions as columns: int32, or
-        float32 with weights. In compiled code, which cannot raise, it is -1 everywhere
-        if any label, prediction or weight is invalid.
+        float32 with weights. With `multi_label`, `(C, 2, 2)`: the table
+        `[[TN, FP], [FN, TP]]` of each class. In compiled code, which cannot raise, it
+        is -1 everywhere if any label, prediction or weight is invalid.
 
     Raises:
         ValueError: If an argument is out of range, or if shapes and dtypes do not match
@@ -86,7 +92,8 @@ def confusion_matrix(
         >>> keras.ops.convert_to_numpy(matrix).tolist()
         [[1, 0], [1, 1]]
     """
-    setting = checked_setting(num_classes, ignore_class, axis, threshold, from_logits)
+    arguments = num_classes, ignore_class, axis, threshold, from_logits
+    setting = checked_setting(*arguments, multi_label)
     counts = count(y_true, y_pred, sample_weight, setting, refuse_nan=True)
     if sample_weight is not None:
         matrix = exact.rounded(counts.matrix)
@@ -123,14 +130,18 @@ def count(
     """
     mask = backend.keras_mask(y_pred)
     y_true, y_pred = as_array(y_true), as_array(y_pred)
-    form = prediction_form(y_true, y_pred, setting.num_classes, setting.axis)
+    if setting.multi_label:
+        form = entries_form(y_pred, setting.num_classes, setting.axis)
+    else:
+        form = prediction_form(y_true, y_pred, setting.num_classes, setting.axis)
+    function = count_entries if setting.multi_label else _count
     batch = y_true, y_pred, sample_weight, mask
     if not all(backend.is_concrete(x) for x in batch if x is not None):
-        return Counts(*_count(*batch, form, setting))
-    if sample_weight is None and mask is None:
+        return Counts(*function(*batch, form, setting))
+    if sample_weight is None and mask is None and not setting.multi_label:
         counts = _count_in_pieces(y_true, y_pred, form, setting)
     else:
-        counts = Counts(*_run(_count, batch, form, setting))
+        counts = Counts(*run(function, batch, form, setting))
     raise_if_rejected(
         counts.rejected, y_true, y_pred, sample_weight, form, setting, refuse_nan
     )
@@ -140,11 +151,12 @@ def count(
 def _count_in_pieces(
     y_true: Tensor, y_pred: Tensor, form: Form, setting: Setting
 ) -> Counts:
+    batch = y_true, y_pred, None, None
     is_small = math.prod(form.pixels(y_pred.shape)) <= PIECE
     if is_small or not backend.slices_are_views(y_pred):
-        return Counts(*_run(_count, (y_true, y_pred, None, None), form, setting))
+        return Counts(*run(_count, batch, form, setting, True))
     pieces = _small_pieces(y_true, y_pred, form, setting)
-    table = sum(_run(_table, piece, form, setting) for *piece, form in pieces)
+    table = sum(run(_table, piece, form, setting, True) for *piece, form in pieces)
     return Counts(*_finished(exact.from_counts(table)))
 
 
@@ -162,25 +174,6 @@ def _small_pieces(
         predicted = predicted_classes(scores, form, setting)
         for piece in _pieces(labels, predicted, ids, PIECE):
             yield *piece, ids
-
-
-def _run(
-    function: Callable[..., Any], tensors: Any, form: Form, setting: Setting
-) -> Tensor:
-    """Calls a function of a batch in eager code, compiled where that is faster."""
-    tensors = [None if x is None else as_tensor(x) for x in tensors]
-    shapes = tuple(None if x is None else (tuple(x.shape), x.dtype) for x in tensors)
-    return _compiled(function, form, setting, shapes)(*tensors)
-
-
-@functools.lru_cache(maxsize=256)
-def _compiled(
-    function: Callable[..., Any], form: Form, setting: Setting, shapes: Any
-) -> Callable[..., Any]:
-    """The function for the shapes and dtypes of a batch."""
-    (shape, _) = shapes[1]
-    function = functools.partial(function, form=form, setting=setting, is_eager=True)
-    return backend.compiled(function, math.prod(shape))
 
 
 def _count(

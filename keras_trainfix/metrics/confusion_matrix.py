@@ -20,9 +20,12 @@ class ConfusionMatrix(ConfusionMetric):
 
     `result()` is the matrix itself, labels as rows and predictions as columns, without
     void and exact up to 2**53 on every backend. `plot()` draws it, and `class_table()`
-    lists the classes, the worst first. `MeanIoU` and the other scores have the matrix
-    as well, as `confusion_matrix()`, and are the better choice for `compile`: a matrix
-    fits into `history`, but `keras.callbacks.TensorBoard` takes only numbers.
+    lists the classes, the worst first. With `multi_label=True` there is a table for
+    each class instead, `[[TN, FP], [FN, TP]]`, in an array `(C, 2, 2)`.
+
+    `MeanIoU` and the other scores have the matrix as well, as `confusion_matrix()`, and
+    are the better choice for `compile`: a matrix fits into `history`, but
+    `keras.callbacks.TensorBoard` takes only numbers.
 
     The call arguments, and all arguments that are not listed here, are the same as in
     `MeanIoU`.
@@ -56,9 +59,12 @@ class ConfusionMatrix(ConfusionMetric):
         class_names: Sequence[str] | None = None,
         name: str | None = "confusion_matrix",
         dtype: Any = None,
+        multi_label: bool = False,
     ) -> None:
         arguments = num_classes, ignore_class, axis, threshold, from_logits
-        super().__init__(arguments, False, class_names, name, dtype)
+        super().__init__(
+            *(arguments, False, class_names, name, dtype), multi_label=multi_label
+        )
 
     def result(self) -> Tensor:
         """The counts so far; NaN, with a warning, after invalid input."""

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from keras_trainfix.labels.types import Tensor
 from keras_trainfix.metrics import exact
-from keras_trainfix.metrics.class_scores import outcomes
+from keras_trainfix.metrics.class_scores import outcomes, outcomes_of_entries
 from keras_trainfix.metrics.confusion import Counts, count
 from keras_trainfix.metrics.confusion_plot import save_confusion_plot
 from keras_trainfix.metrics.count_metric import CountMetric
@@ -30,13 +30,17 @@ class ConfusionMetric(CountMetric):
         return count(y_true, y_pred, sample_weight, self._setting)
 
     def merge_key(self) -> tuple[Any, ...]:
-        return ConfusionMetric, self._setting[:2]
+        return ConfusionMetric, self._setting[:2], self.multi_label
+
+    def counts_shape(self) -> tuple[int, ...]:
+        return (self.num_classes, 2, 2) if self.multi_label else super().counts_shape()
 
     def confusion_matrix(self) -> np.ndarray:
         """The counts so far, with labels as rows and predictions as columns.
 
         Returns:
-            NumPy array `(C, C)`: int64, or float64 if weights have made fractions.
+            NumPy array `(C, C)`, or `(C, 2, 2)` with `multi_label`: int64, or float64
+            if weights have made fractions.
         """
         return exact.to_numpy(self.limbs())
 
@@ -47,7 +51,10 @@ class ConfusionMetric(CountMetric):
             String.
         """
         return class_table(
-            self.confusion_matrix(), self.class_names, self._setting.ignored
+            self.confusion_matrix(),
+            self.class_names,
+            self._setting.ignored,
+            self.include_background,
         )
 
     def plot(
@@ -62,6 +69,9 @@ class ConfusionMetric(CountMetric):
 
         Returns:
             `matplotlib.figure.Figure`.
+
+        Raises:
+            ValueError: With `multi_label`, where no class is taken for another.
         """
         return save_confusion_plot(
             self.confusion_matrix(),
@@ -75,13 +85,14 @@ class ConfusionMetric(CountMetric):
         """Replaces the counts, for example by `confusion_matrix()` of another run.
 
         Args:
-            matrix: Array `(C, C)` of finite numbers, 0 or more.
+            matrix: Array of finite numbers, 0 or more, of the shape of
+                `confusion_matrix()`.
 
         Raises:
             ValueError: If the shape or a number is wrong.
         """
         matrix = np.asarray(matrix)
-        shape = (self.num_classes,) * 2
+        shape = self.counts_shape()
         if matrix.shape != shape:
             received = f"matrix of shape {matrix.shape}"
         elif not np.all((matrix >= 0) & (matrix < 2**56)):
@@ -93,9 +104,10 @@ class ConfusionMetric(CountMetric):
         raise ValueError(
             f"`matrix` must be counts of shape {shape}, finite and 0 or more. "
             f"Received: {received}. Pass the `confusion_matrix()` of a metric with "
-            f"num_classes={self.num_classes}."
+            f"num_classes={self.num_classes}, multi_label={self.multi_label}."
         )
 
     def outcomes(self, limbs: Tensor) -> list[Tensor]:
         """True positives, false positives and false negatives, float32 `(C,)`."""
-        return [exact.rounded(counts) for counts in outcomes(limbs)]
+        of_classes = outcomes_of_entries if self.multi_label else outcomes
+        return [exact.rounded(counts) for counts in of_classes(limbs)]

@@ -33,11 +33,14 @@ class CountMetric(keras.Metric):
         class_names: List of strings, one for each class, or None to use numbers.
         name: String, the name of the metric.
         dtype: Dtype of the result.
+        **settings: Further arguments of the metric, kept as attributes.
     """
 
     default_name: str
     prefix: str  # of the entries of classes, if the metric has its default name
     extra_classes = 0  # rows and columns of the counts beyond those of the classes
+    multi_label = False
+    include_background = True
 
     def __init__(
         self,
@@ -46,15 +49,19 @@ class CountMetric(keras.Metric):
         class_names: Sequence[str] | None,
         name: str | None,
         dtype: Any,
+        **settings: Any,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        self._setting = checked_setting(*arguments)
+        self.settings = tuple(settings)
+        for key, value in settings.items():
+            setattr(self, key, value)
+        self._setting = checked_setting(*arguments, self.multi_label)
         self.num_classes, self.ignore_class, self.axis, *rest = arguments
         self.threshold, self.from_logits = rest
         self.per_class = per_class
         self.class_names = checked_names(class_names, self.num_classes)
-        size = self.num_classes + self.extra_classes
-        shape = (exact.LIMBS, size, size)
+        self._check_classes()
+        shape = (exact.LIMBS, *self.counts_shape())
         self._counts = self.add_variable(shape, "zeros", "float32", name="counts")
         self._rejected = self.add_variable((3,), "zeros", "float32", name="rejected")
         self._has_warned = False
@@ -81,6 +88,10 @@ class CountMetric(keras.Metric):
     def count(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Counts:
         """The `Counts` of a batch."""
         raise NotImplementedError
+
+    def counts_shape(self) -> tuple[int, ...]:
+        """The shape of the counts."""
+        return (self.num_classes + self.extra_classes,) * 2
 
     def merge_key(self) -> tuple[Any, ...]:
         """Equal for metrics whose counts can be added up."""
@@ -139,6 +150,7 @@ class CountMetric(keras.Metric):
             "from_logits": self.from_logits,
             "per_class": self.per_class,
             "class_names": self.class_names,
+            **{key: getattr(self, key) for key in self.settings},
         }
 
     def limbs(self) -> Tensor:
@@ -155,9 +167,15 @@ class CountMetric(keras.Metric):
             self._warn(backend.to_numpy(rejected))
         return rejected
 
+    def wanted_classes(self) -> np.ndarray:
+        """Which classes enter the mean, a NumPy boolean vector."""
+        return wanted_classes(
+            self.num_classes, self._setting.ignored, self.include_background
+        )
+
     def by_class(self, values: Tensor, mean_name: str | None = None) -> dict[str, Any]:
         """A dict of the mean over classes and the value of each."""
-        wanted = wanted_classes(self.num_classes, self._setting.ignored)
+        wanted = self.wanted_classes()
         prefix = self.prefix if self.name == self.default_name else self.name
         names = self.class_names or range(self.num_classes)
         return {
@@ -168,6 +186,14 @@ class CountMetric(keras.Metric):
                 if wanted[i]
             },
         }
+
+    def _check_classes(self) -> None:
+        if not self.wanted_classes().any():
+            raise ValueError(
+                "`include_background=False` must leave at least one class. Received: "
+                f"num_classes={self.num_classes}, ignore_class={self.ignore_class}. "
+                "Pass include_background=True, or ignore fewer classes."
+            )
 
     def _warn(self, rejected: np.ndarray) -> None:
         kinds = {
@@ -186,7 +212,7 @@ class CountMetric(keras.Metric):
                 f"`{self.name}` is NaN because it received {', '.join(received)}. "
                 "Compiled code cannot raise. To see which ones, call "
                 "`keras_trainfix.confusion_matrix(y, model.predict(x), "
-                f"num_classes={self.num_classes}, ignore_class={self.ignore_class})` "
-                "on one batch.",
+                f"num_classes={self.num_classes}, ignore_class={self.ignore_class}"
+                f"{', multi_label=True' if self.multi_label else ''})` on one batch.",
                 stacklevel=4,
             )

@@ -54,9 +54,15 @@ class DiceScore(ConfusionMetric):
         class_names: Sequence[str] | None = None,
         name: str | None = "dice_score",
         dtype: Any = None,
+        multi_label: bool = False,
+        include_background: bool = True,
     ) -> None:
         arguments = num_classes, ignore_class, axis, threshold, from_logits
-        super().__init__(arguments, per_class, class_names, name, dtype)
+        super().__init__(
+            *(arguments, per_class, class_names, name, dtype),
+            multi_label=multi_label,
+            include_background=include_background,
+        )
 
     def scores(self, limbs: Tensor) -> dict[str, Any]:
         return self.by_class(dice(*self.outcomes(limbs)))

@@ -19,15 +19,17 @@ class MeanIoU(ConfusionMetric):
     over the classes that are labeled or predicted anywhere; NaN if there are none.
 
     Args:
-        num_classes: Integer, 2 or more. One sigmoid unit has two classes.
+        num_classes: Integer, 2 or more (1 with `multi_label`). One sigmoid unit has
+            two classes.
         ignore_class: Integer, tuple of integers, or None: ids of void, inside or
             outside the range of the classes. Ignored classes do not enter the mean.
             Defaults to `255`.
         axis: Integer, the class axis of the predictions. Defaults to `-1`.
         threshold: Float in `(0, 1)`, the probability above which one sigmoid unit means
-            class 1. Defaults to `0.5`.
-        from_logits: Whether one sigmoid unit returns logits. Scores with a class axis
-            may be either, as only the highest counts. Defaults to `False`.
+            class 1, or each with `multi_label` its class. Defaults to `0.5`.
+        from_logits: Whether one sigmoid unit, or each with `multi_label`, returns
+            logits. Other scores with a class axis may be either, as only the highest
+            counts. Defaults to `False`.
         per_class: Whether `result` is a dict: `"mean_iou"`, and `"iou/<name>"` for each
             class, NaN if it is absent. Defaults to `False`, a scalar.
         class_names: List of strings, one for each class, or None to use numbers.
@@ -37,14 +39,22 @@ class MeanIoU(ConfusionMetric):
             to `"mean_iou"`.
         dtype: Dtype of the result. Counts are exact in any case. Defaults to `None`,
             the dtype that Keras uses for metrics.
+        multi_label: Whether each class has its own sigmoid, so that a pixel may have
+            several classes or none. A class is predicted where its probability is
+            above `threshold`. Defaults to `False`: the class of the highest score.
+        include_background: Whether class 0 enters the mean. Its pixels are errors of
+            the other classes in any case. Defaults to `True`.
 
     Call arguments:
         y_true: Labels: sparse `(N, ...)` or `(N, ..., 1)`, one-hot or soft
-            `(N, ..., C)`, or binary, of any integer or float dtype.
+            `(N, ..., C)`, or binary, of any integer or float dtype. With `multi_label`,
+            rows of zeros and ones; a pixel is void where any entry is an ignored id.
         y_pred: Scores `(N, ..., C)`, either probabilities or logits; integer class ids
-            `(N, ...)`; or, with two classes, the output of one sigmoid unit.
+            `(N, ...)`; or, with two classes, the output of one sigmoid unit. With
+            `multi_label`, `(N, ..., C)`: probabilities, logits, or zeros and ones.
         sample_weight: Weights that broadcast from the left. Pixels of weight 0 are
-            void.
+            void. With `multi_label` also `(N, ..., C)`: an entry of weight 0 is void
+            for its class alone.
 
     Raises:
         ValueError: If an argument is out of range, or if labels, weights and
@@ -80,9 +90,15 @@ class MeanIoU(ConfusionMetric):
         class_names: Sequence[str] | None = None,
         name: str | None = "mean_iou",
         dtype: Any = None,
+        multi_label: bool = False,
+        include_background: bool = True,
     ) -> None:
         arguments = num_classes, ignore_class, axis, threshold, from_logits
-        super().__init__(arguments, per_class, class_names, name, dtype)
+        super().__init__(
+            *(arguments, per_class, class_names, name, dtype),
+            multi_label=multi_label,
+            include_background=include_background,
+        )
 
     def scores(self, limbs: Tensor) -> dict[str, Any]:
         return self.by_class(iou(*self.outcomes(limbs)))

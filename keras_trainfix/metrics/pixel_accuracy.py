@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.metrics import exact
 from keras_trainfix.metrics.class_scores import accuracy, ratio
-from keras_trainfix.metrics.class_scores import outcomes as class_outcomes
 from keras_trainfix.metrics.confusion_metric import ConfusionMetric
 
 
@@ -20,7 +20,9 @@ class PixelAccuracy(ConfusionMetric):
     One confusion matrix is kept over the whole data set, exact up to 2**53 pixels on
     every backend. `average="micro"` is the overall accuracy, the share of all valid
     pixels. `"macro"` is the mean of the accuracies (recalls) of the classes that have
-    labels, in which a rare class counts as much as any other.
+    labels, in which a rare class counts as much as any other. With `multi_label`, the
+    overall accuracy is the share of all valid entries, pixels times classes, that are
+    right. Without the background, only pixels of other classes count.
 
     The call arguments, and all arguments that are not listed here, are the same as in
     `MeanIoU`.
@@ -63,15 +65,21 @@ class PixelAccuracy(ConfusionMetric):
         class_names: Sequence[str] | None = None,
         name: str | None = "pixel_accuracy",
         dtype: Any = None,
+        multi_label: bool = False,
+        include_background: bool = True,
     ) -> None:
-        arguments = num_classes, ignore_class, axis, threshold, from_logits
-        super().__init__(arguments, per_class, class_names, name, dtype)
         if average not in ("micro", "macro"):
             raise ValueError(
                 "`average` must be 'micro' (over pixels) or 'macro' (over classes). "
                 f"Received: average={average!r}."
             )
-        self.average = average
+        arguments = num_classes, ignore_class, axis, threshold, from_logits
+        super().__init__(
+            *(arguments, per_class, class_names, name, dtype),
+            average=average,
+            multi_label=multi_label,
+            include_background=include_background,
+        )
 
     def scores(self, limbs: Tensor) -> dict[str, Any]:
         is_default = self.name == self.default_name
@@ -79,10 +87,11 @@ class PixelAccuracy(ConfusionMetric):
         by_class = self.by_class(accuracy(*self.outcomes(limbs)), mean)
         if self.average == "macro" and not self.per_class:
             return {self.name: by_class[mean]}
-        correct = ops.sum(class_outcomes(limbs)[0], axis=-1)
-        counted = ops.sum(limbs, axis=(-2, -1))
-        overall = ratio(exact.rounded(correct), exact.rounded(counted))
+        limbs = ops.take(limbs, np.flatnonzero(self.wanted_classes()), axis=1)
+        is_right = np.eye(self.num_classes, dtype="bool")[self.wanted_classes()]
+        if self.multi_label:
+            is_right = np.eye(2, dtype="bool")
+        axes = tuple(range(1, len(limbs.shape)))
+        correct = ops.sum(ops.where(is_right, limbs, 0), axis=axes)
+        overall = ratio(exact.rounded(correct), exact.rounded(ops.sum(limbs, axes)))
         return {self.name: overall, **by_class}
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "average": self.average}

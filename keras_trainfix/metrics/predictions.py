@@ -22,7 +22,8 @@ class Form(NamedTuple):
     """The form of some predictions.
 
     Attributes:
-        kind: `"scores"` with a class axis, `"binary"` (one sigmoid unit) or `"ids"`.
+        kind: `"scores"` with a class axis, `"entries"` (one sigmoid for each class),
+            `"binary"` (one sigmoid unit) or `"ids"`.
         axis: Integer, 1 or more: the class axis of scores and of one-hot labels.
         squeeze: The superfluous axis of size 1 of binary predictions or ids, or None.
     """
@@ -33,7 +34,8 @@ class Form(NamedTuple):
 
     def pixels(self, shape: Shape) -> Shape:
         """The pixel shape of predictions of this form."""
-        removed = self.axis if self.kind == "scores" else self.squeeze
+        has_classes = self.kind in ("scores", "entries")
+        removed = self.axis if has_classes else self.squeeze
         if removed is None:
             return tuple(shape)
         return (*shape[:removed], *shape[removed + 1 :])
@@ -106,6 +108,32 @@ def prediction_form(
     return others[0]
 
 
+def entries_form(y_pred: Tensor, num_classes: int, axis: int) -> Form:
+    """The form of predictions that decide about each class by itself.
+
+    Args:
+        y_pred: Tensor of scores of any dtype; integers and booleans are 0 or 1.
+        num_classes: Integer `C`.
+        axis: Integer, the class axis of `y_pred`.
+
+    Returns:
+        `Form`.
+
+    Raises:
+        ValueError: If `y_pred` has not `num_classes` entries on `axis`.
+    """
+    shape = static_shape(y_pred.shape)
+    rank = len(shape)
+    if -rank <= axis < rank and axis % rank > 0 and shape[axis] == num_classes:
+        return Form("entries", axis % rank)
+    raise ValueError(
+        f"`y_pred` must have one entry for each of {num_classes} classes on axis "
+        f"{axis} with multi_label=True. Received: y_pred.shape={shape}, "
+        f"num_classes={num_classes}, axis={axis}. Turn class ids into rows with "
+        "`keras.ops.one_hot`; if each pixel has one class, pass multi_label=False."
+    )
+
+
 def predicted_classes(y_pred: Tensor, form: Form, setting: Setting) -> Tensor:
     """The integer class of each pixel; `num_classes` if the prediction is invalid.
 
@@ -117,7 +145,7 @@ def predicted_classes(y_pred: Tensor, form: Form, setting: Setting) -> Tensor:
     Returns:
         Integer tensor of the pixel shape.
     """
-    num_classes, from_logits = setting.num_classes, setting.from_logits
+    num_classes = setting.num_classes
     if form.kind == "scores":
         is_float = "float" in keras.backend.standardize_dtype(y_pred.dtype)
         scores = y_pred if is_float else ops.cast(y_pred, "float32")
@@ -126,18 +154,33 @@ def predicted_classes(y_pred: Tensor, form: Form, setting: Setting) -> Tensor:
     if form.squeeze is not None:
         y_pred = ops.squeeze(y_pred, form.squeeze)
     if form.kind == "binary":
-        y_pred = wide(y_pred)
-        bound = setting.threshold
-        if from_logits:
-            bound = math.log(bound / (1 - bound))
-        ids = ops.cast(y_pred > bound, "int32")
-        slack = math.inf if from_logits else TOLERANCE
-        fits = ops.logical_and(y_pred >= -slack, y_pred <= 1 + slack)  # False for NaN
-        return ops.where(fits, ids, num_classes)
+        is_class_1, fits = above_threshold(y_pred, setting)
+        return ops.where(fits, ops.cast(is_class_1, "int32"), num_classes)
     if keras.backend.standardize_dtype(y_pred.dtype) == "bool":
         y_pred = ops.cast(y_pred, "int32")
     is_class = ops.logical_and(y_pred >= 0, y_pred < num_classes)
     return ops.where(is_class, ops.cast(y_pred, "int32"), num_classes)
+
+
+def above_threshold(y_pred: Tensor, setting: Setting) -> tuple[Tensor, Tensor]:
+    """Whether the outputs of sigmoids mean yes, and whether they are valid.
+
+    Args:
+        y_pred: Float tensor of any shape, logits or probabilities.
+        setting: `Setting`.
+
+    Returns:
+        Two boolean tensors of its shape. NaN is invalid.
+    """
+    y_pred = wide(y_pred)
+    slack = math.inf if setting.from_logits else TOLERANCE
+    fits = ops.logical_and(y_pred >= -slack, y_pred <= 1 + slack)
+    return y_pred > score_of(setting.threshold, setting.from_logits), fits
+
+
+def score_of(probability: float, from_logits: bool) -> float:
+    """A probability as a sigmoid returns it, or the logit that it takes for it."""
+    return math.log(probability / (1 - probability)) if from_logits else probability
 
 
 def _candidates(

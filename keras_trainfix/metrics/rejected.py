@@ -1,5 +1,6 @@
 """Raises the error about labels, predictions or weights that were not counted."""
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -57,8 +58,18 @@ def raise_if_rejected(
     valid = backend.to_numpy(
         labels_of(y_true, y_pred, form, setting, check=False).valid
     )
-    values = backend.to_numpy(as_tensor(y_pred)).astype("float64").reshape(valid.shape)
-    values = values[valid]
+    is_float = "float" in keras.backend.standardize_dtype(y_pred.dtype)
+    values = backend.to_numpy(as_tensor(y_pred)).astype("float64")
+    if form.kind == "entries":
+        values = np.moveaxis(values, form.axis, -1)[valid]
+    else:
+        values = values.reshape(valid.shape)[valid]
+    if form.kind == "entries" and not is_float:
+        raise ValueError(
+            "`y_pred` of whole numbers must be 0 or 1 for each class with "
+            f"multi_label=True. Received: y_pred from {values.min():.0f} to "
+            f"{values.max():.0f}. Turn class ids into rows with `keras.ops.one_hot`."
+        )
     if form.kind == "ids":
         wrong = values[(values < 0) | (values >= setting.num_classes)]
         values, counts = np.unique(wrong, return_counts=True)
@@ -73,7 +84,7 @@ def raise_if_rejected(
     low, high = (known.min(), known.max()) if known.size else (0, 0)
     if low < -TOLERANCE or high > 1 + TOLERANCE:
         raise ValueError(
-            "`y_pred` of one sigmoid unit must be probabilities between 0 and 1 with "
+            "`y_pred` of sigmoid units must be probabilities between 0 and 1 with "
             f"from_logits=False. Received: y_pred from {low:.6g} to {high:.6g}. If the "
             "last layer of the model has no activation, these are logits: pass "
             "`from_logits=True`."

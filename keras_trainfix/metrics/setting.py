@@ -7,7 +7,7 @@ from keras_trainfix.labels import ignored_ids
 from keras_trainfix.labels.messages import shown
 from keras_trainfix.labels.types import IgnoreClass
 
-# The arguments of `checked_setting`, in their order.
+# The first arguments of `checked_setting`, in their order.
 Arguments: TypeAlias = tuple[int, IgnoreClass, int, float, bool]
 
 
@@ -19,6 +19,7 @@ class Setting(NamedTuple):
     axis: int
     threshold: float
     from_logits: bool
+    multi_label: bool = False
 
 
 def checked_setting(
@@ -27,6 +28,7 @@ def checked_setting(
     axis: int,
     threshold: float,
     from_logits: bool,
+    multi_label: bool = False,
 ) -> Setting:
     """The `Setting` of these arguments.
 
@@ -34,9 +36,10 @@ def checked_setting(
         ValueError: If an argument is out of range.
     """
     is_integer = isinstance(num_classes, numbers.Integral)
-    if not is_integer or num_classes < 2:  # refuses a bool as well
+    least = 1 if multi_label else 2
+    if not is_integer or isinstance(num_classes, bool) or num_classes < least:
         raise ValueError(
-            "`num_classes` must be an integer, 2 or more. Received: "
+            f"`num_classes` must be an integer, {least} or more. Received: "
             f"num_classes={num_classes!r}. One sigmoid unit has two classes, 0 and 1."
         )
     ignored = ignored_ids(ignore_class)
@@ -55,5 +58,6 @@ def checked_setting(
     if not isinstance(axis, numbers.Integral):
         raise ValueError(f"`axis` must be an integer. Received: axis={axis!r}.")
     return Setting(
-        int(num_classes), ignored, int(axis), float(threshold), bool(from_logits)
+        *(int(num_classes), ignored, int(axis), float(threshold)),
+        *(bool(from_logits), bool(multi_label)),
     )

@@ -24,6 +24,7 @@ def class_table(
     matrix: Tensor,
     class_names: Sequence[str] | None = None,
     ignore_class: IgnoreClass = None,
+    include_background: bool = True,
 ) -> str:
     """A table of the classes, the worst first.
 
@@ -33,19 +34,25 @@ def class_table(
     the means over the classes that have a score, as `np.nanmean` computes them, and the
     number of labeled pixels.
 
+    Where a pixel may have several classes, none is taken for another, and the share of
+    a class is that of the pixels where it counts.
+
     Args:
-        matrix: Counts `(C, C)` with labels as rows and predictions as columns: an
-            array, a list, or a tensor.
+        matrix: Counts `(C, C)` with labels as rows and predictions as columns, or
+            tables `(C, 2, 2)` of classes of which a pixel may have several: an array,
+            a list, or a tensor.
         class_names: List of strings, one for each class, or None to use numbers.
             Defaults to `None`.
         ignore_class: Integer, tuple of integers, or None: classes to leave out.
             Defaults to `None`.
+        include_background: Whether class 0 has a row and enters the means. Its pixels
+            are errors of other classes in any case. Defaults to `True`.
 
     Returns:
         String: a Markdown table, aligned for a terminal as well.
 
     Raises:
-        ValueError: If `matrix` is not square or has a number that is negative or not
+        ValueError: If `matrix` has another shape, or a number that is negative or not
             finite; if `class_names` is not one distinct name for each class; or if
             `ignore_class` leaves no class.
 
@@ -58,33 +65,42 @@ def class_table(
         | sky         | 0.889 | 0.941 |  1.000 |     0.889 |      8 |  80.0% | ...
         | mean, total | 0.694 | 0.804 |  0.750 |     0.944 |     10 | 100.0% | ...
     """
-    matrix, names, wanted = checked_matrix(matrix, class_names, ignore_class)
-    matrix = np.where(wanted[:, None], matrix, 0)
+    matrix, names, wanted = checked_matrix(matrix, class_names, ignore_class, True)
+    multi_label = matrix.ndim == 3
+    if not multi_label:
+        matrix = np.where(wanted[:, None], matrix, 0)
     scores = [
         iou_from_confusion(matrix, ignore_class),
         dice_from_confusion(matrix, ignore_class),
         accuracy_from_confusion(matrix, ignore_class),
-        accuracy_from_confusion(matrix.T, ignore_class),  # precision
+        accuracy_from_confusion(matrix.swapaxes(-1, -2), ignore_class),  # precision
     ]
-    labeled = np.where(wanted, matrix.sum(axis=1), 0)
+    shown_classes = wanted & wanted_classes(len(matrix), (), include_background)
+    scores = [np.where(shown_classes, score, np.nan) for score in scores]
+    labeled = matrix[:, 1].sum(axis=-1) if multi_label else matrix.sum(axis=1)
+    counted = matrix.sum(axis=(1, 2)) if multi_label else [labeled.sum()] * len(matrix)
+    labeled = np.where(shown_classes, labeled, 0)
     total = labeled.sum()
     pixels = count_texts([*labeled, total])
     rows = []
     for i in np.argsort(scores[0], kind="stable"):  # NaN is last
-        if wanted[i]:
+        if shown_classes[i]:
             rows.append(
                 [
                     _in_markdown(names[i]),
                     *(score_text(score[i]) for score in scores),
                     pixels[i],
-                    percent_text(labeled[i] / total, 1) if total else NONE,
-                    _taken_for(matrix[i], i, names),
+                    percent_text(labeled[i] / counted[i], 1) if counted[i] else NONE,
+                    NONE if multi_label else _taken_for(matrix[i], i, names),
                 ]
             )
-    share = percent_text(1, 1) if total else NONE
+    is_whole = include_background and not multi_label and total
+    share = percent_text(1, 1) if is_whole else NONE
     means = [score_text(mean_of_known(score)) for score in scores]
     rows.append(["mean, total", *means, pixels[-1], share, ""])
     header = ["class", "IoU", "Dice", "recall", "precision", "pixels", "share"]
+    if multi_label:
+        return _markdown(header, [row[:-1] for row in rows], left=(0,))
     return _markdown([*header, "mostly taken for"], rows, left=(0, 7))
 
 
@@ -92,13 +108,14 @@ def confusion_table(matrix: Tensor, class_names: Sequence[str] | None = None) ->
     """A table of the counts themselves.
 
     Args:
-        matrix: Counts `(C, C)`, as for `class_table`.
+        matrix: Counts, as for `class_table`.
         class_names: List of strings, one for each class, or None to use numbers.
             Defaults to `None`.
 
     Returns:
         String: a Markdown table with labels as rows and predictions as columns,
-        aligned for a terminal as well.
+        aligned for a terminal as well. For tables `(C, 2, 2)`, a row for each class
+        with the pixels that have it and are predicted as it, and so on.
 
     Raises:
         ValueError: As `class_table`.
@@ -110,11 +127,14 @@ def confusion_table(matrix: Tensor, class_names: Sequence[str] | None = None) ->
         | sky               | 1,200 |    3 |
         | bird              |     0 |   45 |
     """
-    matrix, names, _ = checked_matrix(matrix, class_names)
+    matrix, names, _ = checked_matrix(matrix, class_names, multi_label=True)
     names = [_in_markdown(name) for name in names]
-    cells = np.reshape(count_texts(matrix.ravel()), matrix.shape)
+    cells = np.reshape(count_texts(matrix.ravel()), (len(names), -1))
+    header = ["label \\ predicted", *names]
+    if matrix.ndim == 3:
+        header = ["class", "neither", "predicted only", "labeled only", "both"]
     rows = [[name, *row] for name, row in zip(names, cells, strict=True)]
-    return _markdown(["label \\ predicted", *names], rows, left=(0,))
+    return _markdown(header, rows, left=(0,))
 
 
 def checked_names(
@@ -141,6 +161,7 @@ def checked_matrix(
     matrix: Tensor,
     class_names: Sequence[str] | None,
     ignore_class: IgnoreClass = None,
+    multi_label: bool = False,
 ) -> tuple[np.ndarray, list[str], np.ndarray]:
     """The matrix as int64 or float64, the names, and which classes are wanted.
 
@@ -153,7 +174,13 @@ def checked_matrix(
         shape, received = counts.shape, f"matrix of shape {counts.shape}"
     except (TypeError, ValueError) as error:
         shape, received = (), f"matrix of type {type(matrix).__name__} ({error})"
-    if len(shape) != 2 or shape[0] != shape[1] or not shape[0]:
+    if len(shape) == 3 and shape[1:] == (2, 2) and not multi_label:
+        raise ValueError(
+            "`matrix` must be counts of shape (C, C): only classes that exclude each "
+            f"other are taken for each other. Received: {received}. Use `class_table`."
+        )
+    is_square = len(shape) == 2 and shape[0] == shape[1]
+    if not (is_square or (len(shape) == 3 and shape[1:] == (2, 2))) or not shape[0]:
         raise ValueError(
             "`matrix` must be counts of shape (C, C), labels by predictions. Received: "
             f"{received}. Pass the result of `confusion_matrix`, not labels and "
@@ -161,12 +188,12 @@ def checked_matrix(
         )
     wrong = ~(np.isfinite(counts) & (counts >= 0))
     if wrong.any():
-        i, j = np.argwhere(wrong)[0]
+        place = np.argwhere(wrong)[0].tolist()
         raise ValueError(
             "`matrix` must be finite numbers, 0 or more. Received: matrix with "
-            f"{counts[i, j]} at [{i}, {j}]. If it is NaN or -1 everywhere, compiled "
-            "code, which cannot raise, received invalid input: call `confusion_matrix` "
-            "on one batch to see which."
+            f"{counts[tuple(place)]} at {place}. If it is NaN or -1 everywhere, "
+            "compiled code, which cannot raise, received invalid input: call "
+            "`confusion_matrix` on one batch to see which."
         )
     size = len(counts)
     names = checked_names(class_names, size) or [str(i) for i in range(size)]

@@ -171,6 +171,14 @@ def test_ignored_classes_leave_the_mean(maps):
     np.testing.assert_allclose(float(metric.result()), np.nanmean(expected), **CLOSE)
 
 
+def test_without_the_background_the_mean_is_over_the_other_classes(maps):
+    labels, predicted = maps
+    expected = reference.boundary_iou(labels, predicted, labels < 255, 1)
+    metric = BoundaryIoU(CLASSES, distance=1, include_background=False)
+    metric.update_state(labels, logits_of(predicted))
+    np.testing.assert_allclose(float(metric.result()), expected[1:].mean(), **CLOSE)
+
+
 def test_what_is_absent_is_nan_and_leaves_the_mean():
     names = ["sky", "road", "car", "bus"]
     metric = BoundaryIoU(4, per_class=True, class_names=names)

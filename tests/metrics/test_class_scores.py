@@ -48,3 +48,15 @@ def test_scores_are_those_of_exact_fractions(case):
 )
 def test_a_matrix_that_is_not_square(function):
     assert "matrix of shape (2, 3)" in message(lambda: function(np.ones((2, 3))))
+
+
+def test_tables_of_classes_that_do_not_exclude_each_other():
+    tables = [[[5, 1], [1, 3]], [[9, 0], [0, 0]], [[2, 2], [4, 1]]]
+    for function, expected in (
+        (kt.iou_from_confusion, [3 / 5, np.nan, 1 / 7]),
+        (kt.dice_from_confusion, [6 / 8, np.nan, 2 / 8]),
+        (kt.accuracy_from_confusion, [3 / 4, np.nan, 1 / 5]),
+    ):
+        np.testing.assert_allclose(function(tables), expected, rtol=1e-12)
+        np.testing.assert_allclose(to_numpy(function(tensor(tables))), expected, 1e-6)
+        np.testing.assert_allclose(function(tables, ignore_class=0)[0], np.nan)

@@ -15,6 +15,13 @@ def test_the_mean_is_over_present_classes():
     assert float(metric.result()) == pytest.approx((4 / 5 + 2 / 3) / 2, rel=1e-6)
 
 
+def test_without_the_background_one_sigmoid_unit_has_one_class():
+    labels, probabilities = np.array([0, 0, 1, 1]), np.array([0.2, 0.6, 0.7, 0.9])
+    metric = kt.DiceScore(2, include_background=False)
+    metric.update_state(labels, probabilities)
+    assert float(metric.result()) == pytest.approx(4 / 5, rel=1e-6)
+
+
 def test_names_of_the_entries():
     metric = kt.DiceScore(3, per_class=True, ignore_class=(255, 1))
     assert list(metric.result()) == ["dice_score", "dice/0", "dice/2"]

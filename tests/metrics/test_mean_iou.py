@@ -33,6 +33,18 @@ def test_a_perfect_prediction_is_exactly_1(rng):
     assert float(metric.result()) == 1
 
 
+def test_without_the_background_its_pixels_are_still_errors():
+    labels, ids = np.array([0, 0, 1, 1, 2]), np.array([1, 0, 1, 0, 2])
+    metric = kt.MeanIoU(3, include_background=False, per_class=True)
+    metric.update_state(labels, ids)
+    result = {name: round(float(value), 4) for name, value in metric.result().items()}
+    assert result == {"mean_iou": 0.6667, "iou/1": 0.3333, "iou/2": 1.0}
+    assert metric.confusion_matrix().sum() == 5
+    lines = metric.class_table().splitlines()
+    assert [line.split()[1] for line in lines[2:]] == ["1", "2", "mean,"]
+    assert lines[-1].split()[4] == "0.667"
+
+
 def test_names_of_classes_and_of_the_metric():
     names = ["sky", "road"]
     metric = kt.MeanIoU(2, per_class=True, class_names=names)

@@ -19,6 +19,15 @@ def test_the_mean_over_pixels_or_over_present_classes(average, expected):
     assert float(metric.result()) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("average", "expected"), [("micro", 2 / 3), ("macro", (1 / 2 + 1) / 2)]
+)
+def test_without_the_background_only_pixels_of_other_classes_count(average, expected):
+    metric = kt.PixelAccuracy(3, average=average, include_background=False)
+    metric.update_state(np.array([0, 0, 1, 1, 2]), np.array([0, 1, 1, 0, 2]))
+    assert float(metric.result()) == pytest.approx(expected, rel=1e-6)
+
+
 @pytest.mark.parametrize("average", ["micro", "macro"])
 def test_per_class_shows_both_means(average):
     metric = kt.PixelAccuracy(

@@ -63,6 +63,41 @@ def test_the_table_of_counts():
     assert confusion_table(MATRIX, NAMES) == COUNTS
 
 
+TABLES = [[[5, 1], [1, 3]], [[9, 0], [0, 0]], [[2, 2], [4, 1]]]
+
+
+MULTI_LABEL = """\
+| class       |   IoU |  Dice | recall | precision | pixels | share |
+| :---------- | ----: | ----: | -----: | --------: | -----: | ----: |
+| car         | 0.143 | 0.250 |  0.200 |     0.333 |      5 | 55.6% |
+| sky         | 0.600 | 0.750 |  0.750 |     0.750 |      4 | 40.0% |
+| road        |     – |     – |      – |         – |      0 |  0.0% |
+| mean, total | 0.371 | 0.500 |  0.475 |     0.542 |      9 |     – |"""
+
+
+def test_the_tables_of_classes_that_do_not_exclude_each_other():
+    assert class_table(TABLES, NAMES[:3]) == MULTI_LABEL
+    lines = confusion_table(TABLES, NAMES[:3]).splitlines()
+    assert lines[0].count("|") == 6
+    assert "predicted only" in lines[0]
+    assert lines[2].split()[1::2] == ["sky", "5", "1", "1", "3"]
+
+
+def test_without_the_background_its_row_is_left_out():
+    table = class_table(MATRIX, NAMES, include_background=False)
+    assert "| sky " not in table
+    assert column(table, "IoU") == ["0.049", "0.677", "–", "0.363"]
+    assert column(table, "pixels") == ["100", "2,003", "0", "2,103"]
+
+
+@draws
+def test_classes_that_do_not_exclude_each_other_have_no_picture():
+    with pytest.raises(
+        ValueError, match=r"taken for each other.*\(3, 2, 2\).*class_tab"
+    ):
+        save_confusion_plot(TABLES)
+
+
 @pytest.mark.every_backend
 @pytest.mark.parametrize("dtype", ["int32", "float32", "bfloat16"])
 def test_a_tensor_gives_what_a_list_gives(dtype):

@@ -67,6 +67,34 @@ def test_torchmetrics(seed, ignored):
     assert float(ours.result()) == pytest.approx(float(theirs.compute()), rel=1e-6)
 
 
+@needs["torchmetrics"]
+@pytest.mark.backend_only("torch", reason="torchmetrics needs tensors of torch")
+@seeds
+def test_torchmetrics_with_several_classes_a_pixel(seed):
+    import torch
+    from torchmetrics import classification
+
+    rng = np.random.default_rng(seed)
+    rows, probabilities = rng.integers(0, 2, (2, 8, 6, 5)), rng.random((2, 8, 6, 5))
+    void = rng.random((2, 8, 6)) < 0.3
+    rows[void] = 255  # they know no other void than of all entries
+    peers = {
+        kt.MeanIoU: (classification.MultilabelJaccardIndex, "macro"),
+        kt.DiceScore: (classification.MultilabelF1Score, "macro"),
+        kt.PixelAccuracy: (classification.MultilabelAccuracy, "micro"),
+    }
+    theirs = [torch.tensor(a).movedim(-1, 1).flatten(2) for a in (probabilities, rows)]
+    for ours, (peer, average) in peers.items():
+        metric = ours(5, multi_label=True)
+        metric.update_state(rows, probabilities)
+        expected = peer(num_labels=5, average=average, ignore_index=255)(*theirs)
+        assert float(metric.result()) == pytest.approx(float(expected), rel=1e-6)
+    expected = classification.MultilabelConfusionMatrix(5, ignore_index=255)(*theirs)
+    tables = kt.ConfusionMatrix(5, multi_label=True)
+    tables.update_state(rows, probabilities)
+    assert (tables.confusion_matrix() == expected.numpy()).all()
+
+
 # Keras' own cast, on JAX.
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
 def test_keras_mean_iou_where_it_is_right(rng):
