@@ -49,7 +49,7 @@ NAMES = {
     "Losses": [
         *("MaskedCrossentropy", "masked_crossentropy"),
         *("MaskedSoftDice", "masked_soft_dice", "MaskedTversky", "masked_tversky"),
-        *("MaskedLovasz", "masked_lovasz"),
+        *("MaskedLovasz", "masked_lovasz", "MaskedClDice", "masked_cl_dice"),
         *("WeightedSum", "class_weights_from_labels"),
     ],
     "Metrics": [

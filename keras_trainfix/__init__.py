@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from keras_trainfix import backend as backend  # first: it checks that Keras is usable
 from keras_trainfix.layers.frozen_batch_norm import FrozenBatchNorm
 from keras_trainfix.losses.class_weights import class_weights_from_labels
+from keras_trainfix.losses.masked_cl_dice import MaskedClDice, masked_cl_dice
 from keras_trainfix.losses.masked_crossentropy import (
     MaskedCrossentropy,
     masked_crossentropy,
@@ -58,6 +59,7 @@ __all__ = [
     "DiceScore",
     "Finding",
     "FrozenBatchNorm",
+    "MaskedClDice",
     "MaskedCrossentropy",
     "MaskedLovasz",
     "MaskedMean",
@@ -81,6 +83,7 @@ __all__ = [
     "freeze_batch_norm",
     "iou_from_confusion",
     "learning_rate_range_test",
+    "masked_cl_dice",
     "masked_crossentropy",
     "masked_lovasz",
     "masked_soft_dice",

@@ -162,6 +162,19 @@ CONTRACTS = [
         (3, 3, 4, 3),
     ),
     LossContract("masked_lovasz", kt.MaskedLovasz, (6, 5, 3)),
+    LossContract("masked_cl_dice", kt.MaskedClDice, (6, 5, 3)),
+    LossContract(
+        "masked_cl_dice_all_arguments",
+        lambda: kt.MaskedClDice(
+            from_logits=True,
+            class_weight={2: 3.0},
+            iterations=2,
+            include_background=True,
+            include_absent=True,
+            smooth=0.5,
+        ),
+        (3, 3, 4, 3),
+    ),
     LossContract(
         "weighted_sum",
         lambda: kt.WeightedSum(

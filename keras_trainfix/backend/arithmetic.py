@@ -25,6 +25,25 @@ def product(x: Tensor, y: Tensor) -> Tensor:
     return keras.ops.sum(terms, axis=-1)
 
 
+def maximum(x: Tensor, y: Tensor) -> Tensor:
+    """The larger of two float tensors, element by element.
+
+    On torch `keras.ops.maximum` casts float64 to float32.
+
+    Args:
+        x: Float tensor.
+        y: Float tensor of the same dtype, whose shape broadcasts.
+
+    Returns:
+        Float tensor.
+    """
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.maximum(x, y)
+    return keras.ops.maximum(x, y)
+
+
 def softmax(
     logits: Tensor, ids: Tensor, log: bool = True
 ) -> tuple[Tensor, Tensor, Tensor]:

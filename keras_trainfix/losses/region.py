@@ -1,5 +1,6 @@
 """Shared by the region losses: sums over images or the batch, means over classes."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from keras import ops
@@ -38,18 +39,36 @@ def region_sums(pixels: Pixels, scope: str = "image", squared: bool = False) -> 
         labeled = pixels.image_sums(rows**2)
     else:
         overlap, predicted, labeled = pixels.region_sums
+    sums, weights = in_units(pixels, (overlap, predicted, labeled), scope)
+    overlap, predicted, labeled, size = sums
+    return Regions(overlap, predicted, labeled, size, weights)
+
+
+def in_units(
+    pixels: Pixels, sums: Sequence[Tensor], scope: str
+) -> tuple[list[Tensor], Tensor]:
+    """Sums over images as sums over units, images or the batch.
+
+    Args:
+        pixels: The `Pixels` that `sums` belong to.
+        sums: Weighted sums over images, `(N, C)` each.
+        scope: `"image"` or `"batch"`.
+
+    Returns:
+        The sums `(U, C)` and the sum of ones `(U, 1)`, as a list, and the weights of
+        the units in the loss, `(U,)`.
+    """
     size = ops.sum(ops.sum(pixels.weights, axis=-1), axis=-1, keepdims=True)
-    sums = (overlap, predicted, labeled, size)
+    parts = [*sums, size]
     if scope == "batch":
-        sums = tuple(ops.sum(part, axis=0, keepdims=True) for part in sums)
-    weights = ops.cast(sums[-1][:, 0] > 0, size.dtype)
+        parts = [ops.sum(part, axis=0, keepdims=True) for part in parts]
+    weights = ops.cast(parts[-1][:, 0] > 0, size.dtype)
     if scope == "image" and pixels.sample_weight is not None:
         # Sample weights weigh images in the loss, and cancel inside an image.
         factor = ops.where(pixels.sample_weight > 0, pixels.sample_weight, 1)
-        sums = tuple(part / ops.expand_dims(factor, -1) for part in sums)
+        parts = [part / ops.expand_dims(factor, -1) for part in parts]
         weights = weights * pixels.sample_weight
-    overlap, predicted, labeled, size = sums
-    return Regions(overlap, predicted, labeled, size, weights)
+    return parts, weights
 
 
 def class_weights_of(

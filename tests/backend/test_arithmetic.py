@@ -28,6 +28,15 @@ def at(rows, ids):
     return np.take_along_axis(rows, ids[..., None], -1)[..., 0]
 
 
+def test_maximum(rng):
+    x, y = rng.random((2, 3, 4)).astype(backend.widest("float"))
+    np.testing.assert_array_equal(
+        to_numpy(backend.maximum(tensor(x), tensor(y))), np.maximum(x, y)
+    )
+    x, y = tensor([1.0, np.nan, -np.inf], "float32"), tensor([0.0], "float32")
+    np.testing.assert_array_equal(to_numpy(backend.maximum(x, y)), [1, np.nan, 0])
+
+
 @pytest.mark.parametrize("is_on_cpu", [True, False])
 def test_product(rng, is_on_cpu, monkeypatch):
     monkeypatch.setattr(backend.arithmetic, "on_cpu", lambda tensor: is_on_cpu)

@@ -17,11 +17,13 @@ LOSSES = [
     kt.MaskedLovasz,
 ]
 REGIONS = LOSSES[1:]
+OF_SHAPES = [kt.MaskedClDice]  # the order of pixels matters to them
 FUNCTIONS = [
     kt.masked_crossentropy,
     kt.masked_soft_dice,
     kt.masked_tversky,
     kt.masked_lovasz,
+    kt.masked_cl_dice,
 ]
 SHAPE = (2, 4, 3)  # one shape for most tests: each new one is traced or compiled
 JUNK = [np.nan, np.inf, -np.inf, 1e30, -1e30, 7.0]
@@ -34,6 +36,7 @@ MODES = ["eager", *COMPILED[-1:]]
 EXAMPLES = max(1, settings().max_examples // (2 if BACKEND == "torch" else 6))
 
 every_loss = pytest.mark.parametrize("kind", LOSSES)
+any_loss = pytest.mark.parametrize("kind", [*LOSSES, *OF_SHAPES])
 every_function = pytest.mark.parametrize("function", FUNCTIONS)
 few_examples = settings(max_examples=EXAMPLES)
 

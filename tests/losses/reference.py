@@ -5,6 +5,7 @@ end of the module runs the package itself.
 """
 
 import functools
+import itertools
 from typing import NamedTuple
 
 import keras
@@ -30,6 +31,7 @@ class Batch(NamedTuple):
     per_sample: bool  # whether the sample weights are weights of images
     exclusive: bool  # exactly one class is right: a softmax
     from_logits: bool
+    pixels: tuple = ()  # the shape that was flattened to (N, P)
 
 
 # --- cross-entropy ---
@@ -216,6 +218,92 @@ def extension(errors, labels, weights):
     wrong = errors >= levels[1:, None]
     losses = wrong @ weights / ((wrong | labels) @ weights)
     return np.diff(levels) @ losses
+
+
+# --- losses of shapes ---
+
+
+def masked_cl_dice(
+    batch,
+    class_weight=None,
+    iterations=3,
+    scope="image",
+    include_background=False,
+    include_absent=False,
+    smooth=1.0,
+    reduction="mean",
+):
+    channels = batch.targets.shape[-1]
+
+    def value(both, found, w):
+        (t, lines), (p, found_lines) = (
+            np.split(part, [channels], axis=-1) for part in (both, found)
+        )
+        with np.errstate(invalid="ignore"):
+            precision = (w @ (found_lines * t) + smooth) / (w @ found_lines + smooth)
+            sensitivity = (w @ (lines * p) + smooth) / (w @ lines + smooth)
+            precision, sensitivity = (
+                np.where(np.isnan(part), 1, part) for part in (precision, sensitivity)
+            )
+            together = 2 * precision * sensitivity / (precision + sensitivity)
+        values = 1 - np.where(precision + sensitivity > 0, together, 0)
+        present = w @ t > 0
+        values = np.where(present, values, w @ p / w.sum())
+        weights = weights_of_classes(t, class_weight, include_background)
+        return mean_over_classes(batch, values, present, weights, include_absent)
+
+    p = probabilities_of(batch)
+    pairs = [
+        np.concatenate([part, skeletons(batch, part, iterations)], axis=-1)
+        for part in (batch.targets, p)
+    ]
+    batch = batch._replace(targets=pairs[0], scores=pairs[1], from_logits=False)
+    return over_units(batch, scope, reduction, value)
+
+
+def probabilities_of(batch):
+    if not batch.from_logits:
+        return batch.scores
+    return np.exp(log_probabilities(batch.scores, batch)[0])
+
+
+def skeletons(batch, values, iterations):
+    """The soft skeletons of `values`, (N, P, C)."""
+    unknown = ~batch.valid.reshape(batch.pixels)
+    image = values.reshape(*batch.pixels, -1).copy()
+    image[unknown] = np.nan
+    skeleton = np.zeros(image.shape)
+    rank = len(batch.pixels) - 1
+    square = list(itertools.product((-1, 0, 1), repeat=rank))
+    cross = [offset for offset in square if np.count_nonzero(offset) <= 1]
+    for _ in range(iterations + 1):
+        eroded = extreme(np.nanmin, image, cross, unknown)
+        edge = np.maximum(image - extreme(np.nanmax, eroded, square, unknown), 0)
+        skeleton = skeleton + np.maximum(edge - skeleton * edge, 0)
+        image = eroded
+    return np.where(unknown[..., None], 0, skeleton).reshape(values.shape)
+
+
+def extreme(function, image, offsets, unknown):
+    """The extreme of the valid pixels at some offsets of each pixel."""
+    rank = len(offsets[0])
+    edges = [(0, 0), *[(1, 1)] * rank, (0, 0)]
+    padded = np.pad(image, edges, constant_values=np.nan)
+    shifted = [
+        padded[
+            (
+                slice(None),
+                *(
+                    slice(1 + step, 1 + step + size)
+                    for step, size in zip(offset, image.shape[1:-1], strict=True)
+                ),
+            )
+        ]
+        for offset in offsets
+    ]
+    found = np.full(image.shape, np.nan)
+    found[~unknown] = function(np.stack(shifted)[:, ~unknown], axis=0)
+    return found
 
 
 def over_units(batch, scope, reduction, value, scores=False):

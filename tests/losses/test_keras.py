@@ -22,6 +22,7 @@ CLASSES = {
     "masked_soft_dice": kt.MaskedSoftDice,
     "masked_tversky": kt.MaskedTversky,
     "masked_lovasz": kt.MaskedLovasz,
+    "masked_cl_dice": kt.MaskedClDice,
 }
 by_name = pytest.mark.parametrize("name", CLASSES)
 

@@ -13,6 +13,7 @@ from keras_trainfix.backend import to_numpy
 from tests.losses.cases import (
     FUNCTIONS,
     LOSSES,
+    OF_SHAPES,
     every_function,
     every_loss,
     make,
@@ -25,7 +26,7 @@ from tests.losses.cases import (
 from tests.losses.reference import BACKEND, array, tensor
 
 pairs = pytest.mark.parametrize(
-    ("kind", "function"), list(zip(LOSSES, FUNCTIONS, strict=True))
+    ("kind", "function"), list(zip([*LOSSES, *OF_SHAPES], FUNCTIONS, strict=True))
 )
 
 
@@ -181,7 +182,7 @@ def test_an_ignored_id_that_is_no_integer(kind):
     ],
 )
 def test_class_weights_that_do_not_fit(function, weights, expected):
-    labels, predictions = np.zeros((1, 4), "int32"), uniform(1, 4, 3)
+    labels, predictions = np.zeros((1, 2, 4), "int32"), uniform(1, 2, 4, 3)
     text = message(lambda: function(labels, predictions, class_weight=weights))
     assert expected in text
 

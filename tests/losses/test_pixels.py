@@ -63,8 +63,8 @@ def test_a_mask_that_happens_to_have_the_shape_of_the_prediction():
 
 @every_function
 def test_predictions_that_are_no_probabilities(function):
-    labels = np.array([[0, 1, 255]])
-    logits = np.array([[[3.0, -8.0], [0.5, 0.5], [np.nan, 1e9]]], "float32")
+    labels = np.array([[[0, 1, 255]]])
+    logits = np.array([[[[3.0, -8.0], [0.5, 0.5], [np.nan, 1e9]]]], "float32")
     text = message(lambda: function(labels, logits))
     assert "y_pred from -8 to 3" in text
     assert "pass `from_logits=True`" in text

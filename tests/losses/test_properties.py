@@ -19,8 +19,10 @@ from tests.losses.cases import (
     JUNK,
     LOSSES,
     MODES,
+    OF_SHAPES,
     REGIONS,
     SHAPE,
+    any_loss,
     both,
     every_loss,
     few_examples,
@@ -36,14 +38,14 @@ from tests.losses.reference import TOLERANCE, array, tensor
 
 
 def all_losses(**options):
-    """The sum of all losses, to compile one function instead of four."""
-    return WeightedSum([kind(**options) for kind in LOSSES])
+    """The sum of all losses, to compile one function instead of many."""
+    return WeightedSum([kind(**options) for kind in (*LOSSES, *OF_SHAPES)])
 
 
 loss_and_mode = pytest.mark.parametrize(
     ("kind", "mode"),
     [
-        *((kind, "eager") for kind in LOSSES),
+        *((kind, "eager") for kind in (*LOSSES, *OF_SHAPES)),
         *((all_losses, mode) for mode in MODES if mode != "eager"),
     ],
 )
@@ -52,7 +54,7 @@ loss_and_mode = pytest.mark.parametrize(
 
 
 @pytest.mark.parametrize("from_logits", [True, False])
-@every_loss
+@any_loss
 @few_examples
 @given(case=maps(voids=(0.0, 0.3, 0.7, 1.0)))
 def test_a_perfect_prediction_gives_0_whatever_lies_under_void(kind, from_logits, case):
@@ -154,7 +156,7 @@ def test_the_order_of_pixels_and_of_images_does_not_matter(kind, case):
     np.testing.assert_allclose(found[1], shuffled(gradient), **CLOSE)
 
 
-@every_loss
+@any_loss
 @few_examples
 @given(case=maps())
 def test_a_weight_of_0_is_void(kind, case):
@@ -170,7 +172,7 @@ def test_a_weight_of_0_is_void(kind, case):
     assert not found[1][~(kept & valid)].any()
 
 
-@every_loss
+@any_loss
 def test_sample_weights_matter_up_to_a_factor(rng, kind):
     labels, y_pred = random_batch(rng)
     loss = kind(from_logits=True)
@@ -187,7 +189,7 @@ def test_sample_weights_matter_up_to_a_factor(rng, kind):
     assert not gradient[0].any()
 
 
-@every_loss
+@any_loss
 def test_a_weight_under_void_does_not_count(rng, kind):
     labels, y_pred = random_batch(rng)
     labels[0] = 255
@@ -200,7 +202,7 @@ def test_a_weight_under_void_does_not_count(rng, kind):
 
 
 @pytest.mark.parametrize("multi_label", [False, True])
-@every_loss
+@any_loss
 @few_examples
 @given(case=maps())
 def test_logits_and_their_probabilities_give_the_same(kind, multi_label, case):
@@ -225,7 +227,7 @@ def after(activation, loss):
 
 
 @pytest.mark.parametrize("from_logits", [True, False])
-@every_loss
+@any_loss
 @few_examples
 @given(case=maps())
 def test_one_hot_rows_equal_sparse_labels(kind, from_logits, case):
@@ -242,7 +244,7 @@ def test_one_hot_rows_equal_sparse_labels(kind, from_logits, case):
     np.testing.assert_allclose(found[1], expected[1], **CLOSE)
 
 
-@every_loss
+@any_loss
 @pytest.mark.parametrize("from_logits", [True, False])
 def test_the_class_axis_may_come_first(rng, kind, from_logits):
     labels, y_pred = random_batch(rng)
@@ -325,7 +327,7 @@ def test_without_a_valid_pixel_value_and_gradient_are_0(kind, channels, mode):
     np.testing.assert_array_equal(gradient, 0)
 
 
-@every_loss
+@any_loss
 def test_an_image_without_a_valid_pixel_is_left_out(rng, kind):
     labels, y_pred = random_batch(rng)
     loss = kind(from_logits=True)
@@ -339,7 +341,7 @@ def test_an_image_without_a_valid_pixel_is_left_out(rng, kind):
 
 @pytest.mark.parametrize("from_logits", [True, False])
 @pytest.mark.parametrize("channels", [1, 5])
-@every_loss
+@any_loss
 def test_nan_at_a_valid_pixel_is_not_hidden(rng, kind, channels, from_logits):
     y_pred = rng.random((*SHAPE, channels)).astype("float32")
     y_pred[1, 2, 2] = np.nan
@@ -353,7 +355,7 @@ def test_nan_at_a_valid_pixel_is_not_hidden(rng, kind, channels, from_logits):
 @pytest.mark.parametrize(
     ("dtype", "from_logits"), [("float16", False), ("bfloat16", True)]
 )
-@every_loss
+@any_loss
 def test_large_images_in_half_precision(rng, kind, from_logits, dtype):
     labels = rng.integers(0, 2, (1, 512, 512))
     y_pred = np.float32(rng.normal(size=(1, 512, 512, 2)))

@@ -29,10 +29,13 @@ LOSSES = {
     "masked_soft_dice": "MaskedSoftDice",
     "masked_tversky": "MaskedTversky",
     "masked_lovasz": "MaskedLovasz",
+    "masked_cl_dice": "MaskedClDice",
 }
+OF_SHAPES = ["masked_cl_dice"]
 ALL = [*LOSSES, "weighted_sum"]
 
 PIXELS = [(3,), (2, 3), (1, 4, 3), (2, 4, 3), (3, 2, 2, 2)]
+IMAGES = [(1, 4, 3), (2, 4, 3), (1, 6, 7), (3, 2, 2, 2), (1, 3, 4, 2)]
 CHANNELS = [1, 2, 2, 5, 150]
 # JAX compiles every operation for every shape, which takes most of its time.
 EAGER = {"pixels": (2, 4, 3), "channels": 5} if BACKEND == "jax" else {}
@@ -63,8 +66,9 @@ def steps(low, high):
 
 
 @st.composite
-def cases(draw, pixels=None, channels=None, dtypes=("float32",)):
-    pixels = draw(st.sampled_from(PIXELS)) if pixels is None else pixels
+def cases(draw, name, pixels=None, channels=None, dtypes=("float32",)):
+    if pixels is None:
+        pixels = draw(st.sampled_from(IMAGES if name in OF_SHAPES else PIXELS))
     channels = draw(st.sampled_from(CHANNELS)) if channels is None else channels
     multi_label = draw(st.sampled_from([False, False, True]))
     exclusive = channels > 1 and not multi_label
@@ -113,6 +117,7 @@ def cases(draw, pixels=None, channels=None, dtypes=("float32",)):
         per_sample=sample_weight is not None and sample_weight.size == n,
         exclusive=exclusive,
         from_logits=from_logits,
+        pixels=pixels,
     )
     arguments = {
         "ignore_class": ignore_class,
@@ -242,6 +247,9 @@ def arguments_of(draw, name, case):
     found["include_background"] = draw(st.sampled_from([True, True, False]))
     found["include_absent"] = draw(st.sampled_from([False, False, True]))
     smooth = draw(st.sampled_from([0.0, 0.0, 0.5, 1.0]))
+    if name == "masked_cl_dice":
+        found["iterations"] = draw(st.sampled_from([0, 1, 3]))
+        found["smooth"] = smooth
     if name == "masked_lovasz":
         is_possible = case.batch.from_logits and not case.batch.exclusive
         found["hinge"] = is_possible and draw(st.booleans())
@@ -265,7 +273,8 @@ def arguments_of(draw, name, case):
 def losses(draw, name, case):
     """The loss of the package, and the same function of a `Batch`."""
     if name == "weighted_sum":
-        names = draw(st.lists(st.sampled_from(list(LOSSES)), min_size=1, max_size=3))
+        fitting = [n for n in LOSSES if n not in OF_SHAPES or len(case.pixels) > 2]
+        names = draw(st.lists(st.sampled_from(fitting), min_size=1, max_size=3))
         parts = [draw(arguments_of(part, case)) for part in names]
         for part in parts:
             part["reduction"] = "mean" if part["reduction"] == "none" else "sum"
@@ -347,7 +356,7 @@ def check(case, loss, expected, mode="eager"):
 @settings(max_examples=int(EAGER_SHARE * EXAMPLES))
 @given(data=st.data())
 def test_value_and_gradient(name, data):
-    case = data.draw(cases(**EAGER))
+    case = data.draw(cases(name, **EAGER))
     check(case, *data.draw(losses(name, case)))
 
 
@@ -356,7 +365,7 @@ def test_value_and_gradient(name, data):
 @settings(max_examples=max(1, int(WIDE_SHARE * EXAMPLES)))
 @given(data=st.data())
 def test_value_and_gradient_in_float64(name, data):
-    case = data.draw(cases(dtypes=["float64"]))
+    case = data.draw(cases(name, dtypes=["float64"]))
     check(case, *data.draw(losses(name, case)))
 
 
@@ -367,7 +376,7 @@ def test_value_and_gradient_compiled(name, mode):
     @settings(max_examples=max(1, int(SHARES[mode] * EXAMPLES)))
     @given(data=st.data())
     def compare(data):
-        case = data.draw(cases())
+        case = data.draw(cases(name))
         case = case._replace(y_true=tensor(case.y_true))
         check(case, *data.draw(losses(name, case)), mode=mode)
 

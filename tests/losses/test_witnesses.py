@@ -255,3 +255,31 @@ def test_tversky_of_monai(batch, monai):
         lambda z: theirs(z, labels[:, None]),
         logits,
     )
+
+
+def test_cl_dice_of_monai(batch, monai):
+    # They sum over classes before they divide, and add 1e-4 to the sum of precision
+    # and sensitivity: equal for one class, without that.
+    labels, logits = batch
+    target = torch.where(labels == 255, 0, labels % 2)
+    for iterations in (0, 3):
+        theirs = monai.SoftclDiceLoss(iter_=iterations, sigmoid=True, smooth=1e-12)
+        agree(
+            lambda z, n=iterations: kt.masked_cl_dice(
+                target, z[:, :1], iterations=n, **LOGITS
+            ),
+            lambda z, loss=theirs: loss(z[:, :1], target[:, None].float()),
+            logits,
+        )
+
+
+def test_cl_dice_of_monai_in_volumes(monai):
+    rng = np.random.default_rng(0)
+    target = torch.tensor(rng.integers(0, 2, (2, 1, 4, 6, 5)))
+    logits = torch.tensor(rng.normal(size=target.shape), dtype=torch.float32)
+    theirs = monai.SoftclDiceLoss(sigmoid=True, smooth=1e-12)
+    agree(
+        lambda z: kt.masked_cl_dice(target, z, **LOGITS),
+        lambda z: theirs(z, target.float()),
+        logits.requires_grad_(),
+    )

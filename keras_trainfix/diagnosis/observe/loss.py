@@ -22,6 +22,7 @@ KINDS = {
         "masked_soft_dice",
         "masked_tversky",
         "masked_lovasz",
+        "masked_cl_dice",
     ),
     "regression": (
         "mean_squared_error",

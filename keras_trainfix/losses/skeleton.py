@@ -1,0 +1,66 @@
+"""Soft skeletons: the center lines of structures, by repeated erosion and dilation."""
+
+import functools
+
+from keras import ops
+
+from keras_trainfix import backend
+from keras_trainfix.labels.types import Tensor
+from keras_trainfix.losses.spatial import spatial_axes
+
+
+def soft_skeleton(values: Tensor, valid: Tensor, iterations: int) -> Tensor:
+    """The soft skeleton of each class, after Shit et al.
+
+    The skeleton gathers what an opening removes, from the image and from each of its
+    erosions. Minima and maxima are over valid pixels: void is treated as what lies
+    outside the image.
+
+    Args:
+        values: Float tensor `(N, ..., C)` between 0 and 1, with one to three axes of
+            pixels.
+        valid: Boolean tensor `(N, ...)`.
+        iterations: Integer, 0 or more: how many erosions. Structures of up to
+            `2 * iterations + 1` pixels across have a skeleton.
+
+    Returns:
+        Float tensor of the shape of `values`, 0 where not valid.
+    """
+    valid = ops.expand_dims(valid, -1)
+    skeleton = None
+    for _ in range(iterations + 1):
+        eroded = _eroded(values, valid)
+        edge = ops.relu(ops.where(valid, values - _dilated(eroded, valid), 0))
+        if skeleton is None:
+            skeleton = edge
+        else:
+            skeleton = skeleton + ops.relu(edge - skeleton * edge)
+        values = eroded
+    return skeleton
+
+
+def _eroded(values: Tensor, valid: Tensor) -> Tensor:
+    """The smallest valid value in the cross around each pixel; 0 where not valid."""
+    known = ops.where(valid, -values, -float("inf"))
+    largest = [_largest_of_three(known, axis) for axis in spatial_axes(values)]
+    return ops.where(valid, -functools.reduce(backend.maximum, largest), 0)
+
+
+def _dilated(values: Tensor, valid: Tensor) -> Tensor:
+    """The largest valid value in the square or cube around each pixel, if valid."""
+    largest = ops.where(valid, values, -float("inf"))
+    for axis in spatial_axes(values):
+        largest = _largest_of_three(largest, axis)
+    return ops.where(valid, largest, 0)
+
+
+def _largest_of_three(values: Tensor, axis: int) -> Tensor:
+    """The largest of each value and its two neighbors along an axis."""
+    before = (slice(None),) * axis
+    edges = [(0, 0)] * len(values.shape)
+    edges[axis] = (1, 1)
+    padded = ops.pad(values, edges, constant_values=-float("inf"))
+    neighbors = backend.maximum(
+        padded[(*before, slice(None, -2))], padded[(*before, slice(2, None))]
+    )
+    return backend.maximum(values, neighbors)
