@@ -28,13 +28,14 @@ METHODS = {
     "Diagnosis": ["ok", "codes", "raise_for_errors", "to_dict"],
     "Finding": ["to_dict"],
     "PredictionSnapshots": ["plot"],
-    **dict.fromkeys(["ConfusionMatrix", "DiceScore", "MeanIoU"], CONFUSION),
-    "PixelAccuracy": CONFUSION,
+    **dict.fromkeys(["ConfusionMatrix", "PixelAccuracy"], CONFUSION),
+    **dict.fromkeys(["DiceScore", "MeanIoU"], (*CONFUSION, "images_left_out")),
 }
 # ... and related classes without a public name.
 RELATED = {
     "Diagnosis": ["diagnosis.findings.DiagnosisError"],
     "batch_norm_gap": ["models.gap.BatchNormGap", "models.gap.LayerGap"],
+    "surface_distances": ["metrics.surfaces.SurfaceTable"],
     "learning_rate_range_test": ["diagnosis.learning_rate_range.LearningRateRange"],
 }
 NAMES = {
@@ -57,6 +58,7 @@ NAMES = {
         *("ConfusionMatrix", "confusion_matrix", "iou_from_confusion"),
         *("dice_from_confusion", "accuracy_from_confusion"),
         *("class_table", "confusion_table", "save_confusion_plot"),
+        *("SurfaceDistances", "surface_distances"),
         *("MaskedMean", "PredictionSpread", "TargetSpread", "prediction_spread"),
     ],
 }

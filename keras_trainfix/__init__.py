@@ -33,6 +33,8 @@ from keras_trainfix.metrics.spread import (
     TargetSpread,
     prediction_spread,
 )
+from keras_trainfix.metrics.surface_distances import SurfaceDistances
+from keras_trainfix.metrics.surfaces import surface_distances
 from keras_trainfix.metrics.tables import class_table, confusion_table
 from keras_trainfix.models.freeze import freeze_batch_norm, unfreeze_batch_norm
 from keras_trainfix.models.gap import batch_norm_gap
@@ -69,6 +71,7 @@ __all__ = [
     "PixelAccuracy",
     "PredictionSnapshots",
     "PredictionSpread",
+    "SurfaceDistances",
     "TargetSpread",
     "WeightedSum",
     "accuracy_from_confusion",
@@ -91,6 +94,7 @@ __all__ = [
     "prediction_spread",
     "recalibrate_batch_norm",
     "save_confusion_plot",
+    "surface_distances",
     "unfreeze_batch_norm",
 ]
 

@@ -92,10 +92,21 @@ class LossContract(Contract):
 class MetricContract(LossContract):
     """A metric: of the same net, trained with cross-entropy."""
 
+    is_eager = False  # whether compiled code cannot compute it
+
     def model(self, **kwargs):
         model = LossContract("", kt.MaskedCrossentropy, self.input_shape).model()
         model.compile("sgd", model.loss, metrics=[self.build()], **kwargs)
         return model
+
+
+class EagerMetricContract(MetricContract):
+    """A metric that needs eager code."""
+
+    is_eager = True
+
+    def model(self, **kwargs):
+        return super().model(**{"run_eagerly": True, **kwargs})
 
 
 def from_logits(loss):
@@ -209,6 +220,18 @@ CONTRACTS = [
     ),
     MetricContract("dice_score", lambda: kt.DiceScore(3), (7, 3)),
     MetricContract(
+        "dice_score_of_images",
+        lambda: kt.DiceScore(
+            3, scope="image", include_background=False, per_class=True
+        ),
+        (7, 3),
+    ),
+    MetricContract(
+        "mean_iou_of_images_multi_label",
+        lambda: kt.MeanIoU(3, scope="image", multi_label=True),
+        (3, 3, 4, 3),
+    ),
+    MetricContract(
         "pixel_accuracy",
         lambda: kt.PixelAccuracy(3, average="macro", ignore_class=(255, 1)),
         (6, 5, 3),
@@ -219,6 +242,11 @@ CONTRACTS = [
         (6, 5, 3),
     ),
     MetricContract("boundary_iou", lambda: kt.BoundaryIoU(3, distance=1), (6, 5, 3)),
+    EagerMetricContract(
+        "surface_distances",
+        lambda: kt.SurfaceDistances(3, spacing=(0.5, 2.0), per_class=True),
+        (6, 5, 3),
+    ),
     MetricContract("confusion_matrix", lambda: kt.ConfusionMatrix(3), (6, 5, 3)),
     MetricContract(
         "masked_mean", lambda: kt.MaskedMean(kt.MaskedSoftDice(), name="m"), (6, 5, 3)

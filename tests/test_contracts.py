@@ -124,6 +124,8 @@ COMPARED = {"tensorflow": CONTRACTS, "jax": FAMILIES, "torch": []}[BACKEND]
 
 
 def compiled_modes(contract):
+    if getattr(contract, "is_eager", False):
+        return
     if BACKEND == "tensorflow":
         yield {"jit_compile": False}
     if contract in FAMILIES:
@@ -225,7 +227,10 @@ def histories_on_two_devices():
 
 # Each replica of `tf.distribute` sees its own part of the batch.
 DISTRIBUTED = [
-    row for row in CONTRACTS if BACKEND == "jax" or not row.needs_whole_batch
+    row
+    for row in CONTRACTS
+    if not getattr(row, "is_eager", False)
+    if BACKEND == "jax" or not row.needs_whole_batch
 ]
 
 

@@ -1,7 +1,7 @@
 """Counts exactly how often each class is predicted for each label."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from keras import ops
@@ -128,24 +128,35 @@ def count(
     Raises:
         ValueError: As `confusion_matrix`.
     """
+    batch, form = read_batch(y_true, y_pred, sample_weight, setting)
+    function = count_entries if setting.multi_label else _count
+    if not is_concrete(batch):
+        return Counts(*function(*batch, form, setting))
+    y_true, y_pred, sample_weight, mask = batch
+    if sample_weight is None and mask is None and not setting.multi_label:
+        counts = _count_in_pieces(y_true, y_pred, form, setting)
+    else:
+        counts = Counts(*run(function, batch, form, setting))
+    raise_if_rejected(counts.rejected, *batch[:3], form, setting, refuse_nan)
+    return counts
+
+
+def read_batch(
+    y_true: Tensor, y_pred: Tensor, sample_weight: Tensor, setting: Setting
+) -> tuple[tuple[Tensor, Tensor, Tensor, Tensor], Form]:
+    """`(y_true, y_pred, sample_weight, mask)` without gradients, and the `Form`."""
     mask = backend.keras_mask(y_pred)
     y_true, y_pred = as_array(y_true), as_array(y_pred)
     if setting.multi_label:
         form = entries_form(y_pred, setting.num_classes, setting.axis)
     else:
         form = prediction_form(y_true, y_pred, setting.num_classes, setting.axis)
-    function = count_entries if setting.multi_label else _count
-    batch = y_true, y_pred, sample_weight, mask
-    if not all(backend.is_concrete(x) for x in batch if x is not None):
-        return Counts(*function(*batch, form, setting))
-    if sample_weight is None and mask is None and not setting.multi_label:
-        counts = _count_in_pieces(y_true, y_pred, form, setting)
-    else:
-        counts = Counts(*run(function, batch, form, setting))
-    raise_if_rejected(
-        counts.rejected, y_true, y_pred, sample_weight, form, setting, refuse_nan
-    )
-    return counts
+    return (y_true, y_pred, sample_weight, mask), form
+
+
+def is_concrete(batch: Iterable[Tensor]) -> bool:
+    """Whether the values of all tensors can be read now."""
+    return all(backend.is_concrete(x) for x in batch if x is not None)
 
 
 def _count_in_pieces(
@@ -190,7 +201,8 @@ def _count(
         table = _table(y_true, y_pred, form, setting, is_eager)
         return _finished(exact.from_counts(table))
     size = setting.num_classes
-    cells, weights, bad = _cells(y_true, y_pred, sample_weight, mask, form, setting)
+    cells, weights, bad = cells_of(y_true, y_pred, sample_weight, mask, form, setting)
+    cells, weights = ops.reshape(cells, (-1,)), ops.reshape(weights, (-1,))
     limbs = exact.from_weights(weights, cells, (size + 2) * (size + 1))
     return _finished(ops.reshape(limbs, (exact.LIMBS, size + 2, size + 1)), bad)
 
@@ -237,7 +249,7 @@ def _table(
     return ops.segment_sum(counts, classes.astype("int32"), columns + 1)
 
 
-def _cells(
+def cells_of(
     y_true: Tensor,
     y_pred: Tensor,
     sample_weight: Tensor,
@@ -257,8 +269,7 @@ def _cells(
     valid = ops.logical_and(valid, weights > 0)
     weights = ops.where(invalid, 1, weights)
     rows = ops.where(valid, target, ops.where(invalid, size + 1, size))
-    cells = ops.reshape(rows * (size + 1) + predicted, (-1,))
-    return cells, ops.reshape(weights, (-1,)), bad_weights
+    return rows * (size + 1) + predicted, weights, bad_weights
 
 
 def _pieces(

@@ -5,18 +5,19 @@ from typing import Any
 
 import keras
 
-from keras_trainfix.labels.types import IgnoreClass, Tensor
+from keras_trainfix.labels.types import IgnoreClass
 from keras_trainfix.metrics.class_scores import dice
-from keras_trainfix.metrics.confusion_metric import ConfusionMetric
+from keras_trainfix.metrics.score_metric import ScoreMetric
 
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")
-class DiceScore(ConfusionMetric):
+class DiceScore(ScoreMetric):
     """Mean Dice score (F1), with void left out.
 
-    One confusion matrix is kept over the whole data set, instead of a mean over images
-    or batches. Each class gets `2 TP / (2 TP + FP + FN)`, and the result is the mean
-    over the classes that are labeled or predicted anywhere; NaN if there are none.
+    One confusion matrix is kept over the whole data set; `scope="image"` is the mean
+    over images of the score of each instead. Each class gets `2 TP / (2 TP + FP + FN)`,
+    and the result is the mean over the classes that are labeled or predicted anywhere;
+    NaN if there are none.
 
     The call arguments, and all arguments that are not listed here, are the same as in
     `MeanIoU`.
@@ -42,6 +43,7 @@ class DiceScore(ConfusionMetric):
 
     default_name = "dice_score"
     prefix = "dice"
+    score = staticmethod(dice)
 
     def __init__(
         self,
@@ -56,13 +58,10 @@ class DiceScore(ConfusionMetric):
         dtype: Any = None,
         multi_label: bool = False,
         include_background: bool = True,
+        scope: str = "dataset",
     ) -> None:
         arguments = num_classes, ignore_class, axis, threshold, from_logits
         super().__init__(
             *(arguments, per_class, class_names, name, dtype),
-            multi_label=multi_label,
-            include_background=include_background,
+            *(multi_label, include_background, scope),
         )
-
-    def scores(self, limbs: Tensor) -> dict[str, Any]:
-        return self.by_class(dice(*self.outcomes(limbs)))

@@ -39,7 +39,7 @@ def count_entries(
     labels = labels_of(y_true, y_pred, form, setting, check=False)
     size, axis = setting.num_classes, form.axis
     target = ops.moveaxis(class_rows(labels, size, axis) > 0.5, axis, -1)
-    predicted, fits = (ops.moveaxis(x, axis, -1) for x in _decided(y_pred, setting))
+    predicted, fits = (ops.moveaxis(x, axis, -1) for x in decided(y_pred, setting))
     counted = ops.expand_dims(labels.valid, -1)
     counted = ops.broadcast_to(counted, ops.shape(predicted))
     if mask is not None:
@@ -61,7 +61,7 @@ def count_entries(
     return tables, ops.stack([*rejected, bad_weights])
 
 
-def _decided(y_pred: Tensor, setting: Setting) -> tuple[Tensor, Tensor]:
+def decided(y_pred: Tensor, setting: Setting) -> tuple[Tensor, Tensor]:
     """Whether each entry is predicted, and whether its prediction is valid."""
     if "float" in keras.backend.standardize_dtype(y_pred.dtype):
         return above_threshold(y_pred, setting)

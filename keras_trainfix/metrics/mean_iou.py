@@ -5,18 +5,27 @@ from typing import Any
 
 import keras
 
-from keras_trainfix.labels.types import IgnoreClass, Tensor
+from keras_trainfix.labels.types import IgnoreClass
 from keras_trainfix.metrics.class_scores import iou
-from keras_trainfix.metrics.confusion_metric import ConfusionMetric
+from keras_trainfix.metrics.score_metric import ScoreMetric
 
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")
-class MeanIoU(ConfusionMetric):
+class MeanIoU(ScoreMetric):
     """Mean intersection over union, with void left out.
 
     One confusion matrix is kept over the whole data set, exact up to 2**53 pixels on
     every backend. Each class gets `TP / (TP + FP + FN)`, and the result is the mean
     over the classes that are labeled or predicted anywhere; NaN if there are none.
+
+    With `scope="image"` each image has a score of its own, the mean over its classes,
+    and the result is the mean over images. A class that an image lacks is left out, as
+    in the losses: its false positives are errors of the classes that are there. It
+    counts where classes do not exclude each other or where no other class is left:
+    with 1 if it is not predicted, else with 0. Images without a valid pixel are left
+    out, see `images_left_out()`. The scores are added up in steps of 2**-24 and
+    exactly, whatever the batches. Sample weights `(N,)` weigh the images, pixel weights
+    the pixels in an image. Counts and tables stay those of the data set.
 
     Args:
         num_classes: Integer, 2 or more (1 with `multi_label`). One sigmoid unit has
@@ -44,6 +53,8 @@ class MeanIoU(ConfusionMetric):
             above `threshold`. Defaults to `False`: the class of the highest score.
         include_background: Whether class 0 enters the mean. Its pixels are errors of
             the other classes in any case. Defaults to `True`.
+        scope: `"dataset"`, one score over the pixels of all images, or `"image"`, the
+            mean over images of the score of each. Defaults to `"dataset"`.
 
     Call arguments:
         y_true: Labels: sparse `(N, ...)` or `(N, ..., 1)`, one-hot or soft
@@ -78,6 +89,7 @@ class MeanIoU(ConfusionMetric):
 
     default_name = "mean_iou"
     prefix = "iou"
+    score = staticmethod(iou)
 
     def __init__(
         self,
@@ -92,13 +104,10 @@ class MeanIoU(ConfusionMetric):
         dtype: Any = None,
         multi_label: bool = False,
         include_background: bool = True,
+        scope: str = "dataset",
     ) -> None:
         arguments = num_classes, ignore_class, axis, threshold, from_logits
         super().__init__(
             *(arguments, per_class, class_names, name, dtype),
-            multi_label=multi_label,
-            include_background=include_background,
+            *(multi_label, include_background, scope),
         )
-
-    def scores(self, limbs: Tensor) -> dict[str, Any]:
-        return self.by_class(iou(*self.outcomes(limbs)))

@@ -100,8 +100,8 @@ def class_table(
     rows.append(["mean, total", *means, pixels[-1], share, ""])
     header = ["class", "IoU", "Dice", "recall", "precision", "pixels", "share"]
     if multi_label:
-        return _markdown(header, [row[:-1] for row in rows], left=(0,))
-    return _markdown([*header, "mostly taken for"], rows, left=(0, 7))
+        return markdown_table(header, [row[:-1] for row in rows], left=(0,))
+    return markdown_table([*header, "mostly taken for"], rows, left=(0, 7))
 
 
 def confusion_table(matrix: Tensor, class_names: Sequence[str] | None = None) -> str:
@@ -134,7 +134,7 @@ def confusion_table(matrix: Tensor, class_names: Sequence[str] | None = None) ->
     if matrix.ndim == 3:
         header = ["class", "neither", "predicted only", "labeled only", "both"]
     rows = [[name, *row] for name, row in zip(names, cells, strict=True)]
-    return _markdown(header, rows, left=(0,))
+    return markdown_table(header, rows, left=(0,))
 
 
 def checked_names(
@@ -259,7 +259,7 @@ def _in_markdown(name: str) -> str:
     return " ".join(name.split()).replace("|", "\\|")
 
 
-def _markdown(
+def markdown_table(
     header: list[str], rows: Iterable[list[str]], left: Collection[int]
 ) -> str:
     """A Markdown table with padded cells; columns in `left` are left-aligned."""

@@ -14,7 +14,7 @@ needs = {
     name: pytest.mark.skipif(
         importlib.util.find_spec(name) is None, reason=f"{name} is not installed"
     )
-    for name in ("sklearn", "torchmetrics")
+    for name in ("monai", "sklearn", "torchmetrics")
 }
 seeds = pytest.mark.parametrize("seed", range(4))
 
@@ -93,6 +93,36 @@ def test_torchmetrics_with_several_classes_a_pixel(seed):
     tables = kt.ConfusionMatrix(5, multi_label=True)
     tables.update_state(rows, probabilities)
     assert (tables.confusion_matrix() == expected.numpy()).all()
+
+
+@needs["monai"]
+@pytest.mark.backend_only("torch", reason="MONAI needs tensors of torch")
+@seeds
+@pytest.mark.parametrize("include_background", [True, False])
+def test_monai_score_of_images(seed, include_background):
+    """Where each image has a class that counts: otherwise MONAI leaves it out."""
+    import torch
+    from monai import metrics
+
+    rng = np.random.default_rng(seed)
+    labels, ids = rng.integers(0, 5, (2, 4, 6, 6))
+    labels[1][labels[1] == 3] = 0  # the second image lacks a class
+    theirs = [
+        torch.nn.functional.one_hot(torch.tensor(maps), 5).movedim(-1, 1)
+        for maps in (ids, labels)
+    ]
+    options = {"include_background": include_background}
+    for ours, peer in (
+        (kt.DiceScore, metrics.DiceMetric),
+        (kt.MeanIoU, metrics.MeanIoU),
+    ):
+        metric = ours(5, scope="image", **options)
+        peer = peer(**options)
+        for part in (slice(3), slice(3, 4)):
+            metric.update_state(labels[part], ids[part])
+            peer(*(maps[part] for maps in theirs))
+        expected = peer.aggregate().item()
+        assert float(metric.result()) == pytest.approx(expected, rel=1e-6)
 
 
 # Keras' own cast, on JAX.

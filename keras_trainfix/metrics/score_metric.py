@@ -1,0 +1,107 @@
+"""The base of the scores of masks: over the data set, or of each image."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+from numpy.typing import ArrayLike
+
+from keras_trainfix import backend
+from keras_trainfix.labels.types import Tensor
+from keras_trainfix.metrics import exact
+from keras_trainfix.metrics.confusion_metric import ConfusionMetric
+from keras_trainfix.metrics.images import count_images, mean_scores
+from keras_trainfix.metrics.setting import Arguments
+
+SCOPES = ("dataset", "image")
+
+
+class ScoreMetric(ConfusionMetric):
+    """Base of the metrics that score masks by true positives and errors.
+
+    See `MeanIoU` for the arguments.
+    """
+
+    score: Callable[..., Any]  # a static method
+
+    def __init__(
+        self,
+        arguments: Arguments,
+        per_class: bool,
+        class_names: Sequence[str] | None,
+        name: str | None,
+        dtype: Any,
+        multi_label: bool,
+        include_background: bool,
+        scope: str,
+    ) -> None:
+        if scope not in SCOPES:
+            raise ValueError(
+                "`scope` must be 'dataset', one score over all pixels, or 'image', the "
+                f"mean over images of their scores. Received: scope={scope!r}."
+            )
+        super().__init__(
+            *(arguments, per_class, class_names, name, dtype),
+            multi_label=multi_label,
+            include_background=include_background,
+            scope=scope,
+        )
+        if scope == "image":
+            shape = (exact.LIMBS, 2, self.num_classes + 1)
+            self._images = self.add_variable(shape, "zeros", "float32", name="images")
+            self._left_out = self.add_variable((), "zeros", "float32", name="left_out")
+
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> None:
+        if self.scope == "dataset":
+            super().update_state(y_true, y_pred, sample_weight)
+            return
+        wanted = tuple(self.wanted_classes().tolist())
+        batch = y_true, y_pred, sample_weight
+        counts = count_images(*batch, self._setting, type(self).score, wanted)
+        self._counts.assign(exact.carry(self._counts + counts.matrix))
+        self._rejected.assign(self._rejected + counts.rejected)
+        self._images.assign(exact.carry(self._images + counts.sums))
+        self._left_out.assign(self._left_out + counts.left_out)
+
+    def scores(self, limbs: Tensor) -> dict[str, Any]:
+        if self.scope == "dataset":
+            return self.by_class(type(self).score(*self.outcomes(limbs)))
+        sums = backend.sum_over_processes(ops.convert_to_tensor(self._images))
+        mean, *classes = (mean_scores(sums)[i] for i in range(self.num_classes + 1))
+        return {**self.by_class(ops.stack(classes)), self.name: mean}
+
+    def images_left_out(self) -> int:
+        """How many images had no valid pixel, and so no score, with `scope="image"`.
+
+        Returns:
+            Integer. 0 with `scope="dataset"`.
+        """
+        if self.scope == "dataset":
+            return 0
+        left_out = backend.sum_over_processes(ops.convert_to_tensor(self._left_out))
+        return int(backend.to_numpy(left_out))
+
+    def merge_key(self) -> tuple[Any, ...]:
+        if self.scope == "dataset":
+            return super().merge_key()
+        return *super().merge_key(), type(self), self.include_background
+
+    def merge_state(self, metrics: Any) -> None:
+        metrics = list(metrics) if isinstance(metrics, Iterable) else [metrics]
+        super().merge_state(metrics)
+        if self.scope == "image":
+            for metric in metrics:
+                self._images.assign(exact.carry(self._images + metric._images))
+                self._left_out.assign(self._left_out + metric._left_out)
+
+    def load_confusion_matrix(self, matrix: ArrayLike) -> None:
+        if self.scope == "image":
+            raise ValueError(
+                "A confusion matrix does not have the scores of single images. "
+                f"Received: matrix of shape {np.shape(matrix)}, for a metric with "
+                "scope='image'. Pass it to a metric with scope='dataset'."
+            )
+        super().load_confusion_matrix(matrix)
