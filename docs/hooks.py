@@ -51,6 +51,8 @@ NAMES = {
         *("MaskedCrossentropy", "masked_crossentropy"),
         *("MaskedSoftDice", "masked_soft_dice", "MaskedTversky", "masked_tversky"),
         *("MaskedLovasz", "masked_lovasz", "MaskedClDice", "masked_cl_dice"),
+        *("MaskedBoundary", "masked_boundary", "MaskedHausdorff", "masked_hausdorff"),
+        "signed_distance",
         *("WeightedSum", "class_weights_from_labels"),
     ],
     "Metrics": [

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 from keras_trainfix import backend as backend  # first: it checks that Keras is usable
 from keras_trainfix.layers.frozen_batch_norm import FrozenBatchNorm
 from keras_trainfix.losses.class_weights import class_weights_from_labels
+from keras_trainfix.losses.masked_boundary import MaskedBoundary, masked_boundary
 from keras_trainfix.losses.masked_cl_dice import MaskedClDice, masked_cl_dice
 from keras_trainfix.losses.masked_crossentropy import (
     MaskedCrossentropy,
     masked_crossentropy,
 )
+from keras_trainfix.losses.masked_hausdorff import MaskedHausdorff, masked_hausdorff
 from keras_trainfix.losses.masked_lovasz import MaskedLovasz, masked_lovasz
 from keras_trainfix.losses.masked_soft_dice import MaskedSoftDice, masked_soft_dice
 from keras_trainfix.losses.masked_tversky import MaskedTversky, masked_tversky
+from keras_trainfix.losses.signed_distance import signed_distance
 from keras_trainfix.losses.weighted_sum import WeightedSum
 from keras_trainfix.metrics.boundary_iou import BoundaryIoU, boundary_iou
 from keras_trainfix.metrics.class_scores import (
@@ -61,8 +64,10 @@ __all__ = [
     "DiceScore",
     "Finding",
     "FrozenBatchNorm",
+    "MaskedBoundary",
     "MaskedClDice",
     "MaskedCrossentropy",
+    "MaskedHausdorff",
     "MaskedLovasz",
     "MaskedMean",
     "MaskedSoftDice",
@@ -86,14 +91,17 @@ __all__ = [
     "freeze_batch_norm",
     "iou_from_confusion",
     "learning_rate_range_test",
+    "masked_boundary",
     "masked_cl_dice",
     "masked_crossentropy",
+    "masked_hausdorff",
     "masked_lovasz",
     "masked_soft_dice",
     "masked_tversky",
     "prediction_spread",
     "recalibrate_batch_norm",
     "save_confusion_plot",
+    "signed_distance",
     "surface_distances",
     "unfreeze_batch_norm",
 ]

@@ -1,9 +1,16 @@
 """Euclidean distances to masks and their surfaces, by SciPy."""
 
-from collections.abc import Sequence
+import importlib.util
+import math
+import numbers
+from collections.abc import Iterable, Sequence
 from types import ModuleType
+from typing import Any
 
 import numpy as np
+
+# The distance between neighbors on each axis; a single number for all, None for 1.
+Spacing = float | Sequence[float] | None
 
 
 def distances_to(
@@ -54,6 +61,48 @@ def surface_of(mask: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
     if known is None:
         return mask & ~_ndimage().binary_erosion(mask)
     return mask & known & ~_ndimage().binary_erosion(mask | ~known)
+
+
+def checked_spacing(spacing: Spacing) -> tuple[float, ...] | None:
+    """`spacing` as a tuple of floats, or None.
+
+    Raises:
+        ValueError: If a number is not positive and finite.
+    """
+    if spacing is None:
+        return None
+    values: list[Any] = list(spacing) if isinstance(spacing, Iterable) else [spacing]
+    if values and all(_is_number(x) and 0 < x < math.inf for x in values):
+        return tuple(map(float, values))
+    raise ValueError(
+        "`spacing` must be positive numbers, the distance between neighboring pixels "
+        f"on each axis. Received: spacing={spacing!r}."
+    )
+
+
+def spacing_of_axes(spacing: Spacing, axes: int) -> tuple[float, ...]:
+    """`spacing` as one float for each axis of an image.
+
+    Raises:
+        ValueError: If a number is not positive and finite, or there are too many or
+            too few.
+    """
+    sizes = checked_spacing(spacing) or (1.0,)
+    if len(sizes) not in (1, axes):
+        raise ValueError(
+            f"`spacing` must have {axes} numbers, one for each axis of an image, or be "
+            f"a single number. Received: spacing={spacing}."
+        )
+    return sizes * axes if len(sizes) == 1 else sizes
+
+
+def has_scipy() -> bool:
+    """Whether SciPy is installed."""
+    return importlib.util.find_spec("scipy") is not None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _ndimage() -> ModuleType:

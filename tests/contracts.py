@@ -186,6 +186,31 @@ CONTRACTS = [
         ),
         (3, 3, 4, 3),
     ),
+    LossContract("masked_boundary", kt.MaskedBoundary, (6, 5, 3)),
+    LossContract(
+        "masked_boundary_all_arguments",
+        lambda: kt.MaskedBoundary(
+            from_logits=True,
+            class_weight=[1, 2, 3],
+            include_background=True,
+            spacing=(3.0, 1.0, 0.5),
+            reduction="sum",
+        ),
+        (3, 3, 4, 3),
+        needs_whole_batch=True,
+    ),
+    LossContract("masked_hausdorff", kt.MaskedHausdorff, (6, 5, 3)),
+    LossContract(
+        "masked_hausdorff_all_arguments",
+        lambda: kt.MaskedHausdorff(
+            from_logits=True,
+            class_weight={1: 2.0},
+            include_background=True,
+            alpha=1.0,
+            spacing=0.5,
+        ),
+        (3, 3, 4, 3),
+    ),
     LossContract(
         "weighted_sum",
         lambda: kt.WeightedSum(

@@ -60,6 +60,7 @@ AREAS = {
         "test_benchmarks.py",
         "test_cli.py",
         "test_demo.py",
+        "test_distances.py",
         "test_docs.py",
         "test_docstrings.py",
         "test_examples_box.py",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_trainfix.distances import distances_to, surface_of
+from keras_trainfix.distances import distances_to, spacing_of_axes, surface_of
 
 pytestmark = pytest.mark.one_backend  # they are NumPy
 pytest.importorskip("scipy")
@@ -59,3 +59,23 @@ def test_without_scipy_the_error_names_the_extra(monkeypatch):
     for function in (distances_to, surface_of):
         with pytest.raises(ImportError, match=r"pip install \"keras_trainfix\[dist"):
             function(np.ones((2, 2), bool))
+
+
+@pytest.mark.parametrize(
+    ("spacing", "message"),
+    [
+        (0, "positive numbers.*Received: spacing=0."),
+        ([1.0, float("nan")], "positive numbers"),
+        ([], "positive numbers"),
+        ([1.0, 1.0, 1.0], "must have 2 numbers.*spacing=.1.0, 1.0, 1.0.."),
+    ],
+)
+def test_spacing_that_does_not_fit(spacing, message):
+    with pytest.raises(ValueError, match=message):
+        spacing_of_axes(spacing, 2)
+
+
+def test_spacing_of_all_axes():
+    assert spacing_of_axes(None, 3) == (1.0, 1.0, 1.0)
+    assert spacing_of_axes(np.float32(0.5), 2) == (0.5, 0.5)
+    assert spacing_of_axes([1, 2], 2) == (1.0, 2.0)

@@ -192,9 +192,10 @@ def with_backbone():
 
 
 def test_void_labels(images):
-    names = {"model": segmenter(), "train_data": images}
+    names = {"model": segmenter(), "train_data": images, "y": images[1]}
     *_, names = run("void-labels", **names)
     assert len(names["weights"]) == 21
+    assert names["y_with_maps"].shape == (*images[1].shape, 1 + 21)
 
 
 def test_segmentation_metrics(images):

@@ -41,6 +41,7 @@ class MaskedLoss(keras.Loss):
 
     core: Callable[..., tuple[Tensor, Tensor]]  # a static method
     needed: tuple[str, ...] = ()  # the terms that `core` asks of `Pixels`
+    may_be_negative = False
 
     def __init__(
         self,

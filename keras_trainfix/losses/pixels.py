@@ -51,6 +51,8 @@ class Pixels:
         sample_weight: Float `(N,)` if samples have weights, else None. They are also
             part of `weights`.
         any_invalid: Boolean scalar: whether a label is neither a class nor ignored.
+        distances: Float `(N, K, L, C)`: signed distances that came with the labels, or
+            None. A loss that takes them sets it.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Pixels:
             _check_weights(weights)
             valid = ops.logical_and(valid, weights != 0)
 
+        self.distances: Tensor | None = None
         self.from_logits = from_logits
         self.needed = tuple(needed)
         self.smallest = SMALLEST_PROBABILITY.get(received, 1e-37)

@@ -87,6 +87,15 @@ def class_weights_of(
     return ops.cast(ops.convert_to_tensor(weights), pixels.weights.dtype)
 
 
+def class_shares(
+    pixels: Pixels, class_weight: ClassWeight, include_background: bool
+) -> Tensor:
+    """The shares `(C,)` of the classes in the mean: they sum to 1, or are all 0."""
+    weights = class_weights_of(pixels, class_weight, include_background)
+    total = ops.sum(weights)
+    return weights / ops.where(total > 0, total, 1)
+
+
 def class_mean(
     pixels: Pixels,
     values: Tensor,

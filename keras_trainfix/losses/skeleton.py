@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_trainfix import backend
 from keras_trainfix.labels.types import Tensor
-from keras_trainfix.losses.spatial import spatial_axes
+from keras_trainfix.losses.spatial import largest_of_three, spatial_axes
 
 
 def soft_skeleton(values: Tensor, valid: Tensor, iterations: int) -> Tensor:
@@ -42,7 +42,7 @@ def soft_skeleton(values: Tensor, valid: Tensor, iterations: int) -> Tensor:
 def _eroded(values: Tensor, valid: Tensor) -> Tensor:
     """The smallest valid value in the cross around each pixel; 0 where not valid."""
     known = ops.where(valid, -values, -float("inf"))
-    largest = [_largest_of_three(known, axis) for axis in spatial_axes(values)]
+    largest = [largest_of_three(known, axis) for axis in spatial_axes(values)]
     return ops.where(valid, -functools.reduce(backend.maximum, largest), 0)
 
 
@@ -50,17 +50,5 @@ def _dilated(values: Tensor, valid: Tensor) -> Tensor:
     """The largest valid value in the square or cube around each pixel, if valid."""
     largest = ops.where(valid, values, -float("inf"))
     for axis in spatial_axes(values):
-        largest = _largest_of_three(largest, axis)
+        largest = largest_of_three(largest, axis)
     return ops.where(valid, largest, 0)
-
-
-def _largest_of_three(values: Tensor, axis: int) -> Tensor:
-    """The largest of each value and its two neighbors along an axis."""
-    before = (slice(None),) * axis
-    edges = [(0, 0)] * len(values.shape)
-    edges[axis] = (1, 1)
-    padded = ops.pad(values, edges, constant_values=-float("inf"))
-    neighbors = backend.maximum(
-        padded[(*before, slice(None, -2))], padded[(*before, slice(2, None))]
-    )
-    return backend.maximum(values, neighbors)

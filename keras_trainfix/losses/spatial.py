@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from keras import ops
 
+from keras_trainfix import backend
 from keras_trainfix.labels.types import Tensor
 from keras_trainfix.losses.pixels import Pixels
 
@@ -32,3 +33,15 @@ def as_rows(pixels: Pixels, values: Tensor) -> Tensor:
 def spatial_axes(values: Tensor) -> Iterable[int]:
     """The axes of the images in values `(N, ..., C)`."""
     return range(1, len(values.shape) - 1)
+
+
+def largest_of_three(values: Tensor, axis: int) -> Tensor:
+    """The largest of each value and its two neighbors along an axis."""
+    before = (slice(None),) * axis
+    edges = [(0, 0)] * len(values.shape)
+    edges[axis] = (1, 1)
+    padded = ops.pad(values, edges, constant_values=-float("inf"))
+    neighbors = backend.maximum(
+        padded[(*before, slice(None, -2))], padded[(*before, slice(2, None))]
+    )
+    return backend.maximum(values, neighbors)

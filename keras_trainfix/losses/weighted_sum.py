@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_trainfix.labels.types import Tensor
+from keras_trainfix.losses.distance_loss import DistanceLoss
 from keras_trainfix.losses.masked_loss import MaskedLoss
 
 SHARED = ("ignore_class", "from_logits", "multi_label", "axis")
@@ -29,7 +30,8 @@ class WeightedSum(keras.Loss):
         reduction: Ignored, because each loss has its own. Kept for `keras.Loss`.
 
     Call arguments:
-        y_true: Labels, as the losses take them.
+        y_true: Labels, as the losses take them. Maps of distances may follow them if
+            one of the losses takes these.
         y_pred: Predictions, `(N, ..., C)`.
         sample_weight: Weights that broadcast from the left.
 
@@ -72,8 +74,8 @@ class WeightedSum(keras.Loss):
     ) -> Tensor:
         with keras.name_scope(self.name):
             needed = {term for loss in self.losses for term in loss.needed}
-            first = self.losses[0]
-            pixels = first.read(y_true, y_pred, sample_weight, sorted(needed))
+            reader = max(self.losses, key=lambda loss: isinstance(loss, DistanceLoss))
+            pixels = reader.read(y_true, y_pred, sample_weight, sorted(needed))
             total = sum(
                 weight * loss.reduce(pixels, loss.reduction)
                 for loss, weight in zip(self.losses, self.weights, strict=True)

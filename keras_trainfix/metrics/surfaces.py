@@ -3,12 +3,11 @@
 import dataclasses
 import math
 import numbers
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from keras_trainfix.distances import distances_to, surface_of
+from keras_trainfix.distances import checked_spacing, distances_to, surface_of
 from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.metrics.class_scores import wanted_classes
 from keras_trainfix.metrics.masks import Masks, read_masks
@@ -246,25 +245,6 @@ def checked_tolerance(tolerance: float) -> float:
     raise ValueError(
         "`tolerance` must be a distance, 0 or more, in the units of `spacing`. "
         f"Received: tolerance={tolerance!r}."
-    )
-
-
-def checked_spacing(
-    spacing: float | Sequence[float] | None,
-) -> tuple[float, ...] | None:
-    """`spacing` as a tuple of floats, or None.
-
-    Raises:
-        ValueError: If a number is not positive and finite.
-    """
-    if spacing is None:
-        return None
-    values: list[Any] = list(spacing) if isinstance(spacing, Iterable) else [spacing]
-    if values and all(_is_number(x) and 0 < x < math.inf for x in values):
-        return tuple(map(float, values))
-    raise ValueError(
-        "`spacing` must be positive numbers, the distance between neighboring pixels "
-        f"on each axis. Received: spacing={spacing!r}."
     )
 
 

@@ -17,13 +17,16 @@ LOSSES = [
     kt.MaskedLovasz,
 ]
 REGIONS = LOSSES[1:]
-OF_SHAPES = [kt.MaskedClDice]  # the order of pixels matters to them
+OF_DISTANCES = [kt.MaskedBoundary, kt.MaskedHausdorff]
+OF_SHAPES = [kt.MaskedClDice, *OF_DISTANCES]  # the order of pixels matters to them
 FUNCTIONS = [
     kt.masked_crossentropy,
     kt.masked_soft_dice,
     kt.masked_tversky,
     kt.masked_lovasz,
     kt.masked_cl_dice,
+    kt.masked_boundary,
+    kt.masked_hausdorff,
 ]
 SHAPE = (2, 4, 3)  # one shape for most tests: each new one is traced or compiled
 JUNK = [np.nan, np.inf, -np.inf, 1e30, -1e30, 7.0]

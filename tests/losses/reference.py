@@ -261,6 +261,64 @@ def masked_cl_dice(
     return over_units(batch, scope, reduction, value)
 
 
+def masked_boundary(
+    batch, class_weight=None, include_background=False, spacing=None, reduction="mean"
+):
+    p = probabilities_of(batch)
+    signed = signed_distances(batch, hard_labels(batch), spacing)
+    return pixel_mean(batch, signed * p, class_weight, include_background, reduction)
+
+
+def masked_hausdorff(
+    batch,
+    class_weight=None,
+    include_background=False,
+    alpha=2.0,
+    spacing=None,
+    reduction="mean",
+):
+    p = probabilities_of(batch)
+    far = np.abs(signed_distances(batch, hard_labels(batch), spacing)) ** alpha
+    far += np.abs(signed_distances(batch, p > 0.5, spacing)) ** alpha
+    values = (p - batch.targets) ** 2 * far
+    return pixel_mean(batch, values, class_weight, include_background, reduction)
+
+
+def pixel_mean(batch, values, class_weight, include_background, reduction):
+    weights = weights_of_classes(values, class_weight, include_background)
+    values = values @ (weights / max(weights.sum(), 1e-30))
+    if reduction == "none":
+        return np.where(batch.valid, batch.weights * values, 0)
+    valid = batch.valid
+    return reduce(values[valid], batch.weights[valid], reduction)
+
+
+def hard_labels(batch):
+    if batch.exclusive:
+        channels = batch.targets.shape[-1]
+        return np.eye(channels, dtype=bool)[batch.targets.argmax(axis=-1)]
+    return batch.targets > 0.5
+
+
+def signed_distances(batch, masks, spacing=None):
+    """To the nearest valid pixel across the boundary, of all of them one by one."""
+    places = np.argwhere(np.ones(batch.pixels[1:])) * (
+        1 if spacing is None else spacing
+    )
+    found = np.zeros(masks.shape)
+    for image, valid in enumerate(batch.valid):
+        for index in range(masks.shape[-1]):
+            mask = masks[image, :, index]
+            for side, sign in ((mask, -1), (~mask, 1)):
+                others = places[valid & ~side]
+                for pixel in np.flatnonzero(valid & side):
+                    steps = others - places[pixel]
+                    squared = (steps**2).sum(axis=-1)
+                    if len(others):
+                        found[image, pixel, index] = sign * np.sqrt(squared.min())
+    return found
+
+
 def probabilities_of(batch):
     if not batch.from_logits:
         return batch.scores

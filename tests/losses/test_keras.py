@@ -23,6 +23,8 @@ CLASSES = {
     "masked_tversky": kt.MaskedTversky,
     "masked_lovasz": kt.MaskedLovasz,
     "masked_cl_dice": kt.MaskedClDice,
+    "masked_boundary": kt.MaskedBoundary,
+    "masked_hausdorff": kt.MaskedHausdorff,
 }
 by_name = pytest.mark.parametrize("name", CLASSES)
 

@@ -13,6 +13,7 @@ from keras_trainfix.backend import to_numpy
 from tests.losses.cases import (
     FUNCTIONS,
     LOSSES,
+    OF_DISTANCES,
     OF_SHAPES,
     every_function,
     every_loss,
@@ -93,7 +94,7 @@ def test_reductions(rng, kind, function):
     }
     mean = results["sum_over_batch_size"]
     weighted = results["none"]
-    is_pixelwise = kind is kt.MaskedCrossentropy
+    is_pixelwise = kind in (kt.MaskedCrossentropy, *OF_DISTANCES)
     assert weighted.shape == (labels.shape if is_pixelwise else (8,))
     np.testing.assert_array_equal(results[None], weighted)
     np.testing.assert_allclose(results["sum"], weighted.sum(), rtol=1e-5)

@@ -8,7 +8,9 @@ from hypothesis import given
 from keras import ops
 
 from keras_trainfix import (
+    MaskedClDice,
     MaskedCrossentropy,
+    MaskedHausdorff,
     MaskedLovasz,
     MaskedSoftDice,
     MaskedTversky,
@@ -54,7 +56,7 @@ loss_and_mode = pytest.mark.parametrize(
 
 
 @pytest.mark.parametrize("from_logits", [True, False])
-@any_loss
+@pytest.mark.parametrize("kind", [*LOSSES, MaskedClDice, MaskedHausdorff])
 @few_examples
 @given(case=maps(voids=(0.0, 0.3, 0.7, 1.0)))
 def test_a_perfect_prediction_gives_0_whatever_lies_under_void(kind, from_logits, case):

@@ -30,8 +30,11 @@ LOSSES = {
     "masked_tversky": "MaskedTversky",
     "masked_lovasz": "MaskedLovasz",
     "masked_cl_dice": "MaskedClDice",
+    "masked_boundary": "MaskedBoundary",
+    "masked_hausdorff": "MaskedHausdorff",
 }
-OF_SHAPES = ["masked_cl_dice"]
+OF_DISTANCES = ["masked_boundary", "masked_hausdorff"]
+OF_SHAPES = ["masked_cl_dice", *OF_DISTANCES]
 ALL = [*LOSSES, "weighted_sum"]
 
 PIXELS = [(3,), (2, 3), (1, 4, 3), (2, 4, 3), (3, 2, 2, 2)]
@@ -242,6 +245,13 @@ def arguments_of(draw, name, case):
         found["top_k"] = draw(st.one_of(st.none(), st.none(), share, number))
         found["label_smoothing"] = draw(st.sampled_from([0.0, 0.0, 0.25, 1.0]))
         found["focal_gamma"] = draw(st.sampled_from([0.0, 0.0, 0.5, 1.0, 2.0, 5.0]))
+        return found
+    if name in OF_DISTANCES:
+        sizes = [1.0, 2.5, 0.5][: len(case.pixels) - 1]
+        found["spacing"] = draw(st.sampled_from([None, 0.5, sizes, np.array(sizes)]))
+        found["include_background"] = draw(st.booleans())
+        if name == "masked_hausdorff":
+            found["alpha"] = draw(st.sampled_from([0.5, 1.0, 2.0, 3]))
         return found
     found["scope"] = draw(st.sampled_from(["image", "batch"]))
     found["include_background"] = draw(st.sampled_from([True, True, False]))

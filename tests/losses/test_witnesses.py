@@ -283,3 +283,20 @@ def test_cl_dice_of_monai_in_volumes(monai):
         lambda z: theirs(z, target.float()),
         logits.requires_grad_(),
     )
+
+
+@pytest.mark.parametrize("alpha", [1.0, 2.0])
+@pytest.mark.parametrize("background", [False, True])
+def test_hausdorff_of_monai(batch, monai, alpha, background):
+    labels, logits = batch
+    labels = torch.where(labels == 255, 0, labels)
+    theirs = monai.HausdorffDTLoss(
+        softmax=True, to_onehot_y=True, alpha=alpha, include_background=background
+    )
+    agree(
+        lambda z: kt.masked_hausdorff(
+            labels, z, alpha=alpha, include_background=background, **LOGITS
+        ),
+        lambda z: theirs(z, labels[:, None]),
+        logits,
+    )

@@ -24,6 +24,7 @@ KINDS = {
         "masked_lovasz",
         "masked_cl_dice",
     ),
+    "distance": ("masked_boundary", "masked_hausdorff"),
     "regression": (
         "mean_squared_error",
         "mean_absolute_error",

@@ -156,6 +156,8 @@ def _bounds(view):
         return None
     if not np.isfinite(y).all() or not np.isfinite(view.predictions).all():
         return None
+    if kind == "sum" and any(part.may_be_negative for part in view.loss.loss.losses):
+        return None
     if kind in NEVER_NEGATIVE:
         return 0.0, np.inf
     is_sum = getattr(view.loss.loss, "reduction", None) in ("sum", "none", None)

@@ -166,3 +166,12 @@ def test_the_fix_of_a_head_alone():
     assert "keras.activations.sigmoid" in fix
     exec(fix, {"model": model, "keras": keras})
     assert run("KTF208", model, IMAGES, MASKS) is None
+
+
+def test_a_sum_with_a_boundary_loss_may_be_below_0():
+    logits = {"from_logits": True}
+    parts = [kt.MaskedBoundary(**logits), kt.MaskedCrossentropy(**logits)]
+    for weights, is_found in (([1.0, 0.0], False), ([0.0, 1.0], False)):
+        model = conv(1, None, kt.WeightedSum(parts, weights))
+        model.layers[-1].kernel.assign(ops.zeros_like(model.layers[-1].kernel) + 3)
+        assert (run("KTF208", model, IMAGES, MASKS) is not None) is is_found
