@@ -22,6 +22,7 @@ CONFUSION = (
     "class_table",
     "plot",
 )
+SCORE = (*CONFUSION, "best_threshold", "images_left_out")
 # What a page documents besides the public name: its methods, own or inherited, ...
 METHODS = {
     "CollapseDetector": ["plot"],
@@ -29,7 +30,7 @@ METHODS = {
     "Finding": ["to_dict"],
     "PredictionSnapshots": ["plot"],
     **dict.fromkeys(["ConfusionMatrix", "PixelAccuracy"], CONFUSION),
-    **dict.fromkeys(["DiceScore", "MeanIoU"], (*CONFUSION, "images_left_out")),
+    **dict.fromkeys(["DiceScore", "MeanIoU"], SCORE),
 }
 # ... and related classes without a public name.
 RELATED = {

@@ -22,6 +22,12 @@ def labels(batch: Any) -> Any:
     return batch[:2][-1] if isinstance(batch, tuple) else batch
 
 
+def examples(batch: Any) -> Any:
+    """`(x, y)` or `(x, y, sample_weight)` as they are; anything else is inputs."""
+    batch = batch if isinstance(batch, tuple) else (batch,)
+    return tuple(part for part in batch[:3] if part is not None)
+
+
 Part = Callable[[Any], Any]
 
 
@@ -72,6 +78,26 @@ def label_batches(
     return _checked_batches(data, batch_size, steps, labels)
 
 
+def example_batches(
+    data: Any, batch_size: int = 32, steps: int | None = None
+) -> Iterator[Any]:
+    """Yields each batch of `data` whole: inputs, labels and weights.
+
+    Args:
+        data: As for `input_batches`.
+        batch_size: Integer, the size of the batches that arrays are cut into.
+        steps: Integer, the number of batches after which to stop, or None for all.
+
+    Returns:
+        Iterator of tuples `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
+
+    Raises:
+        ValueError: As `input_batches`.
+        TypeError: As `input_batches`.
+    """
+    return _checked_batches(data, batch_size, steps, examples)
+
+
 def number_of_batches(
     data: Any, batch_size: int = 32, steps: int | None = None, part: Part = inputs
 ) -> int | None:
@@ -86,6 +112,7 @@ def number_of_batches(
 
 def is_arrays(data: Any, part: Part) -> bool:
     """Whether `part` of `data` is one array, or several inputs, and not batches."""
+    part = inputs if part is examples else part
     x = part(data)
     if part is inputs and isinstance(x, (list, dict)):
         entries = list(x.values()) if isinstance(x, dict) else x

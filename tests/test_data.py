@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_trainfix.data import (
+    example_batches,
     input_batches,
     label_batches,
     labels,
@@ -83,6 +84,23 @@ def test_every_form_gives_the_same_labels(name, make):
     np.testing.assert_array_equal(np.concatenate(batches), Y)
     expected = None if name == "generator" else 3
     assert number_of_batches(make(), batch_size=4, part=labels) == expected
+
+
+@pytest.mark.parametrize(("name", "make"), WITH_LABELS)
+def test_every_form_gives_the_same_examples(name, make):
+    batches = list(example_batches(make(), batch_size=4))
+    assert [len(batch) for batch in batches] == [3 if name == "triple" else 2] * 3
+    for i, expected in enumerate((X, Y, Y)[: len(batches[0])]):
+        parts = [np.asarray(batch[i]) for batch in batches]
+        assert [len(part) for part in parts] == [4, 4, 2]
+        np.testing.assert_array_equal(np.concatenate(parts), expected)
+
+
+def test_examples_without_labels_and_with_several_inputs():
+    assert [len(batch) for batch in example_batches(X, batch_size=4)] == [1, 1, 1]
+    (batch,) = example_batches(([X, X], Y, None))
+    assert len(batch) == 2
+    np.testing.assert_array_equal(batch[0][1], X)
 
 
 def label_sources():

@@ -46,7 +46,7 @@ def count_entries(
         counted = ops.logical_and(counted, pixel_weights(mask, counted) > 0)
     weights, bad_weights = None, ops.zeros((), "float32")
     if sample_weight is not None:
-        weights = _entry_weights(sample_weight, counted, axis)
+        weights = entry_weights(sample_weight, counted, axis)
         good = ops.logical_and(weights >= 0, weights < exact.LARGEST_WEIGHT)
         bad_weights = ops.sum(ops.cast(ops.logical_not(good), "float32"))
         weights = ops.where(good, weights, 0)
@@ -69,7 +69,7 @@ def decided(y_pred: Tensor, setting: Setting) -> tuple[Tensor, Tensor]:
     return bits == 1, ops.logical_or(bits == 0, bits == 1)
 
 
-def _entry_weights(sample_weight: Tensor, counted: Tensor, axis: int) -> Tensor:
+def entry_weights(sample_weight: Tensor, counted: Tensor, axis: int) -> Tensor:
     """The weight of each entry, classes last, 0 where it does not count."""
     weights = ops.convert_to_tensor(sample_weight)
     shape = tuple(counted.shape)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
@@ -13,6 +14,7 @@ from keras_trainfix.metrics import exact
 from keras_trainfix.metrics.confusion_metric import ConfusionMetric
 from keras_trainfix.metrics.images import count_images, mean_scores
 from keras_trainfix.metrics.setting import Arguments
+from keras_trainfix.metrics.thresholds import best_threshold
 
 SCOPES = ("dataset", "image")
 
@@ -83,6 +85,45 @@ class ScoreMetric(ConfusionMetric):
             return 0
         left_out = backend.sum_over_processes(ops.convert_to_tensor(self._left_out))
         return int(backend.to_numpy(left_out))
+
+    def best_threshold(
+        self,
+        model: keras.Model,
+        data: Any,
+        bins: int = 1000,
+        batch_size: int = 32,
+        steps: int | None = None,
+    ) -> float:
+        """The threshold with which this score is highest on some data.
+
+        The data are read once, and the state of the metric is left alone. Pass the
+        result as `threshold` to a new metric. Choose it on validation data and report
+        the score on others: on the data it was chosen on, it is too good.
+
+        Args:
+            model: `keras.Model` with one output: one sigmoid unit, or with
+                `multi_label` one for each class, which then share the threshold.
+            data: A tuple `(x, y)` or `(x, y, sample_weight)` of arrays, or batches of
+                them as `fit` takes them: a `tf.data.Dataset`, a
+                `keras.utils.PyDataset`, a torch `DataLoader`, a generator. Weights
+                count.
+            bins: Integer, 2 or more: the thresholds compared are `1 / bins`,
+                `2 / bins` and so on. Defaults to `1000`.
+            batch_size: Integer, the size of the batches that arrays are cut into.
+                Defaults to `32`.
+            steps: Integer, the number of batches to read, or None for all. Defaults to
+                `None`.
+
+        Returns:
+            Float. Where several thresholds are equally good, the one in the middle.
+
+        Raises:
+            ValueError: If predictions are scores of which the highest counts, if there
+                is no label, no valid pixel or more than one output, if `bins` is out of
+                range, or for invalid labels and predictions, see `MeanIoU`.
+            TypeError: If batches cannot be read from `data`.
+        """
+        return best_threshold(self, model, data, bins, batch_size, steps)
 
     def merge_key(self) -> tuple[Any, ...]:
         if self.scope == "dataset":
