@@ -54,7 +54,7 @@ NAMES = {
         *("MaskedLovasz", "masked_lovasz", "MaskedClDice", "masked_cl_dice"),
         *("MaskedBoundary", "masked_boundary", "MaskedHausdorff", "masked_hausdorff"),
         "signed_distance",
-        *("WeightedSum", "class_weights_from_labels"),
+        *("WeightedSum", "WeightSchedule", "class_weights_from_labels"),
     ],
     "Metrics": [
         *("MeanIoU", "DiceScore", "PixelAccuracy", "BoundaryIoU", "boundary_iou"),

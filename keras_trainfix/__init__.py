@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from keras_trainfix.callbacks.snapshots.prediction_snapshots import (
         PredictionSnapshots,
     )
+    from keras_trainfix.callbacks.weight_schedule import WeightSchedule
     from keras_trainfix.diagnosis.diagnose import diagnose
     from keras_trainfix.diagnosis.findings import Diagnosis, Finding
     from keras_trainfix.diagnosis.learning_rate_range_test import (
@@ -78,6 +79,7 @@ __all__ = [
     "PredictionSpread",
     "SurfaceDistances",
     "TargetSpread",
+    "WeightSchedule",
     "WeightedSum",
     "accuracy_from_confusion",
     "batch_norm_gap",
@@ -112,6 +114,7 @@ _LATER = {
     "Diagnosis": "diagnosis.findings",
     "Finding": "diagnosis.findings",
     "PredictionSnapshots": "callbacks.snapshots.prediction_snapshots",
+    "WeightSchedule": "callbacks.weight_schedule",
     "diagnose": "diagnosis.diagnose",
     "learning_rate_range_test": "diagnosis.learning_rate_range_test",
 }

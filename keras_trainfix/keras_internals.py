@@ -186,6 +186,14 @@ def own_compiled_metrics(model: keras.Model) -> Any:
     return type(metrics)(mine, weighted, output_names=metrics.output_names)
 
 
+def added_metrics(model: keras.Model) -> list[keras.Metric]:
+    """The metrics that a model has as attributes: a list, which may be changed.
+
+    The tracking of an attribute does not end when the attribute is deleted.
+    """
+    return model._metrics
+
+
 @contextlib.contextmanager
 def lent(model: keras.Model, **attributes: Any) -> Iterator[None]:
     """Lends `model` other attributes, past the tracking of Keras.

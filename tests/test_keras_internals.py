@@ -94,6 +94,15 @@ def test_what_is_lent_is_given_back(model):
         assert model._compile_metrics is metrics
 
 
+def test_added_metrics(model):
+    metric = keras.metrics.Mean(name="added")
+    before = model.metrics
+    internals.added_metrics(model).append(metric)
+    assert model.metrics == [*before, metric]
+    internals.added_metrics(model).remove(metric)
+    assert model.metrics == before
+
+
 def test_build_as_fit(model):
     internals.build_as_fit(model, (X, X[:, :2]))
     assert model.optimizer.built

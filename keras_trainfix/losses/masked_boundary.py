@@ -39,8 +39,8 @@ class MaskedBoundary(DistanceLoss):
 
     On its own it may be stuck at empty masks, and classes without a boundary in an
     image, because they have no pixel there or all of them, do not count there. Add
-    `MaskedSoftDice` with `WeightedSum`, and let the weight of this loss rise slowly, as
-    the paper does.
+    `MaskedSoftDice` with `WeightedSum`, and let the weight of this loss rise slowly
+    with `WeightSchedule`, as the paper does.
 
     Void pixels create no boundary, as it is unknown what is there. Predictions under
     void, NaN included, change neither the value nor the gradient. A batch without a

@@ -51,7 +51,7 @@ class MaskedHausdorff(DistanceLoss):
     A mask without a boundary, because it is empty or full, has no distances. If neither
     labels nor prediction of a class have one, it does not count: add `MaskedSoftDice`
     with `WeightedSum`. Distances are in pixels and get large; the paper weighs the loss
-    such that it is as large as the other one.
+    such that it is as large as the other one. `WeightSchedule` can do that.
 
     Void is treated as in `MaskedBoundary`. The distances are exact and computed in the
     loss, in time that grows with the size of images. Those of the labels can be

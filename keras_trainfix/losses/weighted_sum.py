@@ -24,7 +24,8 @@ class WeightedSum(keras.Loss):
         losses: List of losses of this package that agree on `ignore_class`,
             `from_logits`, `multi_label` and `axis`, and whose reduction is a mean or
             a sum.
-        weights: List of floats, 0 or more, one per loss. Defaults to None, 1 each.
+        weights: List of floats, 0 or more, one per loss. Defaults to None, 1 each. To
+            change them during training, use `WeightSchedule`.
         name: String, the name of the loss.
         dtype: Dtype of the result. The arithmetic is float32 or wider.
         reduction: Ignored, because each loss has its own. Kept for `keras.Loss`.
@@ -60,14 +61,35 @@ class WeightedSum(keras.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.losses = list(losses)
         _check_losses(self.losses)
-        given = [1.0] * len(self.losses) if weights is None else weights
-        self.weights = [float(weight) for weight in given]
-        is_fitting = len(self.weights) == len(self.losses)
-        if not is_fitting or not all(0 <= w < float("inf") for w in self.weights):
+        self.variable: keras.Variable | None = None
+        self.weights = [1.0] * len(self.losses) if weights is None else list(weights)
+
+    @property
+    def weights(self) -> list[float]:
+        """The weights of the losses. Set them during training by `WeightSchedule`."""
+        return list(self._weights)
+
+    @weights.setter
+    def weights(self, weights: Sequence[float]) -> None:
+        given = [float(weight) for weight in weights]
+        is_fitting = len(given) == len(self.losses)
+        if not is_fitting or not all(0 <= weight < float("inf") for weight in given):
             raise ValueError(
                 f"`weights` must be {len(self.losses)} numbers, 0 or more, one for "
                 f"each loss. Received: weights={weights}."
             )
+        self._weights = given
+        if self.variable is not None:
+            self.variable.assign(given)
+
+    def track_weights(self) -> None:
+        """From now on the weights are a variable, which compiled code reads.
+
+        On JAX the variable must also be part of the state of the compiled function.
+        """
+        self.variable = keras.Variable(
+            self._weights, trainable=False, dtype="float32", name="loss_weights"
+        )
 
     def __call__(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
@@ -76,10 +98,12 @@ class WeightedSum(keras.Loss):
             needed = {term for loss in self.losses for term in loss.needed}
             reader = max(self.losses, key=lambda loss: isinstance(loss, DistanceLoss))
             pixels = reader.read(y_true, y_pred, sample_weight, sorted(needed))
-            total = sum(
-                weight * loss.reduce(pixels, loss.reduction)
-                for loss, weight in zip(self.losses, self.weights, strict=True)
-            )
+            values = [loss.reduce(pixels, loss.reduction) for loss in self.losses]
+            weights = self._weights
+            if self.variable is not None:
+                tracked = ops.cast(self.variable, values[0].dtype)
+                weights = [tracked[index] for index in range(len(values))]
+            total = sum(w * value for w, value in zip(weights, values, strict=True))
             return ops.cast(total, self.dtype)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:

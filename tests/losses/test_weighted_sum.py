@@ -56,3 +56,21 @@ def test_losses_that_cannot_be_summed(losses, weights, expected):
 def test_losses_of_others():
     with pytest.raises(TypeError, match="losses of keras_trainfix.*Received: .*ice"):
         WeightedSum([DICE, keras.losses.Dice()])
+
+
+def test_weights_can_be_set(rng):
+    labels, y_pred = rng.integers(0, 5, SHAPE), rng.random((*SHAPE, 5))
+    y_pred = np.float32(y_pred / y_pred.sum(axis=-1, keepdims=True))
+    loss = WeightedSum([DICE, CROSSENTROPY], [1, 2])
+    dice, crossentropy = (both(labels, y_pred, part)[0] for part in loss.losses)
+    for is_tracked in (False, True):
+        if is_tracked:
+            loss.track_weights()
+        for weights in ([0.5, 3.0], [0.0, 1.0]):
+            loss.weights = weights
+            assert loss.weights == loss.get_config()["weights"] == weights
+            expected = weights[0] * dice + weights[1] * crossentropy
+            value = float(loss(labels, y_pred))
+            np.testing.assert_allclose(value, expected, rtol=1e-6)
+        text = message(lambda: setattr(loss, "weights", [1, 2, 3]))
+        assert "must be 2 numbers" in text
