@@ -196,6 +196,27 @@ def test_void_labels(images):
     *_, names = run("void-labels", **names)
     assert len(names["weights"]) == 21
     assert names["y_with_maps"].shape == (*images[1].shape, 1 + 21)
+    for settings in ({}, {"share": 0.2, "delta": 0.7, "gamma": 0.25}):
+        check_unified_focal(names["unified_focal"], **settings)
+
+
+def check_unified_focal(make, share=0.5, delta=0.6, gamma=0.5):
+    """The loss of its docstring is the formula of the paper."""
+    rng = np.random.default_rng(1)
+    labels, logits = rng.integers(0, 2, (3, 5, 6)), rng.normal(size=(3, 5, 6, 2))
+    t = np.eye(2)[labels]
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    hits, misses, alarms = (
+        part.sum((1, 2)) for part in (t * p, t * (1 - p), (1 - t) * p)
+    )
+    wrong = 1 - hits / (hits + delta * misses + (1 - delta) * alarms)
+    tversky = np.mean([wrong[:, 0], wrong[:, 1] ** (1 - gamma)])
+    nll = -t * np.log(p)
+    background = (1 - delta) * (1 - p[..., 0]) ** gamma * nll[..., 0]
+    expected = share * tversky
+    expected += (1 - share) * np.mean(background + delta * nll[..., 1])
+    loss = make(labels.size, share, delta, gamma)
+    np.testing.assert_allclose(float(loss(labels, logits)), expected, rtol=1e-5)
 
 
 def test_segmentation_metrics(images):

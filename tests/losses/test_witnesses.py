@@ -300,3 +300,33 @@ def test_hausdorff_of_monai(batch, monai, alpha, background):
         lambda z: theirs(z, labels[:, None]),
         logits,
     )
+
+
+def test_unified_focal_of_monai(batch, monai):
+    # Their cross-entropy is halved, as a mean over both classes.
+    labels, logits = batch
+    labels = torch.where(labels == 255, 0, labels % 2)
+    rows = torch.nn.functional.one_hot(labels, 2).movedim(-1, 1).float()
+    delta, gamma = 0.6, 0.5
+    tversky = {"alpha": 1 - delta, "beta": delta, **LOGITS}
+    total = {"reduction": "sum", **LOGITS}
+    ours = kt.WeightedSum(
+        [
+            kt.MaskedTversky(class_weight=[1, 0], **tversky),
+            kt.MaskedTversky(class_weight=[0, 1], gamma=1 - gamma, **tversky),
+            kt.MaskedCrossentropy(
+                class_weight=[1 - delta, 0], focal_gamma=gamma, **total
+            ),
+            kt.MaskedCrossentropy(class_weight=[0, delta], **total),
+        ],
+        [0.25, 0.25, 0.5 / labels.numel(), 0.5 / labels.numel()],
+    )
+    settings = {"delta": delta, "gamma": gamma}
+    regions = monai.unified_focal_loss.AsymmetricFocalTverskyLoss(**settings)
+    pixels = monai.unified_focal_loss.AsymmetricFocalLoss(**settings)
+
+    def theirs(z):
+        p = torch.softmax(z, 1)
+        return 0.5 * regions(p, rows) + 0.5 * 2 * pixels(p, rows)
+
+    agree(lambda z: ours(labels, z[:, :2]), lambda z: theirs(z[:, :2]), logits)
