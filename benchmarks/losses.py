@@ -51,9 +51,22 @@ def contestants(shape):
         "MaskedSoftDice": lambda z, y, _: dice(y, z),
         "WeightedSum": lambda z, y, _: both(y, z),
     }
+    if hasattr(keras.losses, "SparseCategoricalFocalCrossentropy"):  # Keras 3.16
+        functions |= focal()
     if keras.backend.backend() == "torch":
         functions |= torch_peers()
     return functions
+
+
+def focal():
+    theirs = keras.losses.SparseCategoricalFocalCrossentropy(
+        from_logits=True, ignore_class=255
+    )
+    ours = kt.MaskedCrossentropy(from_logits=True, focal_gamma=2.0)
+    return {
+        "keras SparseCategoricalFocalCrossentropy": lambda z, y, _: theirs(y, z),
+        "MaskedCrossentropy, focal": lambda z, y, _: ours(y, z),
+    }
 
 
 def torch_peers():

@@ -1,5 +1,7 @@
 """What docs/migrating.md says of the values of others, by their formulas in NumPy."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from keras_trainfix.backend import to_numpy
 
 CLASSES = 3
 SMOOTH = 1e-5  # of segmentation_models
+KERAS = tuple(map(int, keras.__version__.split(".")[:2]))
 
 
 def value(tensor):
@@ -65,7 +68,7 @@ def test_dice_of_keras_without_axis_is_another_number(batch):
 
 def test_tversky_of_keras(mask):
     theirs = value(losses.Tversky(alpha=0.2, beta=0.7)(*mask))
-    swapped = tuple(map(int, keras.__version__.split(".")[:2])) <= (3, 15)
+    swapped = KERAS <= (3, 15)
     alpha, beta = (0.7, 0.2) if swapped else (0.2, 0.7)
     ours = kt.MaskedTversky(alpha=alpha, beta=beta, scope="batch")(*mask)
     assert theirs == pytest.approx(value(ours), abs=1e-5)
@@ -80,6 +83,52 @@ def test_crossentropy_of_keras(batch):
     logits = np.log(batch[1])
     ours = value(kt.MaskedCrossentropy(from_logits=True)(labels, logits))
     assert value(keras_loss(labels, logits)) == pytest.approx(ours, abs=1e-5)
+
+
+def test_smoothed_and_focal_crossentropies_of_keras(batch, mask):
+    smooth = {"label_smoothing": 0.2}
+    theirs = value(losses.CategoricalCrossentropy(**smooth)(*batch))
+    ours = value(kt.MaskedCrossentropy(**smooth)(*batch))
+    assert theirs == pytest.approx(ours, abs=1e-5)
+    theirs = value(losses.BinaryCrossentropy(**smooth)(*mask))
+    assert theirs == pytest.approx(
+        value(kt.MaskedCrossentropy(**smooth)(*mask)), abs=1e-5
+    )
+    focal = kt.MaskedCrossentropy(focal_gamma=2.0)
+    theirs = value(losses.BinaryFocalCrossentropy()(*mask))
+    assert theirs == pytest.approx(value(focal(*mask)), abs=1e-5)
+    theirs = value(losses.CategoricalFocalCrossentropy()(*batch))
+    assert 4 * theirs == pytest.approx(value(focal(*batch)), abs=1e-5)
+
+
+def takes(loss, argument):
+    return argument in inspect.signature(loss).parameters
+
+
+def test_label_smoothing_of_sparse_labels_in_keras(batch):
+    labels = batch[0].argmax(-1)
+    labels[:, 0] = 255
+    settings = {"label_smoothing": 0.2, "from_logits": True}
+    theirs = losses.SparseCategoricalCrossentropy
+    assert takes(theirs, "label_smoothing") == (KERAS >= (3, 16))
+    if KERAS >= (3, 16):
+        logits = np.log(batch[1])
+        ours = value(kt.MaskedCrossentropy(**settings)(labels, logits))
+        theirs = theirs(ignore_class=255, **settings)(labels, logits)
+        assert value(theirs) == pytest.approx(ours, abs=1e-5)
+
+
+def test_focal_crossentropy_of_sparse_labels_in_keras(batch):
+    labels = batch[0].argmax(-1)
+    labels[:, 0] = 255
+    theirs = getattr(losses, "SparseCategoricalFocalCrossentropy", None)
+    assert (theirs is not None) == (KERAS >= (3, 16))
+    if theirs is not None:
+        logits = np.log(batch[1])
+        settings = {"from_logits": True}
+        ours = kt.MaskedCrossentropy(focal_gamma=2.0, **settings)(labels, logits)
+        found = value(theirs(ignore_class=255, **settings)(labels, logits))
+        assert 4 * found == pytest.approx(value(ours), abs=1e-5)
 
 
 # segmentation_models: one sum over the batch, smoothed; absent classes count.
