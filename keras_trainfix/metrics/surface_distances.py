@@ -166,10 +166,26 @@ class SurfaceDistances(keras.Metric):
 
         Args:
             metrics: A `SurfaceDistances` or an iterable of them.
+
+        Raises:
+            ValueError: If one of them measures something else.
         """
-        for metric in metrics if isinstance(metrics, Iterable) else [metrics]:
+        metrics = list(metrics) if isinstance(metrics, Iterable) else [metrics]
+        for metric in metrics:
+            is_same = isinstance(metric, SurfaceDistances)
+            if not is_same or metric._measured() != self._measured():
+                raise ValueError(
+                    "`metrics` must be `SurfaceDistances` with the same settings. "
+                    f"Received: {metric!r}, to merge into {self!r}."
+                )
+        for metric in metrics:
             pair = exact.add_to_pair(ops.convert_to_tensor(self._sums), metric._sums[0])
             self._sums.assign(exact.add_to_pair(pair, metric._sums[1]))
+
+    def _measured(self) -> tuple[Any, ...]:
+        """Equal for metrics whose sums can be added up."""
+        settings = self.percentile, self.tolerance, self.spacing
+        return self._setting[:2], self.include_background, *settings
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -56,6 +56,7 @@ def check(values, samples, times=1):
     """`values` are the same as for some samples on one device."""
     matrix = confusion(LABELS[samples], LOGITS[samples].argmax(-1), 3) * times
     expected = {"confusion_matrix": matrix.astype("int64"), **scores(matrix)}
+    expected["dice_of_images"] = dice_of_images(samples)
     assert {"mean_iou", "confusion_matrix"} <= values.keys()
     for name, value in values.items():
         if name == "counts":
@@ -63,6 +64,16 @@ def check(values, samples, times=1):
                 np.testing.assert_array_equal(counts, matrix)
         elif name != "loss":
             np.testing.assert_allclose(value, expected[name], rtol=1e-6)
+
+
+def dice_of_images(samples):
+    """The mean over images of the mean over the classes that are labeled in each."""
+    means = []
+    for labels, logits in zip(LABELS[samples], LOGITS[samples], strict=True):
+        matrix = confusion(labels, logits.argmax(-1), 3)
+        dice = np.array(scores(matrix)["dice"])
+        means.append(dice[matrix.sum(axis=1) > 0].mean())
+    return np.mean(means)
 
 
 @on_devices
@@ -120,10 +131,10 @@ def test_nan_in_one_process_is_nan_and_a_warning_in_both(outputs):
             for name in results["loop"]
             if name != "counts"
         ]
-        assert len(scores) == 2
+        assert len(scores) == 3
         assert all(np.isnan(score).all() for score in scores)
         number = (LABELS[HALVES[1]] != 255).sum()
-        assert len(results["warnings"]) == 2
+        assert len(results["warnings"]) == 3
         for message in results["warnings"]:
             assert f"because it received {number} invalid predictions (NaN" in message
 

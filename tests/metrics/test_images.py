@@ -217,3 +217,33 @@ def test_compiled_code_scores_as_eager_code_does(case, multi_label):
         value, classes, _ = expected(case, iou, multi_label, of=of)
         result = to_numpy(found)
         np.testing.assert_allclose(result, [value, *classes], rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.backend_only("tensorflow", reason="only it traces unknown sizes")
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_images_of_any_size_and_number(rng, multi_label):
+    import tensorflow as tf
+
+    of_graph, eager = (
+        kt.MeanIoU(3, scope="image", multi_label=multi_label) for _ in range(2)
+    )
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None, None, None), "int64"),
+            tf.TensorSpec((None, None, None, 3), "float32"),
+            tf.TensorSpec((None,), "float32"),
+        ]
+    )
+    def step(y, z, w):
+        of_graph.update_state(y, z)
+        of_graph.update_state(y, z, w)
+
+    for shape in [(2, 4, 6), (1, 5, 3), (3, 1, 1)]:
+        y, z = rng.integers(0, 3, shape), rng.random((*shape, 3)).astype("float32")
+        w = rng.integers(0, 3, shape[0]).astype("float32")
+        step(y, z, w)
+        eager.update_state(y, z)
+        eager.update_state(y, z, w)
+    assert float(of_graph.result()) == float(eager.result())
+    assert (of_graph.confusion_matrix() == eager.confusion_matrix()).all()

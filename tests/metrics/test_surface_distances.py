@@ -149,3 +149,18 @@ def test_without_scipy_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy", None)
     with pytest.raises(ImportError, match=r"keras_trainfix\[distances\]"):
         updated(kt.SurfaceDistances(3))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        kt.SurfaceDistances(3, tolerance=2),
+        kt.SurfaceDistances(3, spacing=2),
+        kt.SurfaceDistances(4),
+        kt.MeanIoU(3),
+    ],
+    ids=["tolerance", "spacing", "classes", "another metric"],
+)
+def test_metrics_that_cannot_be_merged(other):
+    text = message(lambda: kt.SurfaceDistances(3).merge_state([other]))
+    assert "`SurfaceDistances` with the same settings" in text
