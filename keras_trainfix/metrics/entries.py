@@ -1,5 +1,7 @@
 """Counts yes and no of each class, where a pixel may have several classes or none."""
 
+from typing import NamedTuple
+
 import keras
 from keras import ops
 
@@ -12,6 +14,24 @@ from keras_trainfix.metrics.reading import labels_of
 from keras_trainfix.metrics.setting import Setting
 
 
+class Entries(NamedTuple):
+    """The pixels of a batch times the classes, classes last.
+
+    Attributes:
+        target: Boolean `(N, ..., C)`.
+        predicted: Boolean `(N, ..., C)`.
+        counted: Boolean `(N, ..., C)`, or `(N, ..., 1)` without weights.
+        weights: Float32 `(N, ..., C)`, 0 where not counted; or None.
+        rejected: As in `Counts`.
+    """
+
+    target: Tensor
+    predicted: Tensor
+    counted: Tensor
+    weights: Tensor
+    rejected: Tensor
+
+
 def count_entries(
     y_true: Tensor,
     y_pred: Tensor,
@@ -19,9 +39,8 @@ def count_entries(
     mask: Tensor,
     form: Form,
     setting: Setting,
-    by_image: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """The table of each class, in code that can be compiled.
+    """`Counts` of a batch as a pair, in code that can be compiled.
 
     Args:
         y_true: Tensor of labels.
@@ -30,22 +49,30 @@ def count_entries(
         mask: Mask of pixels that Keras attached, or None.
         form: `Form` of the predictions.
         setting: `Setting` with `multi_label=True`.
-        by_image: Whether each image has its own tables.
-
-    Returns:
-        `(tables, rejected)`, as in `Counts`: `exact` limbs `(4, C, 2, 2)`, with an
-        axis of images in front of the classes if `by_image`; labels are the rows.
     """
+    entries = read_entries(y_true, y_pred, sample_weight, mask, form, setting)
+    return tables_of(entries), entries.rejected
+
+
+def read_entries(
+    y_true: Tensor,
+    y_pred: Tensor,
+    sample_weight: Tensor,
+    mask: Tensor,
+    form: Form,
+    setting: Setting,
+) -> Entries:
+    """The `Entries` of a batch, see `count_entries`."""
     labels = labels_of(y_true, y_pred, form, setting, check=False)
     size, axis = setting.num_classes, form.axis
     target = ops.moveaxis(class_rows(labels, size, axis) > 0.5, axis, -1)
     predicted, fits = (ops.moveaxis(x, axis, -1) for x in decided(y_pred, setting))
     counted = ops.expand_dims(labels.valid, -1)
-    counted = ops.broadcast_to(counted, ops.shape(predicted))
     if mask is not None:
         counted = ops.logical_and(counted, pixel_weights(mask, counted) > 0)
     weights, bad_weights = None, ops.zeros((), "float32")
     if sample_weight is not None:
+        counted = ops.broadcast_to(counted, ops.shape(predicted))
         weights = entry_weights(sample_weight, counted, axis)
         good = ops.logical_and(weights >= 0, weights < exact.LARGEST_WEIGHT)
         bad_weights = ops.sum(ops.cast(ops.logical_not(good), "float32"))
@@ -53,12 +80,20 @@ def count_entries(
         counted = ops.logical_and(counted, weights > 0)
     unknown = ops.logical_and(counted, ops.logical_not(fits))
     rejected = [ops.sum(ops.cast(x, "float32")) for x in (labels.invalid, unknown)]
-    tables = (
-        _tables(target, predicted, counted, by_image)
-        if weights is None
-        else _weighted_tables(target, predicted, weights, by_image)
-    )
-    return tables, ops.stack([*rejected, bad_weights])
+    rejected = ops.stack([*rejected, bad_weights])
+    return Entries(target, predicted, counted, weights, rejected)
+
+
+def tables_of(entries: Entries, by_image: bool = False) -> Tensor:
+    """The table of each class: `exact` limbs `(4, C, 2, 2)`, with labels as rows.
+
+    Args:
+        entries: `Entries`.
+        by_image: Whether each image has its own tables, `(4, N, C, 2, 2)`.
+    """
+    if entries.weights is not None:
+        return _weighted_tables(*entries[:2], entries.weights, by_image)
+    return _tables(*entries[:3], by_image)
 
 
 def decided(y_pred: Tensor, setting: Setting) -> tuple[Tensor, Tensor]:
@@ -84,15 +119,16 @@ def _tables(
     """The limbs of the numbers of entries."""
     pixels = tuple(range(1 if by_image else 0, len(counted.shape) - 1))
 
-    def number(*conditions: Tensor) -> Tensor:
-        entries = counted
-        for condition in conditions:
-            entries = ops.logical_and(entries, condition)
+    def number(entries: Tensor) -> Tensor:
         entries = ops.cast(entries, "int32")
         return ops.sum(entries, axis=pixels) if pixels else entries
 
-    both, labeled, found = number(target, predicted), number(target), number(predicted)
-    cells = [number() - labeled - found + both, found - both, labeled - both, both]
+    target = ops.logical_and(target, counted)
+    predicted = ops.logical_and(predicted, counted)
+    labeled, found = number(target), number(predicted)
+    both = number(ops.logical_and(target, predicted))
+    neither = number(counted) - labeled - found + both
+    cells = [neither, found - both, labeled - both, both]
     limbs = exact.from_counts(ops.stack(cells, axis=-1))
     return ops.reshape(limbs, (*ops.shape(limbs)[:-1], 2, 2))
 

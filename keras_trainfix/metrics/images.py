@@ -15,7 +15,7 @@ from keras_trainfix.metrics.class_scores import (
     ratio,
 )
 from keras_trainfix.metrics.confusion import cells_of, is_concrete, read_batch
-from keras_trainfix.metrics.entries import count_entries
+from keras_trainfix.metrics.entries import read_entries, tables_of
 from keras_trainfix.metrics.predictions import Form
 from keras_trainfix.metrics.rejected import raise_if_rejected
 from keras_trainfix.metrics.setting import Setting
@@ -181,10 +181,9 @@ def _entry_tables(
     setting: Setting,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The tables of the classes in each image, float32, in all, and `rejected`."""
-    batch = y_true, y_pred, sample_weight, mask, form, setting
-    tables, _ = count_entries(*batch, by_image=True)
-    whole, rejected = count_entries(*batch)
-    return exact.rounded(tables), whole, rejected
+    entries = read_entries(y_true, y_pred, sample_weight, mask, form, setting)
+    tables = exact.rounded(tables_of(entries, by_image=True))
+    return tables, tables_of(entries), entries.rejected
 
 
 def _image_weights(sample_weight: Tensor, is_scored: Tensor) -> Tensor:
