@@ -32,8 +32,7 @@ class SurfaceTable:
             no image, and for one that is left out.
         average_distance: Likewise the average symmetric surface distance.
         surface_dice: Likewise the surface Dice at `tolerance`.
-        images: NumPy integer array `(C,)`: in how many images the class is labeled or
-            predicted.
+        images: NumPy integer array `(C,)`: in how many images the class has a value.
         by_image: Dict from each of the three names to the values of single images,
             NumPy float64 `(N, C)`.
         class_names: Tuple of strings.
@@ -95,7 +94,8 @@ def surface_distances(
 
     Void pixels are in no surface, and a mask does not end where void begins, as what is
     there is unknown. A class that is neither labeled nor predicted in an image has no
-    value there: NaN. Where it is only labeled or only predicted, there is no distance
+    value there: NaN; neither has one whose outline is nowhere known, as void surrounds
+    it. Where it is only labeled or only predicted, there is no distance
     to measure: both distances are the diagonal of the image, between the centers of
     its corner pixels, and the surface Dice is 0.
 
@@ -190,19 +190,17 @@ def distances_of_masks(
     values = np.full((3, images, len(wanted)), np.nan)
     for index in np.flatnonzero(wanted):
         for n, valid in enumerate(masks.valid):
-            surfaces = [
-                surface_of(part[index, n], valid)
-                for part in (masks.labeled, masks.predicted)
-            ]
-            if all(surface.any() for surface in surfaces):
-                ways = _distances(surfaces[0], surfaces[1], scale)
+            labeled, predicted = masks.labeled[index, n], masks.predicted[index, n]
+            one, other = surface_of(labeled, valid), surface_of(predicted, valid)
+            if one.any() and other.any():
+                ways = _distances(one, other, scale)
                 both = np.concatenate(ways)
                 values[:, n, index] = (
                     max(np.percentile(way, percentile) for way in ways),
                     both.mean(),
                     (both <= tolerance).mean(),
                 )
-            elif any(part[index, n].any() for part in masks[:2]):
+            elif labeled.any() != predicted.any():
                 values[:, n, index] = diagonal, diagonal, 0
     return values
 

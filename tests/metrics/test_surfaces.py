@@ -59,8 +59,8 @@ def expected(labels, ids, valid, spacing, percentile, tolerance):
     scale = np.ones(labels.ndim) if spacing is None else np.array(spacing)
     one, other = surface(labels, valid), surface(ids, valid)
     if not len(one) or not len(other):
-        if not (labels & valid).any() and not (ids & valid).any():
-            return [math.nan] * 3
+        if (labels & valid).any() == (ids & valid).any():
+            return [math.nan] * 3  # in neither, or an outline is nowhere known
         diagonal = math.sqrt((((np.array(labels.shape) - 1) * scale) ** 2).sum())
         return [diagonal, diagonal, 0.0]
     pairs = np.sqrt((((one[:, None] - other[None]) * scale) ** 2).sum(-1))
@@ -158,6 +158,15 @@ def test_what_is_missed_or_extra_is_as_far_as_the_image_is_large(labels, ids):
     diagonal = math.hypot(7, 14)
     values = [getattr(table, name)[1] for name in MEASURES]
     np.testing.assert_allclose(values, [diagonal, diagonal, 0], rtol=1e-12)
+
+
+def test_an_outline_that_is_nowhere_known_has_no_distance():
+    labels = np.full((1, 8, 8), 255)
+    labels[0, 2:6, 2:6] = 1
+    for ids in (np.ones((1, 8, 8), int), square(3, 5)):
+        table = surface_distances(labels, ids, 2)
+        assert np.isnan(table.hausdorff[1])
+        assert table.images[1] == 0
 
 
 def test_one_pixel():
