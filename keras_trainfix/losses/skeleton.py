@@ -1,12 +1,13 @@
 """Soft skeletons: the center lines of structures, by repeated erosion and dilation."""
 
 import functools
+from collections.abc import Iterable
 
 from keras import ops
 
 from keras_trainfix import backend
 from keras_trainfix.labels.types import Tensor
-from keras_trainfix.losses.spatial import largest_of_three, spatial_axes
+from keras_trainfix.losses.spatial import spatial_axes
 
 
 def soft_skeleton(values: Tensor, valid: Tensor, iterations: int) -> Tensor:
@@ -17,7 +18,7 @@ def soft_skeleton(values: Tensor, valid: Tensor, iterations: int) -> Tensor:
     outside the image.
 
     Args:
-        values: Float tensor `(N, ..., C)` between 0 and 1, with one to three axes of
+        values: Float tensor `(N, ..., C)` between 0 and 1, with two or three axes of
             pixels.
         valid: Boolean tensor `(N, ...)`.
         iterations: Integer, 0 or more: how many erosions. Structures of up to
@@ -42,13 +43,32 @@ def soft_skeleton(values: Tensor, valid: Tensor, iterations: int) -> Tensor:
 def _eroded(values: Tensor, valid: Tensor) -> Tensor:
     """The smallest valid value in the cross around each pixel; 0 where not valid."""
     known = ops.where(valid, -values, -float("inf"))
-    largest = [largest_of_three(known, axis) for axis in spatial_axes(values)]
+    largest = [_largest(known, (axis,)) for axis in spatial_axes(values)]
     return ops.where(valid, -functools.reduce(backend.maximum, largest), 0)
 
 
 def _dilated(values: Tensor, valid: Tensor) -> Tensor:
     """The largest valid value in the square or cube around each pixel, if valid."""
-    largest = ops.where(valid, values, -float("inf"))
-    for axis in spatial_axes(values):
-        largest = largest_of_three(largest, axis)
-    return ops.where(valid, largest, 0)
+    known = ops.where(valid, values, -float("inf"))
+    return ops.where(valid, _largest(known, spatial_axes(values)), 0)
+
+
+def _largest(values: Tensor, axes: Iterable[int]) -> Tensor:
+    """The largest of each value and its neighbors along some axes."""
+    size = tuple(3 if axis in axes else 1 for axis in spatial_axes(values))
+    shape = ops.shape(values)
+    if len(shape) == 4:
+        return _pooled(values, size)
+    # Volumes are pooled as images: on TensorFlow each of several equal values in a
+    # cuboid would get the whole gradient.
+    if size[0] > 1:
+        flat = ops.reshape(values, (shape[0], shape[1], -1, shape[-1]))
+        values = ops.reshape(_pooled(flat, (3, 1)), shape)
+    if max(size[1:]) > 1:
+        flat = ops.reshape(values, (-1, *shape[2:]))
+        values = ops.reshape(_pooled(flat, size[1:]), shape)
+    return values
+
+
+def _pooled(values: Tensor, size: tuple[int, ...]) -> Tensor:
+    return ops.max_pool(values, size, 1, "same", data_format="channels_last")
