@@ -79,10 +79,14 @@ class MaskedClDice(MaskedLoss):
     it neither ends a structure nor continues it, and predictions there, NaN included,
     change neither the value nor the gradient.
 
-    It sees the center lines only, not how wide structures are or what is wrong far
-    from them: add `MaskedSoftDice` with `WeightedSum`. An image or batch without a
-    valid pixel, and absent classes, are treated as in `MaskedSoftDice`. The loss of an
-    absent class is always the share of valid pixels predicted as it.
+    It sees the center lines only, not how wide structures are, and an image that is
+    foreground everywhere has none: on its own, or with too large a weight from the
+    start, a model may end there. Add `MaskedSoftDice` with `WeightedSum`, and raise the
+    weight of this loss with `WeightSchedule` once masks have formed.
+
+    An image or batch without a valid pixel, and absent classes, are treated as in
+    `MaskedSoftDice`. The loss of an absent class is always the share of valid pixels
+    predicted as it.
 
     Args:
         ignore_class: Integer, tuple of integers, or None: the ids of void, inside or

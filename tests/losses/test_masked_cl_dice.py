@@ -123,3 +123,11 @@ def test_smoothing_out_of_range(smooth):
 def test_an_unknown_scope():
     text = message(lambda: MaskedClDice(scope="pixel"))
     assert "Received: scope='pixel'." in text
+
+
+def test_foreground_everywhere_has_no_center_lines():
+    # The docstring warns of it: the loss is 0, and that of Dice is not.
+    labels = vessels()
+    everywhere = np.ones((1, SIZE, SIZE, 1), "float32")
+    assert value_of(labels, everywhere, MaskedClDice()) == 0
+    assert value_of(labels, everywhere, MaskedSoftDice()) > 0.5
