@@ -154,6 +154,28 @@ def two_heads(x, rng, units):
     ]
 
 
+class Climbs(keras.optimizers.SGD):
+    """Adds the gradient."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        self.assign_add(variable, learning_rate * gradient)
+
+
+@net
+def one_branch_twice(x, rng, units, head=None):
+    """Both branches begin at the first of two inputs."""
+    h = [layers.Dense(width(rng), activation="relu")(x[0]) for _ in x]
+    return layers.Dense(units, activation=head)(layers.Concatenate()(h))
+
+
+@source
+def in_halves(rng, data):
+    """The columns of a table as two inputs."""
+    old = data(rng)
+    half = old.x.shape[1] // 2
+    return old._replace(x=[old.x[:, :half], old.x[:, half:]])
+
+
 @source
 def with_a_number(rng, data, scale):
     """The class, and the sum of the inputs, at some scale."""
@@ -264,6 +286,8 @@ STEPS = [
         prepare=own_step(lambda number, old, new: old)),
     before("417", "uphill", DIABETES, mlp(1), "mse",
         prepare=own_step(lambda number, old, new: 2 * old - new)),
+    before("417", "an optimizer that climbs", curved(), mlp(1), "mse",
+        lambda: Climbs(0.01)),
     before("417", "always the first batch", curved(), mlp(1), "mse",
         prepare=own_step(lambda number, old, new: new, first_batch=True)),
 ]
@@ -288,6 +312,12 @@ GRADIENTS = [
         autoencoder(5.0), BINARY),
     before("415", "two outputs of two scales", with_a_number(table("wine"), 300.0),
         two_heads(3), [SPARSE, "mse"], first="415 111"),
+    before("415", "a dict of losses without the number",
+        with_a_number(table("wine"), 1.0), two_heads(3), {"kind": SPARSE}),
+    before("431", "two branches of one input", in_halves(table("wine")),
+        one_branch_twice(3, "softmax"), SPARSE),
+    before("431", "two branches of one input, of a regression",
+        in_halves(table("diabetes")), one_branch_twice(1), "mse", first="431 111"),
     before("413", "an error relative to 0", but(table("boston_housing"), y=some_zero),
         mlp(1), relative_error),
     before("413", "a missing target as a large number",

@@ -5,12 +5,14 @@ import math
 from collections.abc import Callable
 
 import keras
+import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_trainfix.backend import to_numpy
 from keras_trainfix.keras_internals import optimizer_config, rate_or_schedule
 
 NEGLIGIBLE = 1e-3  # of the first learning rate
+POINTS = 17  # at which a schedule is read
 FEW = 16  # steps: fewer are not enough, whatever the rate
 
 
@@ -33,6 +35,35 @@ def rate_to_come(optimizer: keras.Optimizer) -> float:
     now = int(to_numpy(optimizer.iterations))
     later = (float(to_numpy(schedule(now + ahead))) for ahead in (1, 10, 100, 1000))
     return max(rate, *later)
+
+
+def accumulation_of(optimizer: keras.Optimizer) -> int:
+    """How many batches go into one step."""
+    return getattr(inner_of(optimizer), "gradient_accumulation_steps", None) or 1
+
+
+def highest_rates(schedule: LearningRateSchedule, steps: int) -> tuple[float, float]:
+    """The highest learning rate of the first steps, and of the whole schedule.
+
+    Args:
+        schedule: `LearningRateSchedule`.
+        steps: Integer, how many steps there are.
+
+    Examples:
+        >>> warmup = keras.optimizers.schedules.CosineDecay(
+        ...     0.0, 9000, warmup_target=0.1, warmup_steps=1000
+        ... )
+        >>> within, whole = highest_rates(warmup, 11)
+        >>> round(within, 3), round(whole, 1)
+        (0.001, 0.1)
+    """
+
+    def highest(last: float) -> float:
+        numbers = np.unique(np.linspace(0, last, POINTS).astype(int))
+        return max(float(to_numpy(schedule(int(number)))) for number in numbers)
+
+    within = highest(steps - 1)
+    return within, max(within, *(highest(steps * 2.0**n) for n in range(1, 11)))
 
 
 def steps_of_schedule(optimizer: keras.Optimizer) -> float:

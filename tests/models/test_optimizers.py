@@ -10,7 +10,9 @@ from keras.optimizers import schedules
 
 from keras_trainfix.backend import to_numpy
 from keras_trainfix.models.optimizers import (
+    accumulation_of,
     copy_of,
+    highest_rates,
     inner_of,
     rate_of,
     rate_to_come,
@@ -98,3 +100,17 @@ def test_the_state_is_without_the_rate():
     assert [v.path.split("/")[-1] for v in state_of(optimizers.SGD(0.1))] == [
         name for name in names if name != "learning_rate"
     ]
+
+
+def test_the_highest_rates_of_a_warmup():
+    within, whole = highest_rates(warmup(), 11)
+    assert (within, whole) == pytest.approx((0.01, 0.1), rel=0.1)
+    assert highest_rates(warmup(), 400) == pytest.approx((0.1, 0.1), rel=0.1)
+    first, all_of_it = highest_rates(decay(), 10)
+    assert first == all_of_it == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("wrap", [lambda optimizer: optimizer, scaled])
+def test_how_many_batches_go_into_a_step(wrap):
+    assert accumulation_of(wrap(optimizers.SGD(gradient_accumulation_steps=4))) == 4
+    assert accumulation_of(wrap(optimizers.SGD())) == 1

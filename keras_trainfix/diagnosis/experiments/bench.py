@@ -58,9 +58,10 @@ class Bench:
             if self.plan.steps > STEPS // 2:
                 break
         self.rate = rate_to_come(self.model.optimizer)
-        self._elsewhere: Snapshot | None = None
-        if snapshot.validation is not None:
-            self._elsewhere = Snapshot(self.model, *snapshot.validation[:3])
+        self._other_samples = [
+            None if sample is None else Snapshot(self.model, *sample[:3])
+            for sample in (snapshot.validation, training.train)
+        ]
         self.runs = 0
         self._variables = [*self.model.variables, *seeds_of(self.model)]
         self._before = [backend.to_numpy(variable) for variable in self._variables]
@@ -70,7 +71,11 @@ class Bench:
         self._first: float | None = None
 
     def run(
-        self, training: Training | None = None, factor: float = 1.0, order: int = 0
+        self,
+        training: Training | None = None,
+        factor: float = 1.0,
+        order: int = 0,
+        times: int = 1,
     ) -> Outcome:
         """The `Outcome` of a training.
 
@@ -78,14 +83,15 @@ class Bench:
             training: `Training`; that of the user by default.
             factor: Float, of the compiled learning rate.
             order: Integer, the seed of the order of the batches.
+            times: Integer, the times the steps of the plan that it makes.
 
         Raises:
             NotPutBackError: If the control no longer begins as it did.
         """
         training = training or self.training
-        self.runs += 1
+        self.runs += times
         with backend.same_random_state(), training.change(self.model):
-            outcome = self._run(training, factor, order)
+            outcome = self._run(training, factor, order, times * self.plan.steps)
         self._check_put_back(training)
         return outcome
 
@@ -107,7 +113,7 @@ class Bench:
             The numbers of the samples that the step takes.
         """
         optimizer, step = self._step_of(self.training)
-        numbers = self._batches(self.training, 0)
+        numbers = self._batches(self.training, 0, self.plan.steps)
         before = numbers[: number - 1]
         with backend.same_random_state(), self._put_back_after(optimizer):
             for _ in self._losses(self.training, optimizer, step, before):
@@ -123,10 +129,10 @@ class Bench:
             loss, _ = step(*tensors_of(training.train, chosen))
             yield float(backend.to_numpy(loss))
 
-    def _run(self, training, factor, order):
+    def _run(self, training, factor, order, steps):
         optimizer, step = self._step_of(training)
         held_out = self._snapshot(training)
-        numbers = self._batches(training, order)
+        numbers = self._batches(training, order, steps)
         losses: list[float] = []
         half = float("nan")
         with self._put_back_after(optimizer), self._lent(training, optimizer):
@@ -134,19 +140,19 @@ class Bench:
                 losses.append(loss)
                 if not np.isfinite(loss):
                     break
-                if len(losses) == self.plan.steps // 2:
+                if len(losses) == steps // 2:
                     known = filter(np.isfinite, skills(training, held_out))
                     half = next(known, half)
             skill, loss_skill = skills(training, held_out)
             loss = held_out_loss(training, held_out.sample)
-            elsewhere = self._skill_elsewhere(training)
-        return Outcome(skill, loss_skill, half, np.array(losses), loss, elsewhere)
+            others = [self._of_control(training, s) for s in self._other_samples]
+        return Outcome(skill, loss_skill, half, np.array(losses), loss, *others)
 
-    def _skill_elsewhere(self, training):
-        """The skill of the control on the validation data; NaN without any."""
-        if self._elsewhere is None or training is not self.training:
+    def _of_control(self, training, snapshot):
+        """The skill of the control on other samples; NaN without any."""
+        if snapshot is None or training is not self.training:
             return float("nan")
-        return skills(training, self._elsewhere)[0]
+        return skills(training, snapshot)[0]
 
     def _step_of(self, training):
         if training.is_compiled_step and self._control is not None:
@@ -181,16 +187,16 @@ class Bench:
         data = keras.utils.pack_x_y_sample_weight(x, y, weights)
         return with_optimizers(self.model, data, optimizer=optimizer)
 
-    def _batches(self, training, order):
+    def _batches(self, training, order, steps):
         length = len(leaves(training.train.x)[0])
         size = min(self.plan.batch, length)
         rng, whole = np.random.default_rng(order), np.arange(length)
         numbers: list = []
-        while len(numbers) < self.plan.steps:
+        while len(numbers) < steps:
             epoch = rng.permutation(length) if training.is_mixed else whole
             starts = range(0, length - size + 1, size)
             numbers += [epoch[start : start + size] for start in starts]
-        return numbers[: self.plan.steps]
+        return numbers[:steps]
 
     def _snapshot(self, training):
         """The held-out samples, read as their targets are now."""

@@ -22,6 +22,7 @@ class Outcome(NamedTuple):
         loss: Float, the loss of the samples that it did not step on; NaN if it is not
             finite.
         elsewhere: Float, the skill on the validation data of `fit`; NaN without any.
+        trained: Float, the skill on samples that it stepped on; NaN for a treatment.
     """
 
     skill: float
@@ -30,6 +31,7 @@ class Outcome(NamedTuple):
     losses: np.ndarray
     loss: float = float("nan")
     elsewhere: float = float("nan")
+    trained: float = float("nan")
 
     @property
     def value(self) -> float:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from keras_trainfix.diagnosis.experiments.breakdown import Breakdown
 from keras_trainfix.diagnosis.experiments.mended import Mended
-from keras_trainfix.diagnosis.experiments.outcome import Outcome
+from keras_trainfix.diagnosis.experiments.outcome import LOWEST, Outcome
 from keras_trainfix.diagnosis.experiments.treatment import Treatment
 from keras_trainfix.diagnosis.thresholds import LEARNS
 
@@ -61,6 +61,7 @@ class Experiments:
         is_on_scale: Whether the answers are on a named scale, such as probabilities,
             so that the opposite order is no matter of definition.
         breakdown: `Breakdown` of the control at the user's rate, or None.
+        longer: `Outcome` of more steps of the best control, where it may be slow.
     """
 
     controls: dict[float, Outcome]
@@ -72,6 +73,7 @@ class Experiments:
     failed: dict[str, str] = field(default_factory=dict)
     is_on_scale: bool = False
     breakdown: Breakdown | None = None
+    longer: Outcome | None = None
 
     @property
     def best(self) -> float:
@@ -88,9 +90,9 @@ class Experiments:
         """Whether the model learns as it is, at one of the rates.
 
         By either measure: a sound distance ranks the other way than its targets, and
-        only the loss shows that it learns.
+        only the loss shows that it learns. More steps count: slow is not wrong.
         """
-        value = self.control.value
+        value = max(self.control.value, self.longer.value if self.longer else LOWEST)
         by_task = value >= LEARNS and value >= self.start - FALLEN
         by_loss = any(
             outcome.loss_skill >= LEARNS
@@ -99,6 +101,11 @@ class Experiments:
             for outcome in self.controls.values()
         )
         return by_task or by_loss
+
+    @property
+    def memorizes(self) -> bool:
+        """Whether it learns the samples that it steps on: it lacks others to do so."""
+        return any(one.trained >= CURED for one in self.controls.values())
 
     @property
     def is_cured(self) -> bool:

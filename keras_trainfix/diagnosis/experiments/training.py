@@ -15,10 +15,17 @@ from keras_trainfix.diagnosis.experiments.instruments.sorted_batches import (
 )
 from keras_trainfix.diagnosis.measure.stratified import classes_of, stratified
 from keras_trainfix.diagnosis.observe.sample import Sample
-from keras_trainfix.models.optimizers import FEW, schedule_of, steps_of_schedule
+from keras_trainfix.models.optimizers import (
+    FEW,
+    accumulation_of,
+    schedule_of,
+    steps_of_schedule,
+)
 
 MOST_TRAINED = 2048  # samples to train on,
 MOST_HELD_OUT = 256  # and to measure on
+
+EACH_STEP = (("gradient_accumulation_steps", None),)
 
 # A change of a model in place, which is undone when it closes.
 Change = Callable[[keras.Model], contextlib.AbstractContextManager]
@@ -106,8 +113,9 @@ class Training:
 def training_of(snapshot: Any) -> Training:
     """The `Training` of a `Snapshot` as `fit` makes it.
 
-    Batches are drawn from all samples, at a constant learning rate. Those that come
-    class by class keep their order, and a schedule that ends at once is followed.
+    Batches are drawn from all samples, at a constant learning rate, and each is a step:
+    no gradients are accumulated. Batches that come class by class keep their order, and
+    a schedule that ends at once is followed.
 
     Args:
         snapshot: `Snapshot` of a compiled model with targets.
@@ -118,6 +126,7 @@ def training_of(snapshot: Any) -> Training:
         model,
         train,
         held_out,
+        settings=EACH_STEP if accumulation_of(model.optimizer) > 1 else (),
         is_mixed=not any(map(comes_sorted, snapshot.views())),
         schedule=schedule_that_ends(model) if not snapshot.iterations else None,
     )

@@ -32,6 +32,8 @@ UNSTEADY = 0.1  # difference between two orders of the batches
 FASTER = 10.0  # times the compiled rate
 CLIMBS = 0.03  # skill gained in the second half of the steps
 SHOWN_AFTER = 2.0  # seconds
+MOVES = 0.1  # skill of a control that may only be slow
+LONGER = 4  # times the steps
 FOR_PAIRS = 8  # runs
 FOR_CONTROL = 4  # runs for each control at another rate: few runs are for treatments
 FAILED = Outcome(float("nan"), float("nan"), float("nan"), np.array([]))
@@ -83,6 +85,8 @@ def _tried(bench, snapshot, findings, is_explained, deadline, progress):
             break
         found.controls[factor] = _control(bench, snapshot, factor)
         progress.update(bench.runs)
+    if not is_explained and not deadline.is_over and _may_be_slow(bench, found):
+        found.longer = _longer(bench, found)
     codes = {finding.code for finding in findings}
     wanted = _chosen(codes, is_explained or found.learns)
     if not wanted:
@@ -126,6 +130,20 @@ def _control(
         if all(map(is_finite, snapshot.predictions)):
             raise
         return FAILED  # a loss that raises on answers that are not finite
+
+
+def _may_be_slow(bench: Bench, found: Experiments) -> bool:
+    """Whether more steps may be all that it takes, and can be paid for."""
+    is_moving = found.control.value >= MOVES and not found.learns
+    return is_moving and bench.runs + 2 * LONGER <= bench.plan.runs // 2
+
+
+def _longer(bench: Bench, found: Experiments) -> Outcome:
+    """More steps of the best control; at half the rate if they diverge."""
+    longer = bench.run(factor=found.best, times=LONGER)
+    if longer.value >= found.control.value:
+        return longer
+    return bench.run(factor=found.best / 2, times=LONGER)
 
 
 def _is_on_scale(view: Any) -> bool:

@@ -121,8 +121,8 @@ def test_batches_in_order_are_the_same_in_each_epoch():
     with untouched(model):
         bench = bench_of(model)
         in_order = replace(bench.training, is_mixed=False)
-        numbers = bench._batches(in_order, 0)
-        mixed = bench._batches(bench.training, 0)
+        numbers = bench._batches(in_order, 0, bench.plan.steps)
+        mixed = bench._batches(bench.training, 0, bench.plan.steps)
     np.testing.assert_array_equal(np.concatenate(numbers[:12]), np.arange(384))
     np.testing.assert_array_equal(numbers[12], numbers[0])
     assert not np.array_equal(mixed[12], mixed[0])
@@ -151,3 +151,13 @@ def test_validation_data_are_measured_for_the_control_alone():
         assert np.isfinite(bench.run().elsewhere)
         assert np.isnan(bench.run(training.with_settings(clipnorm=1.0)).elsewhere)
         assert np.isnan(bench_of(model).run().elsewhere)
+
+
+def test_more_steps_of_the_same_run():
+    model = compiled(mlp())
+    with untouched(model):
+        bench = bench_of(model)
+        once, longer = bench.run(), bench.run(times=3)
+    assert len(longer.losses) == 3 * len(once.losses) == 3 * bench.plan.steps
+    np.testing.assert_array_equal(longer.losses[: len(once.losses)], once.losses)
+    assert bench.runs == 4

@@ -76,3 +76,33 @@ def test_a_distance_to_a_label_is_on_no_scale(targets, head, is_on_scale):
     compiled(model)
     found = experiment(Snapshot(model, X, targets.astype("float32")), (), True)
     assert found.is_on_scale == is_on_scale
+
+
+@pytest.mark.parametrize(("activation", "is_slow"), [("relu", True), (None, False)])
+def test_more_steps_tell_the_slow_from_the_faulty(monkeypatch, activation, is_slow):
+    """A linear model explains a fifth of the wave, however long it is trained."""
+    monkeypatch.setattr("keras_trainfix.diagnosis.experiments.bench.STEPS", 32)
+    x = np.random.default_rng(3).normal(size=(900, 10)).astype("float32")
+    y = np.sin(2 * x[:, :1]) + x[:, 1:2] / 4
+    hidden = keras.layers.Dense(32, activation)
+    model = mlp(hidden, features=10, width=32, activation=activation)
+    model.compile(keras.optimizers.SGD(0.003, momentum=0.9), "mse")
+    found = experiment(Snapshot(model, x, y), (), False)
+    assert 0.1 < found.control.value < 0.4
+    assert (found.longer.value > 0.4) == is_slow
+    assert found.learns == is_slow
+    assert bool(found.tried) != is_slow
+
+
+@pytest.mark.usefixtures("whole_bench")
+def test_a_model_that_learns_no_more_than_its_few_samples():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(128, 20)).astype("float32")
+    y = np.sin(2 * x[:, :1]) + x[:, 1:2] / 2
+    found = experiment(
+        Snapshot(compiled(mlp(features=20, width=64), rate=0.03), x, y), (), False
+    )
+    assert found.memorizes
+    assert found.control.value < 0.4
+    small = experiment(Snapshot(compiled(mlp(width=1)), X, rng.permuted(Y)), (), False)
+    assert not small.memorizes

@@ -2,7 +2,7 @@
 
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
-from keras_trainfix.diagnosis.thresholds import LEARNS
+from keras_trainfix.diagnosis.thresholds import LEARNS, STILL_BLANK
 
 STEADY = 0.1  # skill that the control may gain in the second half of its steps
 SURE = 0.5  # skill with the change at which the finding is an error
@@ -59,8 +59,9 @@ def learns_with_a_change(snapshot: Snapshot) -> Found | None:
     ## When this is not the cause
     A large change cures much that is not its fault: another loss, all layers trainable,
     new weights. So the finding names the smallest change that does about as well as the
-    best, and it is silent if the model learns by itself at any of the rates, or still
-    improves at the end of the steps.
+    best, and it is silent if the model learns by itself at any of the rates or in more
+    steps, still improves at the end of the steps, or learns the samples at hand and
+    does not yet carry that over to all others.
 
     ## References
     [Karpathy, 2019](https://karpathy.github.io/2019/04/25/recipe/)
@@ -70,6 +71,8 @@ def learns_with_a_change(snapshot: Snapshot) -> Found | None:
         return None
     if experiments.control.climb > STEADY:
         return None  # slow is not wrong
+    if experiments.memorizes and experiments.control.value > STILL_BLANK:
+        return None  # it learns; more samples would do the rest
     cure = experiments.cure
     if cure is None or cure.outcome.value < LEARNS:
         return None

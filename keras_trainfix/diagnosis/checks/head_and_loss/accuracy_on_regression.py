@@ -1,12 +1,11 @@
 """KTF207: an accuracy as a metric of a regression."""
 
-import keras
 import numpy as np
 
 from keras_trainfix.diagnosis.fix_code import recompiled
+from keras_trainfix.diagnosis.observe.metrics import compiled_metrics
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
-from keras_trainfix.keras_internals import compile_arguments
 
 ACCURACIES = (
     "acc",
@@ -76,7 +75,7 @@ def accuracy_on_regression(view: OutputView) -> Found | None:
     many = view.labels.form == "ids" and max(view.labels.classes, default=0) > 1
     if view.labels.form != "real" and not (many and view.head.units == 1):
         return None
-    names = [name for name in map(_accuracy, _metrics_of(view)) if name]
+    names = [name for name in map(_accuracy, compiled_metrics(view)) if name]
     if not names:
         return None
     targets = np.asarray(view.targets)
@@ -91,25 +90,6 @@ def accuracy_on_regression(view: OutputView) -> Found | None:
         metrics=names,
         distinct_targets=len(np.unique(targets)),
     )
-
-
-def _metrics_of(view):
-    """The compiled metrics of an output, as passed to `compile`."""
-    arguments = compile_arguments(view.model)
-    return [
-        metric
-        for key in ("metrics", "weighted_metrics")
-        for metric in _of_output(arguments.get(key), view)
-    ]
-
-
-def _of_output(metrics, view):
-    is_single = len(view.names) == 1
-    if isinstance(metrics, dict) and not is_single:
-        metrics = metrics.get(view.name)
-    elif isinstance(metrics, (list, tuple)) and not is_single:
-        metrics = metrics[view.index] if len(metrics) == len(view.names) else None
-    return [] if metrics is None else keras.tree.flatten(metrics)
 
 
 def _accuracy(metric):

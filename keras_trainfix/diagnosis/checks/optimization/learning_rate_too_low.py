@@ -21,6 +21,7 @@ from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.models.optimizers import (
     FEW,
     epochs_of_schedule,
+    highest_rates,
     rate_of,
     schedule_of,
     steps_of_schedule,
@@ -29,6 +30,7 @@ from keras_trainfix.models.optimizers import (
 NO_RATE = 1e-12
 FEW_EPOCHS = 3  # at the first rate: fewer are not enough
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 500  # that a schedule of epochs is asked for
+LEAST_SHARE = 0.05  # of the highest rate of a schedule, within `fit`
 MORE = 5  # times the gain, which a rate ten times as large must reach
 MEASURABLE = 1e-3  # gain beyond rounding
 FAR = 10_000  # steps that a loss would need to fall to 0
@@ -104,6 +106,22 @@ def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
             steps_worth=steps,
             better_rate=rate_of(optimizer),  # kept
         )
+    within, whole = _rates_of_plan(snapshot)
+    if within < LEAST_SHARE * whole:
+        return found(
+            f"In the {snapshot.planned_steps} steps of `fit` the schedule reaches "
+            f"{within:.2g} of the {whole:.2g} that it warms up to: the warmup is "
+            "longer than the training.",
+            recompiled(
+                snapshot.model,
+                "# or a schedule whose warmup_steps are a tenth of all steps",
+                rate=whole,
+            ),
+            severity="error",
+            planned_steps=snapshot.planned_steps,
+            highest_rate=within,
+            better_rate=whole,
+        )
     epochs = _epochs_of_callbacks(snapshot)
     if epochs < FEW_EPOCHS:
         return found(
@@ -154,6 +172,15 @@ def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
         better_gain=trial.gain(factor),
         update_ratio=float(change),
     )
+
+
+def _rates_of_plan(snapshot):
+    """The highest learning rate within `fit`, and of the whole schedule."""
+    optimizer = getattr(snapshot.model, "optimizer", None)
+    schedule = schedule_of(optimizer) if optimizer else None
+    if schedule is None or snapshot.iterations or not snapshot.planned_steps:
+        return 1.0, 1.0
+    return highest_rates(schedule, snapshot.planned_steps)
 
 
 def _epochs_of_callbacks(snapshot):

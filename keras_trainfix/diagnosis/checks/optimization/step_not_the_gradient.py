@@ -1,5 +1,9 @@
 """KTF417: a training step of the user's own that does not lower its loss."""
 
+from keras_trainfix.diagnosis.experiments.instruments.optimizer_step import (
+    TIMES,
+    optimizer_step,
+)
 from keras_trainfix.diagnosis.experiments.instruments.step import MANY, repeated_step
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
@@ -18,7 +22,7 @@ from keras_trainfix.diagnosis.thresholds import UPHILL
     before_training=False,
 )
 def step_not_the_gradient(snapshot: Snapshot) -> Found | None:
-    """The model's own `train_step` moves no weight, goes uphill, or ignores the batch.
+    """A step moves no weight, goes uphill, or ignores the batch.
 
     ## What you see
     The loss stays where it is, or rises from the first step on, although the learning
@@ -27,7 +31,8 @@ def step_not_the_gradient(snapshot: Snapshot) -> Found | None:
     ## Why it happens
     The gradients are not applied, or are taken of something that the weights have no
     part in, such as detached or rounded answers. Or their sign is wrong, or the loss is
-    computed from another batch than the one that came in.
+    computed from another batch than the one that came in. An own `train_step` can be at
+    fault, or an own optimizer.
 
     ## How to check
     Call `train_step` once with plain gradient descent, and compare the weights.
@@ -65,7 +70,7 @@ def step_not_the_gradient(snapshot: Snapshot) -> Found | None:
     """
     steps = repeated_step(snapshot)
     if steps is None:
-        return None
+        return _of_optimizer(snapshot)
     name = f"`{type(snapshot.model).__name__}.train_step`"
     if not steps.moves:
         what = f"{name} moves no weight, in {MANY} calls with plain gradient descent"
@@ -87,4 +92,21 @@ def step_not_the_gradient(snapshot: Snapshot) -> Found | None:
         sizes=steps.sizes,
         slope=steps.slope,
         depends_on_batch=steps.depends,
+    )
+
+
+def _of_optimizer(snapshot: Snapshot) -> Found | None:
+    step = optimizer_step(snapshot)
+    if step is None or (step.moves and not step.slope < UPHILL):
+        return None
+    what = (
+        "goes uphill: the cosine of its step and the direction in which the loss "
+        f"falls is {step.slope:.2f}"
+        if step.moves
+        else f"moves no weight in {TIMES} steps"
+    )
+    return found(
+        f"The optimizer `{step.name}` {what}.",
+        "# in `update_step`: variable = variable - learning_rate * gradient",
+        slope=step.slope,
     )

@@ -3,8 +3,10 @@
 import numpy as np
 
 from keras_trainfix.backend import to_numpy
+from keras_trainfix.diagnosis.experiments.backward import has_own_loss
 from keras_trainfix.diagnosis.experiments.instruments.loss_terms import (
     Drowned,
+    Term,
     drowned,
     loss_terms,
 )
@@ -12,6 +14,8 @@ from keras_trainfix.diagnosis.measure.learned import has_learned
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.thresholds import OUTPUT_DROWNS, TERM_DROWNS
+from keras_trainfix.diagnosis.trial.user_step import has_own_step
+from keras_trainfix.keras_internals import compile_arguments
 from keras_trainfix.messages import listed
 from keras_trainfix.models.batch_norm_layers import all_layers
 
@@ -93,9 +97,26 @@ def term_drowns_loss(snapshot: Snapshot) -> Found | None:
     [Bowman et al., 2016](https://arxiv.org/abs/1511.06349);
     [Kendall et al., 2018](https://arxiv.org/abs/1705.07115)
     """
+    without = _without_loss(snapshot)
+    if without:
+        return found(
+            f"Of {len(snapshot.names)} outputs {without[0]!r} has targets, and no loss "
+            "in the dict of losses: nothing is learned from them.",
+            f"# model.compile(optimizer, {{other losses, {without[0]!r}: loss}})",
+            outputs=without,
+        )
     terms = loss_terms(snapshot)
     if terms is None or has_learned(snapshot):
         return None
+    silent = _without_weight(snapshot, terms)
+    if silent:
+        return found(
+            f"Output {silent[0]!r} has the loss weight 0: nothing is learned from its "
+            "targets.",
+            f"# model.compile(optimizer, losses, loss_weights={{{silent[0]!r}: 1.0}})",
+            severity="warning",
+            outputs=silent,
+        )
     pairs = [pair for pair in drowned(terms) if _is_fault(snapshot, pair)]
     if not pairs:
         return None
@@ -111,6 +132,27 @@ def term_drowns_loss(snapshot: Snapshot) -> Found | None:
         weak=pair.weak.name,
         layers=pair.layers[:10],
     )
+
+
+def _without_loss(snapshot: Snapshot) -> list[str]:
+    """The outputs with targets that the dict of losses leaves out; None is a choice."""
+    model, given = snapshot.model, snapshot.model.loss
+    if not isinstance(given, dict) or has_own_step(model) or has_own_loss(model):
+        return []
+    views = [v for v in snapshot.views() if v.targets is not None]
+    return [v.name for v in views if v.loss.kind == "none" and v.name not in given]
+
+
+def _without_weight(snapshot: Snapshot, terms: list[Term]) -> list[str]:
+    """The outputs whose loss has no gradient, because it weighs nothing."""
+    given = compile_arguments(snapshot.model).get("loss_weights")
+    if isinstance(given, (list, tuple)) and len(given) == len(snapshot.names):
+        given = dict(zip(snapshot.names, given, strict=True))
+    if not isinstance(given, dict):
+        return []
+    pulled = {term.owner for term in terms if any(term.pulls.values())}
+    silent = [term.owner for term in terms if term.kind == "output"]
+    return [n for n in silent if n not in pulled and given.get(n) == 0]
 
 
 def _is_fault(snapshot: Snapshot, pair: Drowned) -> bool:

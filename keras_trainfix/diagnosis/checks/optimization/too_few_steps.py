@@ -6,8 +6,10 @@ from keras_trainfix.diagnosis.checks.optimization.preconditions import (
 )
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
+from keras_trainfix.models.optimizers import accumulation_of
 
 SOON = 0.003  # gain that shows that training still makes progress
+LEAST_UPDATES = 100  # of the weights
 
 
 @check(
@@ -56,9 +58,17 @@ def too_few_steps(snapshot: Snapshot) -> Found | None:
     ## When this is not the cause
     If more steps no longer lower the loss, more epochs do not help.
 
+    It is an error where `fit` cannot move a weight at all: `epochs` is the number of
+    the last epoch, not above `initial_epoch`, or an optimizer with
+    `gradient_accumulation_steps` waits for more batches than there will be.
+
     ## References
     [EarlyStopping](https://keras.io/api/callbacks/early_stopping/)
     """
+    if snapshot.planned_steps is not None:
+        none = _no_update(snapshot, snapshot.planned_steps)
+        if none is not None:
+            return none
     trial = snapshot.trial
     if trial is None or trial.is_fresh or not snapshot.iterations:
         return None
@@ -76,6 +86,32 @@ def too_few_steps(snapshot: Snapshot) -> Found | None:
         iterations=snapshot.iterations,
         gain=gain,
         skill=skill,
+    )
+
+
+def _no_update(snapshot: Snapshot, steps: int) -> Found | None:
+    """Where no weight moves in so many steps of `fit`."""
+    fit, optimizer = snapshot.fit, getattr(snapshot.model, "optimizer", None)
+    if not steps:
+        return found(
+            f"`fit` makes no step: it begins with initial_epoch={fit.initial_epoch} "
+            f"and ends at epochs={fit.epochs}, which is the number of the last epoch.",
+            f"model.fit(x, y, initial_epoch={fit.initial_epoch}, "
+            f"epochs={fit.initial_epoch + fit.epochs})",
+            severity="error",
+            steps=0,
+        )
+    every = 1 if optimizer is None else accumulation_of(optimizer)
+    if steps >= every:
+        return None
+    return found(
+        f"No weight will move: the optimizer makes one update of the gradients of "
+        f"{every} batches, and `fit` has {steps}.",
+        "# compile with a smaller number: gradient_accumulation_steps="
+        f"{max(2, steps // LEAST_UPDATES)}",
+        severity="error",
+        steps=steps,
+        accumulated=every,
     )
 
 

@@ -5,9 +5,9 @@ import numpy as np
 from keras_trainfix.diagnosis.experiments.instruments.gradients_by_answer import (
     answer_gradients,
 )
-from keras_trainfix.diagnosis.fix_code import compiled_with
+from keras_trainfix.diagnosis.fix_code import compiled_with, with_first_layer
 from keras_trainfix.diagnosis.observe.dropout import strongest_dropout
-from keras_trainfix.diagnosis.observe.variation import inputs_vary
+from keras_trainfix.diagnosis.observe.variation import inputs_vary, varies
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.trial.trial import is_constant_after
@@ -94,8 +94,10 @@ def vanishing_signal(snapshot: Snapshot) -> Found | None:
     kernels = [g for g in trial.gradients if g.is_kernel]
     cut = _cut(snapshot, kernels)
     if cut:
-        return _flat_loss(snapshot, cut, kernels) or _found_cut(
-            cut, kernels, trial.overfit
+        return (
+            _flat_loss(snapshot, cut, kernels)
+            or _flat_layer(snapshot, cut, kernels)
+            or _found_cut(cut, kernels, trial.overfit)
         )
     if len(kernels) < 3 or not kernels[-1].size:
         return None
@@ -176,6 +178,31 @@ def _flat_loss(snapshot, cut, kernels):
         f"answers, for none of {min(s.samples for s in seen.values())} samples. "
         "Answers that are a little better cost the same.",
         "# a loss with a slope everywhere\n" + compiled_with(snapshot.model, '"mse"'),
+        layers_without_gradient=len(cut),
+        layers=len(kernels),
+    )
+
+
+def _flat_layer(snapshot, cut, kernels):
+    """The finding if the inputs lie where a layer gives one answer to all of them."""
+    flat = next((o for o in snapshot.layers if not varies(o.values)), None)
+    if flat is None or len(cut) < len(kernels) or not flat.is_finite:
+        return None
+    numbers = [x for x in snapshot.inputs.values() if x.dtype.kind in "fiu"]
+    if not numbers:
+        return None
+    lowest, highest = min(x.min() for x in numbers), max(x.max() for x in numbers)
+    return found(
+        f"No gradient reaches any weight: layer '{flat.layer.name}' gives the same for "
+        f"all samples. With inputs from {lowest:.4g} to {highest:.4g} it is where its "
+        "function is flat.",
+        with_first_layer(
+            snapshot,
+            "normalization",
+            "normalization = keras.layers.Normalization()",
+            "normalization.adapt(x)  # or weights of the scale of the inputs",
+        ),
+        layer=flat.layer.name,
         layers_without_gradient=len(cut),
         layers=len(kernels),
     )

@@ -44,7 +44,7 @@ class ConstantLayer(NamedTuple):
 def constant_layers(snapshot: Any) -> list[ConstantLayer] | None:
     """The `ConstantLayer`s, softmaxes first; None for a model that cannot be called.
 
-    The heads of a model are left out: others judge them.
+    The heads of a model are left out: others judge them. A normalization is no head.
     """
     calls = layer_calls(snapshot)
     if calls is None or not calls.layers:
@@ -58,7 +58,7 @@ def constant_layers(snapshot: Any) -> list[ConstantLayer] | None:
         if call.is_leaf
         and id(call.layer) not in named
         and _is_candidate(call)
-        and not _is_head(calls.layers, index)
+        and (_normalizes(call.layer) or not _is_head(calls.layers, index))
     }
     if candidates:
         with unchanged(snapshot.model), backend.no_gradient():
@@ -117,6 +117,10 @@ def _is_head(calls: list[LayerCall], index: int) -> bool:
     )
     later = [call for call in calls[index + 1 :] if call.is_leaf]
     return is_answer and not any(call.layer.weights for call in later)
+
+
+def _normalizes(layer: Any) -> bool:
+    return "Normalization" in type(layer).__name__
 
 
 def _is_candidate(call: LayerCall) -> bool:

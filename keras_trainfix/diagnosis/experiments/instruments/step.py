@@ -84,7 +84,7 @@ def _repeated_step(snapshot: Any) -> Steps | None:
             with unchanged(model, weights=True):  # random state included
                 for _ in range(times):
                     backend.step_of_user(model, data)
-                return _displacement(model, before)
+                return displacement(model, before)
 
         with backend.kept_by_user(model):
             steps = [moved(one) for _ in range(TIMES)]
@@ -93,7 +93,7 @@ def _repeated_step(snapshot: Any) -> Steps | None:
             another = moved(other) if are_others and steps[0].any() else None
     depends = None if another is None else _differ(steps[0], another)
     sizes = [float(np.linalg.norm(step)) for step in steps]
-    slope = _downhill(snapshot, order[:size])
+    slope = downhill(snapshot, order[:size])
     return Steps(
         sizes,
         cosine(steps[0], steps[-1]),
@@ -139,8 +139,13 @@ def _with_descent(model: keras.Model, data: Any) -> Iterator[None]:
         yield
 
 
-def _displacement(model: keras.Model, before: list[np.ndarray]) -> np.ndarray:
-    """How far the trainable variables have moved: one vector."""
+def displacement(model: keras.Model, before: list[np.ndarray]) -> np.ndarray:
+    """How far the trainable variables have moved: one vector.
+
+    Args:
+        model: The `keras.Model`.
+        before: List of the arrays that they were.
+    """
     pairs = zip(model.trainable_variables, before, strict=True)
     return np.concatenate(
         [(backend.to_numpy(v).astype("float64") - old).ravel() for v, old in pairs]
@@ -152,8 +157,13 @@ def _differ(one: np.ndarray, other: np.ndarray) -> bool:
     return bool(not distance <= SAME * np.linalg.norm(one))
 
 
-def _downhill(snapshot: Any, numbers: np.ndarray) -> np.ndarray | None:
-    """The direction in which the compiled loss falls; None without a compiled loss."""
+def downhill(snapshot: Any, numbers: np.ndarray) -> np.ndarray | None:
+    """The direction in which the compiled loss falls; None without a compiled loss.
+
+    Args:
+        snapshot: `Snapshot`.
+        numbers: Array of the numbers of the samples in the batch.
+    """
     model = snapshot.model
     if model.loss is None or not has_loss(snapshot):
         return None

@@ -26,7 +26,7 @@ INITIALIZERS = {
 }
 SETTINGS = (
     *("weight_decay", "clipnorm", "clipvalue", "global_clipnorm"),
-    *("momentum", "beta_1", "beta_2", "rho", "epsilon"),
+    *("momentum", "beta_1", "beta_2", "rho", "epsilon", "use_ema"),
 )
 
 

@@ -1,6 +1,7 @@
 """KTF601: only one change makes the model learn."""
 
 import keras
+import numpy as np
 import pytest
 from keras import layers
 
@@ -33,3 +34,14 @@ def test_the_same_net_with_a_sound_loss(middle):
 
 def test_before_the_bench_it_is_silent():
     assert "KTF601" not in diagnose(compiled(mlp(), backwards), X, Y, fit=False).codes
+
+
+def test_a_model_that_lacks_samples_is_not_blamed():
+    """It learns those at hand; with tanh the others follow sooner."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(256, 10)).astype("float32")
+    y = np.sin(2 * x[:, :1]) + x[:, 1:2] / 2
+    hidden = layers.Dense(32, "relu")
+    model = mlp(hidden, features=10, width=32)
+    diagnosis = diagnose(compiled(model), x, y)
+    assert "KTF601" not in diagnosis.codes

@@ -1,5 +1,6 @@
 """Steps that are too short are found, and those that learn are not."""
 
+import keras
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +56,26 @@ def test_a_schedule_that_counts_epochs(schedule, found):
         repaired = diagnosis.fixed(model)
         assert diagnose(repaired, X, Y, fit=False).ok
         assert float(repaired.optimizer.learning_rate) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("steps", "epochs", "found"),
+    [(20_000, 10, True), (20, 10, False), (20_000, 1, False), (20_000, 9999, False)],
+)
+def test_a_warmup_longer_than_the_training(steps, epochs, found):
+    """One epoch is what `diagnose` has by default: it tells nothing of `fit`."""
+    schedule = schedules.CosineDecay(
+        0.0, 10_000, warmup_target=0.01, warmup_steps=steps
+    )
+    model = mlp(optimizers.Adam(schedule), (32,))
+    diagnosis = diagnose(model, X, Y, epochs=epochs, fit=False)
+    assert (diagnosis.codes[:1] == ["KTF402"]) == found
+    if found:
+        assert "40 steps of `fit`" in diagnosis.findings[0].message
+        names = {"model": model, "keras": keras}
+        exec(diagnosis.findings[0].fix, names)
+        rate = float(names["model"].optimizer.learning_rate)
+        assert rate == pytest.approx(0.01, rel=0.1)
 
 
 def broken(epoch):

@@ -116,3 +116,37 @@ def test_penalties_of_weights_have_their_own_finding():
 
 def test_the_page():
     assert_page("KTF415")
+
+
+@pytest.mark.parametrize("weights", [[1.0, 0.0], {"p": 1.0, "q": 0.0}, [1.0, 0.5]])
+def test_an_output_that_weighs_nothing(weights):
+    image = keras.Input((16,))
+    model = keras.Model(image, [layers.Dense(1, name=name)(image) for name in "pq"])
+    named = isinstance(weights, dict)
+    losses = dict.fromkeys("pq", "mse") if named else ["mse", "mse"]
+    model.compile("adam", losses, loss_weights=weights)
+    finding = run("KTF415", model, X, [Y, Y])
+    assert bool(finding) == (0.0 in (weights.values() if named else weights))
+    if finding:
+        assert "Output 'q' has the loss weight 0" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("losses", "y", "is_left_out"),
+    [
+        ({"p": "mse"}, [Y, Y], True),
+        ({"p": "mse", "q": None}, [Y, Y], False),
+        ({"p": "mse"}, {"p": Y}, False),
+        ({"p": "mse", "q": "mae"}, [Y, Y], False),
+    ],
+)
+def test_an_output_without_a_loss(losses, y, is_left_out):
+    image = keras.Input((16,))
+    model = keras.Model(image, {n: layers.Dense(1, name=n)(image) for n in "pq"})
+    model.compile("adam", losses)
+    y = y if isinstance(y, dict) else dict(zip("pq", y, strict=True))
+    finding = run("KTF415", model, X, y)
+    assert (finding is not None) == is_left_out
+    if finding:
+        assert finding.severity == "error"
+        assert "Of 2 outputs 'q' has targets, and no loss" in finding.message

@@ -54,3 +54,34 @@ def test_a_skill_below_zero_is_no_share():
 @pytest.mark.parametrize("skill", [0.0, 0.49])
 def test_a_skill_above_zero_is_a_share(skill):
     assert f"{skill:.0%} of the way" in described_skill(skill)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"initial_epoch": 12, "epochs": 8}, "initial_epoch=12 and ends at epochs=8"),
+        ({"initial_epoch": 8, "epochs": 12}, None),
+        ({"epochs": 12}, None),
+    ],
+)
+def test_a_fit_without_a_step(settings, words):
+    model = mlp(optimizers.Adam(1e-3), (64, 64))
+    diagnosis = diagnose(model, X, Y, fit=False, **settings)
+    found = [f for f in diagnosis.findings if f.code == "KTF410"]
+    assert [f.severity for f in found] == (["error"] if words else [])
+    if words:
+        assert words in found[0].message
+        assert "epochs=20" in found[0].fix
+
+
+@pytest.mark.parametrize(("batches", "epochs"), [(100, 20), (4, 20), (100, 1)])
+def test_gradients_that_are_collected_for_too_long(batches, epochs):
+    """20 epochs have 80 batches; the default of one epoch tells nothing."""
+    optimizer = optimizers.Adam(1e-2, gradient_accumulation_steps=batches)
+    diagnosis = diagnose(mlp(optimizer, (64, 64)), X, Y, epochs=epochs)
+    found = [f for f in diagnosis.findings if f.code == "KTF410"]
+    assert bool(found) == (batches == 100 and epochs == 20)
+    if found:
+        assert found[0].severity == "error"
+        assert "gradients of 100 batches, and `fit` has 80" in found[0].message
+    assert above_note(diagnosis) == ["KTF410"] * len(found)

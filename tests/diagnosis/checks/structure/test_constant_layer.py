@@ -54,6 +54,14 @@ def test_a_normalization_is_named_with_its_value():
     assert run("KTF422", net(2), inputs()) is None
 
 
+def test_a_normalization_of_the_only_answer():
+    def net(units):
+        return sequential(layers.Dense(units), layers.LayerNormalization(name="norm"))
+
+    assert "'norm'" in run("KTF422", net(1), inputs()).message
+    assert run("KTF422", net(2), inputs()) is None
+
+
 def test_the_head_has_its_own_code():
     model = sequential(
         layers.Dense(4), layers.Dense(1, "softmax"), loss="binary_crossentropy"

@@ -114,3 +114,26 @@ def test_a_loss_without_a_slope_is_named():
         "KTF405", sequential(layers.Dense(8), layers.Dense(1), cut), X, Y
     )
     assert "an operation" in behind.message
+
+
+class Radial(layers.Layer):
+    """How near the inputs are to some centers between 0 and 1."""
+
+    def build(self, shape):
+        self.centers = self.add_weight(shape=(8, shape[-1]), initializer="uniform")
+
+    def call(self, x):
+        squares = keras.ops.sum((x[:, None] - self.centers) ** 2, axis=-1)
+        return keras.ops.exp(-squares)
+
+
+@pytest.mark.parametrize("scale", [100.0, 1.0])
+def test_inputs_where_a_layer_is_flat(scale):
+    model = sequential(Radial(name="radial"), layers.Dense(1))
+    finding = run_after_trial("KTF405", model, scale * np.abs(X) + scale, Y)
+    if scale == 1:
+        assert finding is None
+        return
+    assert finding.severity == "error"
+    assert "layer 'radial' gives the same for all samples" in finding.message
+    assert "normalization.adapt(x)" in finding.fix

@@ -39,6 +39,14 @@ def test_optimizer_defaults(weight_decay):
     return model, X, Y
 
 
+@pair("optimizer-defaults", cured=0.9999, sound=0.5)
+def test_an_average_that_replaces_the_weights(momentum):
+    model = mlp()
+    average = {"use_ema": True, "ema_momentum": momentum, "ema_overwrite_frequency": 1}
+    model.compile(keras.optimizers.Adam(0.02, **average), "mse")
+    return model, X, Y
+
+
 def test_settings_that_are_by_default():
     assert gains("optimizer-defaults", compiled(mlp()), X, Y) == {}
 

@@ -1,0 +1,84 @@
+"""Which inputs does a model leave out, whatever its weights are?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_trainfix import backend
+from keras_trainfix.diagnosis.experiments.answers import (
+    FEW,
+    Input,
+    inputs_of,
+    replaced,
+    some,
+)
+from keras_trainfix.diagnosis.experiments.instrument import instrument
+from keras_trainfix.diagnosis.observe.layer_outputs import untouched
+from keras_trainfix.diagnosis.observe.variation import varies
+
+TRIES = 3  # with other weights
+SPREAD = 0.3  # of these
+
+
+@instrument("inputs that are not used")
+def unused_inputs(snapshot: Any) -> list[Input] | None:
+    """The inputs whose samples can change places without any effect.
+
+    Neither an answer, in inference or in training mode, nor a loss that a layer adds
+    depends on such an input, at the present weights and at random ones.
+
+    Args:
+        snapshot: `Snapshot`.
+
+    Returns:
+        List of `Input`; None for a model of one input.
+    """
+    model, x = snapshot.model, some(snapshot, slice(FEW))
+    if len(keras.tree.flatten(x)) < 2:
+        return None
+    candidates = {
+        one.name: (one, replaced(x, one.key, np.roll(one.values[:FEW], 1, axis=0)))
+        for one in inputs_of(snapshot)
+        if varies(one.values[:FEW])
+    }
+    with untouched(model), backend.no_gradient():
+        for _ in _weights(model):
+            before = _effects(model, x)
+            candidates = {
+                name: (one, other)
+                for name, (one, other) in candidates.items()
+                if _are_equal(before, _effects(model, other))
+            }
+            if not candidates:
+                break
+    return [one for one, _ in candidates.values()]
+
+
+def _weights(model: keras.Model) -> Iterator[None]:
+    """The present weights, and then random ones."""
+    yield
+    generator = np.random.default_rng(0)
+    for _ in range(TRIES):
+        for variable in model.trainable_variables:
+            values = SPREAD * generator.normal(size=tuple(variable.shape))
+            variable.assign(values.astype("float32"))
+        yield
+
+
+def _effects(model: keras.Model, x: Any) -> list[np.ndarray]:
+    """All that a call leads to: answers, and the losses that layers add."""
+    effects: list[np.ndarray] = []
+    for training in (False, True):
+        with backend.same_random_state(), untouched(model):
+            outputs = model(x, training=training)
+            effects += map(backend.to_numpy, keras.tree.flatten(outputs))
+            effects += map(backend.to_numpy, model.losses)
+    return effects
+
+
+def _are_equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return len(one) == len(other) and all(
+        np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True)
+    )
