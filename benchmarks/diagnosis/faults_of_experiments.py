@@ -312,8 +312,6 @@ GRADIENTS = [
         autoencoder(5.0), BINARY),
     before("415", "two outputs of two scales", with_a_number(table("wine"), 300.0),
         two_heads(3), [SPARSE, "mse"], first="415 111"),
-    before("415", "a dict of losses without the number",
-        with_a_number(table("wine"), 1.0), two_heads(3), {"kind": SPARSE}),
     before("431", "two branches of one input", in_halves(table("wine")),
         one_branch_twice(3, "softmax"), SPARSE),
     before("431", "two branches of one input, of a regression",
