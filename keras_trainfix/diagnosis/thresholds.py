@@ -87,6 +87,9 @@ FRESH = Threshold(
 )
 
 # --- head ---
+ASKED_FOR = Threshold(
+    0.3, "fit of the answers that the loss asks for", sound=0.81, faulty=0.0
+)
 
 # --- pretrained body ---
 BODY_SCALE = Threshold(

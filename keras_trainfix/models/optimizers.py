@@ -104,6 +104,23 @@ def epochs_of_schedule(
         >>> epochs_of_schedule(lambda epoch, rate: 0.95 * rate, 0.1, range(20))
         inf
     """
+    rates = rates_of_epochs(schedule, rate, epochs)
+    if not any(rates):
+        return 0.0
+    if not rates[0] or max(rates[len(rates) // 2 :]) > NEGLIGIBLE * rates[0]:
+        return math.inf
+    return sum(rates) / rates[0]
+
+
+def rates_of_epochs(
+    schedule: Callable[..., float], rate: float, epochs: range
+) -> list[float]:
+    """The learning rate of each epoch; for the arguments, see `epochs_of_schedule`.
+
+    Examples:
+        >>> rates_of_epochs(lambda epoch, rate: rate / 2, 0.4, range(3))
+        [0.2, 0.1, 0.05]
+    """
     rates: list[float] = []
     for epoch in epochs:
         try:
@@ -111,11 +128,7 @@ def epochs_of_schedule(
         except TypeError:  # of the epoch alone: Keras finds out in the same way
             rate = float(schedule(epoch))
         rates.append(rate)
-    if not any(rates):
-        return 0.0
-    if not rates[0] or max(rates[len(rates) // 2 :]) > NEGLIGIBLE * rates[0]:
-        return math.inf
-    return sum(rates) / rates[0]
+    return rates
 
 
 def inner_of(optimizer: keras.Optimizer) -> keras.Optimizer:

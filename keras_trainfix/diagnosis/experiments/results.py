@@ -103,6 +103,11 @@ class Experiments:
         return by_task or by_loss
 
     @property
+    def climb_of_longer(self) -> float:
+        """How much more steps have added to the best control; 0 if none were tried."""
+        return self.longer.value - self.control.value if self.longer else 0.0
+
+    @property
     def memorizes(self) -> bool:
         """Whether it learns the samples that it steps on: it lacks others to do so."""
         return any(one.trained >= CURED for one in self.controls.values())

@@ -76,3 +76,13 @@ def test_a_copy_takes_the_best_and_a_proof_the_smallest():
     found = experiments(tried("all-trainable", 0.9), tried("inputs-rescaled", 0.8))
     assert found.cure.treatment.name == "inputs-rescaled"
     assert found.best_cure().treatment.name == "all-trainable"
+
+
+def test_more_steps_show_whether_it_is_slow():
+    found = experiments(control=0.2)
+    assert found.climb_of_longer == 0
+    found.longer = outcome(0.35)
+    assert found.climb_of_longer == pytest.approx(0.15)
+    assert not found.learns
+    found.longer = outcome(0.5)
+    assert found.learns

@@ -4,7 +4,7 @@ from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.thresholds import LEARNS, STILL_BLANK
 
-STEADY = 0.1  # skill that the control may gain in the second half of its steps
+STEADY = 0.1  # skill that the control may gain in half of its steps, or in more
 SURE = 0.5  # skill with the change at which the finding is an error
 
 
@@ -69,7 +69,7 @@ def learns_with_a_change(snapshot: Snapshot) -> Found | None:
     experiments = snapshot.experiments
     if experiments is None or experiments.learns:
         return None
-    if experiments.control.climb > STEADY:
+    if max(experiments.control.climb, experiments.climb_of_longer) > STEADY:
         return None  # slow is not wrong
     if experiments.memorizes and experiments.control.value > STILL_BLANK:
         return None  # it learns; more samples would do the rest

@@ -23,12 +23,14 @@ from keras_trainfix.models.optimizers import (
     epochs_of_schedule,
     highest_rates,
     rate_of,
+    rates_of_epochs,
     schedule_of,
     steps_of_schedule,
 )
 
 NO_RATE = 1e-12
 FEW_EPOCHS = 3  # at the first rate: fewer are not enough
+STANDSTILL, NOTHING = 0.5, 1e-5  # share of the epochs, and of the highest rate
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 500  # that a schedule of epochs is asked for
 LEAST_SHARE = 0.05  # of the highest rate of a schedule, within `fit`
 MORE = 5  # times the gain, which a rate ten times as large must reach
@@ -122,7 +124,7 @@ def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
             highest_rate=within,
             better_rate=whole,
         )
-    epochs = _epochs_of_callbacks(snapshot)
+    epochs, still = _epochs_of_callbacks(snapshot)
     if epochs < FEW_EPOCHS:
         return found(
             "The schedule of the callback lowers the learning rate so soon that all "
@@ -133,6 +135,17 @@ def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
             f"    lambda epoch: {rate_of(optimizer):.3g} * 0.95**epoch\n)]",
             severity="error",
             epochs_worth=epochs,
+        )
+    if still > STANDSTILL:
+        return found(
+            f"In {still:.0%} of the {snapshot.fit.epochs} epochs the schedule of the "
+            f"callback has a learning rate below {NOTHING:.0e} of the first: nothing "
+            "moves. Does it apply its whole decay to the present rate in each epoch?",
+            "# in `fit`: a schedule of the epoch alone\n"
+            "callbacks = [keras.callbacks.LearningRateScheduler(\n"
+            f"    lambda epoch: {rate_of(optimizer):.3g} * 0.95**epoch\n)]",
+            epochs_worth=epochs,
+            standstill=still,
         )
     trial = snapshot.trial
     if trial is None or not may_blame_rate(snapshot) or has_no_signal(snapshot):
@@ -184,13 +197,16 @@ def _rates_of_plan(snapshot):
 
 
 def _epochs_of_callbacks(snapshot):
-    """What all epochs are worth at the first rate of a `LearningRateScheduler`."""
+    """What all epochs are worth at the first rate, and the share without any rate.
+
+    Of a `LearningRateScheduler`.
+    """
     fit, optimizer = snapshot.fit, getattr(snapshot.model, "optimizer", None)
     epochs = range(fit.initial_epoch, min(fit.epochs, fit.initial_epoch + MOST_EPOCHS))
     is_planned = optimizer is None or schedule_of(optimizer) is not None
     if is_planned or snapshot.iterations or len(epochs) < FEWEST_EPOCHS:
-        return np.inf
-    worth = np.inf
+        return np.inf, 0.0
+    worth, still = np.inf, 0.0
     for callback in fit.callbacks:
         if not isinstance(callback, keras.callbacks.LearningRateScheduler):
             continue
@@ -199,7 +215,10 @@ def _epochs_of_callbacks(snapshot):
                 # It may remember what it was asked.
                 schedule = copy.deepcopy(callback.schedule)
                 one = epochs_of_schedule(schedule, rate_of(optimizer), epochs)
+                schedule = copy.deepcopy(callback.schedule)
+                rates = rates_of_epochs(schedule, rate_of(optimizer), epochs)
             except Exception:  # which `fit` will show
                 continue
         worth = min(worth, one)
-    return worth
+        still = max(still, float(np.mean(np.asarray(rates) < NOTHING * max(rates))))
+    return worth, still

@@ -165,17 +165,19 @@ def _stays_constant(call):
     given = call.inputs[0][:MOST]
     size = root_mean_square(given.astype("float64")) or 1.0
     generator = np.random.default_rng(0)
-    if given.dtype.kind == "f":  # the present input may differ by a rounding error
-        given = (size * generator.normal(size=given.shape)).astype("float32")
+    is_float = given.dtype.kind == "f"
+    drawn = generator.normal(size=given.shape).astype("float32")
     weights = call.layer.weights
     before = [backend.to_numpy(weight) for weight in weights]
     try:
-        for _ in range(TRIES):
+        for scale in (size, 1.0) * (TRIES // 2):  # a function may be flat far out
+            if is_float:  # the present input may differ by a rounding error
+                given = np.float32(scale) * drawn
             for weight in weights:
                 shape = tuple(weight.shape)
                 values = generator.normal(size=shape)
                 if len(shape) > 1:  # so that what is added to biases is of order 1
-                    values /= size * math.prod(shape[:-1]) ** 0.5
+                    values /= scale * math.prod(shape[:-1]) ** 0.5
                 if "variance" in weight.path:
                     values = np.abs(values) + 1
                 weight.assign(values.astype("float32"))

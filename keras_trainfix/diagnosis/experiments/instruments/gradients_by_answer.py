@@ -82,7 +82,7 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
     most = int(np.clip(MOST_NUMBERS // max(size, 1), FEWEST, MOST))
     length = min(len(view.targets), most)
     numbers = np.linspace(0, len(view.targets) - 1, length).astype(int)
-    slope_at = _Slopes(snapshot, view, numbers)
+    slope_at = Slopes(snapshot, view, numbers)
     targets, predictions = view.targets[numbers], view.predictions[numbers]
     order = exchanged(targets)
     changes, lengths, shares, largest = [], [], [], numbers
@@ -134,7 +134,7 @@ def _all_of(rows: list[set[int] | None]) -> tuple[int, ...]:
 
 
 def _rows(
-    slope_at: "_Slopes", answers: np.ndarray, targets: np.ndarray, sizes: np.ndarray
+    slope_at: "Slopes", answers: np.ndarray, targets: np.ndarray, sizes: np.ndarray
 ) -> set[int] | None:
     """The few rows that have a gradient, before and after all samples change places.
 
@@ -259,8 +259,14 @@ def answers_for(predictions: np.ndarray, targets: np.ndarray) -> list[np.ndarray
     return [np.asarray(answers, "float32") for answers in [*made, drawn]]
 
 
-class _Slopes:
-    """The gradient of the loss with respect to the answers of an output."""
+class Slopes:
+    """The gradient of the loss with respect to the answers of an output.
+
+    Args:
+        snapshot: `Snapshot`.
+        view: `OutputView`.
+        numbers: Array of the numbers of the samples.
+    """
 
     def __init__(self, snapshot: Any, view: Any, numbers: np.ndarray) -> None:
         self.model, self.view = snapshot.model, view

@@ -1,20 +1,23 @@
 """Whether the labels of a batch are more alike than those of shuffled batches."""
 
+import itertools
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
-from keras_trainfix.data import as_array
+from keras_trainfix.data import as_array, label_batches
 from keras_trainfix.diagnosis.experiments.instrument import instrument
 from keras_trainfix.diagnosis.fit_arguments import BATCH
 from keras_trainfix.diagnosis.measure.label_gap import coding_of, ids_of
 from keras_trainfix.diagnosis.measure.learned import has_learned_classes
-from keras_trainfix.diagnosis.observe.batches import of_output
+from keras_trainfix.diagnosis.observe.batches import is_once, of_output
 from keras_trainfix.diagnosis.thresholds import LABELS_BETWEEN_BATCHES
 
 FEWEST_BATCHES = 4
 MOST_BATCHES = 256
+FURTHEST = 1024  # batch in which another class is looked for
+BESIDE = 16  # batches on both sides of where it begins
 GAIN = 0.5  # half of the way to one class a batch: no sampler of few classes gets there
 
 
@@ -57,6 +60,10 @@ def sorted_batches(snapshot: Any) -> list[SortedBatches | None] | None:
         return None
     if snapshot.batches is not None:
         batches = [batch.y for batch in snapshot.batches.first]
+        only = _only_class(batches)
+        if only is not None and not is_once(snapshot.given.x):
+            later = _next_class(snapshot, batches, only)
+            batches = batches[-BESIDE:] + later
     elif snapshot.fit.shuffle or snapshot.given.y is None:
         return None
     else:
@@ -68,6 +75,33 @@ def sorted_batches(snapshot: Any) -> list[SortedBatches | None] | None:
         is_known = is_known and view.task.endswith("classification")
         answers.append(compare_labels(leaves) if is_known else None)
     return answers
+
+
+def _only_class(batches: list[Any]) -> int | None:
+    """The class of all labels of a single output; None where there are others."""
+    parts = [keras.tree.flatten(y) for y in batches]
+    if any(len(y) != 1 or coding_of(y[0]) == "numbers" for y in parts):
+        return None
+    classes = np.unique(np.concatenate([ids_of(y[0]).ravel() for y in parts]))
+    return int(classes[0]) if len(classes) == 1 else None
+
+
+def _next_class(snapshot: Any, known: list[Any], only: int) -> list[Any]:
+    """The labels of batches from the first with another class on; empty without one.
+
+    A shuffled pipeline shows its classes at once, a sorted one after many batches.
+    """
+    steps = min(snapshot.fit.steps_per_epoch or FURTHEST, FURTHEST)
+    later: list[Any] = []
+    for y in itertools.islice(
+        label_batches(snapshot.given.x, steps=steps), len(known), None
+    ):
+        y = keras.tree.map_structure(as_array, y)
+        if later or _only_class([y]) != only:
+            later.append(y)
+        if len(later) == BESIDE:
+            break
+    return later
 
 
 def comes_sorted(view: Any) -> SortedBatches | None:

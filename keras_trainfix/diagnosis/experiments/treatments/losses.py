@@ -19,7 +19,10 @@ STANDARD = ("binary", "categorical", "sparse")
 @treatment(
     "standard-loss",
     60,
-    ("KTF206", "KTF207", "KTF208", "KTF210", "KTF212", "KTF405", "KTF413"),
+    (
+        *("KTF206", "KTF207", "KTF208", "KTF210", "KTF212", "KTF216"),
+        *("KTF405", "KTF413"),
+    ),
 )
 def standard_loss(case: Case) -> Iterator[Variant]:
     """The standard loss of each task."""

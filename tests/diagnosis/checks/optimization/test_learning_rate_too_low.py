@@ -108,6 +108,24 @@ def test_a_schedule_among_the_callbacks(schedule, epochs, worth):
         assert f"all {epochs} epochs together are worth {worth}" in finding.message
 
 
+@pytest.mark.parametrize(
+    ("schedule", "found"),
+    [
+        (lambda epoch, rate: rate * 0.5 ** (epoch // 3), True),
+        (lambda epoch: 0.01 * 0.5 ** (epoch // 3), False),
+        (lambda epoch: 0.01 * 0.1 ** (epoch // 10), False),
+    ],
+)
+def test_a_schedule_that_counts_its_decay_twice(schedule, found):
+    callback = callbacks.LearningRateScheduler(schedule)
+    model = mlp(optimizers.Adam(0.01), (32,))
+    diagnosis = diagnose(model, X, Y, epochs=40, callbacks=callback, fit=False)
+    assert ("KTF402" in diagnosis.codes) == found
+    if found:
+        (finding,) = (f for f in diagnosis.findings if f.code == "KTF402")
+        assert "In 72% of the 40 epochs" in finding.message
+
+
 def test_a_schedule_that_remembers_is_not_asked_itself():
     class Halving:
         rate = 0.01

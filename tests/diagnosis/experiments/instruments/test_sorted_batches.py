@@ -1,5 +1,6 @@
 """Labels are compared between the batches of `fit`."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -7,6 +8,7 @@ from keras_trainfix.diagnosis.experiments.instruments.sorted_batches import (
     compare_labels,
     sorted_batches,
 )
+from keras_trainfix.diagnosis.snapshot import Snapshot
 from tests.diagnosis.nets import inputs, net, view
 
 IDS = np.repeat(np.arange(8), 64)
@@ -57,3 +59,31 @@ def test_arrays_count_only_if_they_are_not_shuffled():
     assert answer[0].batches == 16
     answer = sorted_batches(view(model, x, IDS, shuffle=False, batch_size=64).snapshot)
     assert answer[0].batches == 8
+
+
+class InOrder(keras.utils.PyDataset):
+    """Batches of 8 samples, class by class; the classes are long."""
+
+    def __init__(self, each, order=None, **settings):
+        super().__init__(**settings)
+        self.y = np.repeat([2, 0, 1], each)[order if order is not None else slice(None)]
+
+    def __len__(self):
+        return len(self.y) // 8
+
+    def __getitem__(self, index):
+        y = self.y[8 * index : 8 * index + 8]
+        return np.eye(3, dtype="float32")[y], y
+
+
+def test_a_class_longer_than_what_is_read():
+    each = 4000
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    (seen,) = sorted_batches(Snapshot(model, InOrder(each)))
+    assert seen.classes == 2
+    assert seen.purity == 1
+    order = np.random.default_rng(0).permutation(3 * each)
+    (mixed,) = sorted_batches(Snapshot(model, InOrder(each, order)))
+    assert mixed.gain < 0.2
+    assert sorted_batches(Snapshot(model, InOrder(each, slice(each)))) == [None]
