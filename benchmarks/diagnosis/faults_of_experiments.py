@@ -35,6 +35,27 @@ def of_sums(y, p):
     return keras.ops.square(keras.ops.sum(p - y, axis=-1))
 
 
+def uphill_error(y, p):
+    """A squared error with the wrong sign."""
+    return -keras.ops.square(p - y)
+
+
+def nearness(y, p):
+    """Falls while the error grows."""
+    return 1 / (1 + keras.ops.square(p - y))
+
+
+def divergence(y, p):
+    """The Kullback-Leibler divergence without the logarithm of the answers."""
+    return keras.ops.sum(y * (keras.ops.log(y + 1e-7) - p), axis=-1)
+
+
+def doubts(y, rng):
+    """Rows of probabilities: a teacher that is sure by a half."""
+    rows = one_hot(y, rng)
+    return ((rows + 1 / rows.shape[1]) / 2).astype("float32")
+
+
 def two_columns(y, rng):
     """Standardized targets, and others beside them."""
     return np.stack([unit(y).ravel(), rng.normal(size=len(y))], 1).astype("float32")
@@ -298,6 +319,10 @@ GRADIENTS = [
         but(table("diabetes"), y=some_zero), mlp(1), root_error, change=last_kernel_0),
     before("412", "the root of a size", but(table("wine"), x=repeated_rows),
         root_of(3, "softmax", function=root_of_size), SPARSE),
+    before("216", "an error with the wrong sign", DIABETES, mlp(1), uphill_error),
+    before("216", "a nearness for an error", curved(), mlp(1), nearness),
+    before("216", "a divergence without a logarithm", but(digits(), y=doubts),
+        mlp(10, "softmax"), divergence),
     before("212", "the mean of a class", but(table("iris"), y=one_hot),
         mlp(3, "softmax"), of_mean_error),
     before("212", "the mean before the square", DIABETES, mlp(1), of_mean_error),
@@ -316,6 +341,9 @@ GRADIENTS = [
         one_branch_twice(3, "softmax"), SPARSE),
     before("431", "two branches of one input, of a regression",
         in_halves(table("diabetes")), one_branch_twice(1), "mse", first="431 111"),
+    before("431", "two branches of one input, of two classes",
+        in_halves(table("breast_cancer", most=300)), one_branch_twice(1, "sigmoid"),
+        BINARY, first="431 101"),
     before("413", "an error relative to 0", but(table("boston_housing"), y=some_zero),
         mlp(1), relative_error),
     before("413", "a missing target as a large number",

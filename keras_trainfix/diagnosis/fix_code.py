@@ -8,6 +8,11 @@ from keras_trainfix.keras_internals import compile_arguments, optimizer_config
 from keras_trainfix.models.optimizers import inner_of, rate_of
 
 NEW_WEIGHTS = "model = keras.models.clone_model(model)  # new initial weights"
+PLAIN_STEP = (
+    "# or, until your own `train_step` is mended, with that of Keras:\n"
+    "model.train_step = keras.Model.train_step.__get__(model)\n"
+    "model.make_train_function(force=True)"
+)
 STANDARDIZED = (
     "mean, std = y.mean(0), y.std(0)\n"
     "y = (y - mean) / std  # and later: model.predict(x) * std + mean"

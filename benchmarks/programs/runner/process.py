@@ -148,48 +148,91 @@ class Watched:
 
 
 def fixed(diagnosis, run):
-    """The model as the diagnosis mends it; None if it cannot."""
+    """The model as the diagnosis mends it, trained; None if it cannot mend it."""
     try:
-        return diagnosis.fixed(run.model)
+        model = diagnosis.fixed(run.model)
     except Exception:  # nothing that was found can be mended so
         return None
+    run.fit(model)
+    return model
 
 
 def pasted(diagnosis, run):
-    """The model after the code of the first finding; None if that is no code for it.
+    """The model after the code of the first finding, trained; None if it is no code.
+
+    What the code makes of `x` and `y`, and what it gives to `fit` beside them, is what
+    `fit` then gets, as if the user had put it above the call.
 
     Raises:
         Exception: What the code raises.
-        ValueError: If the code changes `x` or `y`, which `fit` of a program does not.
+        ValueError: If the code changes `x` or `y`, and `fit` gets neither.
     """
     import keras
     import numpy as np
 
-    x, y = run.probe if len(run.probe) == 2 else (run.probe[0], None)
-    scope = {"model": run.model, "x": x, "y": y, "keras": keras, "np": np}
+    given = arguments_of_fit(run)
+    args, kwargs = given if given is not None else ((), {})
+    x, y = (*args, None, None)[:2]
     found = [finding for finding in diagnosis.findings if finding.severity != "note"]
     try:
         code = compile(found[0].fix, "fix", "exec")
     except (IndexError, SyntaxError):  # nothing found, or advice in words
         return None
-    if "model" not in code.co_names:
+    if not code.co_names:
         return None
-    exec(code, scope)
-    if scope["x"] is not x or scope["y"] is not y:
-        raise ValueError("the code changes x or y, which this program builds itself")
-    return scope["model"]
+    scope = {"model": run.model, "x": x, "y": y, "keras": keras, "np": np}
+    if len(args) < 2:  # batches: the code sees samples of them
+        scope.update(zip("xy", _samples(run.probe), strict=True))
+    before = scope["x"], scope["y"]
+    settings = _settings_of_fit(code, scope, run.model)
+    is_same = all(a is b for a, b in zip(before, (scope["x"], scope["y"]), strict=True))
+    model = scope["model"]
+    if is_same and not settings:
+        run.fit(model)
+        return model
+    if len(args) < 2:
+        raise ValueError("the code changes what this program builds itself")
+    model.fit(scope["x"], scope["y"], *args[2:], **{**kwargs, **settings})
+    return model
+
+
+def _samples(probe):
+    """Inputs and targets of a probe, which may be batches."""
+    import numpy as np
+
+    from keras_trainfix.data import input_batches, label_batches
+
+    if len(probe) == 2:
+        return probe
+    try:
+        parts = (input_batches, label_batches)
+        return [np.concatenate(list(part(probe[0], steps=64))) for part in parts]
+    except (TypeError, ValueError):  # of several inputs, or a generator that is over
+        return probe[0], None
+
+
+def _settings_of_fit(code, scope, model):
+    """Runs code and returns what it gives to `fit` of a model by name."""
+    settings = {}
+
+    def kept(*args, **kwargs):
+        settings.update(kwargs)
+
+    object.__setattr__(model, "fit", kept)
+    try:
+        exec(code, scope)
+    finally:
+        object.__delattr__(model, "fit")
+    return settings
 
 
 def _cured(mend, diagnosis, run):
     """The quality after a cure, or what it raised; None if there is no such cure."""
     try:
         model = mend(diagnosis, run)
-        if model is None:
-            return None
-        run.fit(model)
     except Exception as error:
         return f"{type(error).__name__}: {error}"[:200]
-    return _quality(run, model)
+    return None if model is None else _quality(run, model)
 
 
 def _quality(run, model):

@@ -37,6 +37,22 @@ def answers(model, x=X):
     return to_numpy(model(x[:8], training=False)).astype("float64")
 
 
+def test_positions_become_a_part_of_the_copy():
+    ids = np.random.default_rng(0).integers(1, 6, (64, 6)).astype("int32")
+    y = (ids[:, 0] > 3).astype("float32")
+    tokens = layers.Embedding(6, 4)
+    model = keras.Sequential(
+        [keras.Input((6,), dtype="int32"), tokens, layers.GlobalAveragePooling1D()]
+    )
+    model.compile("adam", "mse")
+    model = compiled(keras.Sequential([*model.layers, layers.Dense(1)]))
+    copy = treated("positions-added", model, ids, y).copy
+    backwards = ids[:, ::-1]
+    assert np.allclose(answers(model, ids), answers(model, backwards), atol=1e-6)
+    assert not np.allclose(answers(copy, ids), answers(copy, backwards), atol=1e-4)
+    assert len(copy.trainable_variables) == len(model.trainable_variables) + 1
+
+
 def test_attributes_are_those_of_the_copy():
     model = mlp(layers.Dropout(0.9))
     copy = mended(model)

@@ -22,6 +22,7 @@ MANY = 3  # frozen kernels: nobody draws so many at random on purpose
     "error",
     scope="model",
     exact=True,
+    of_degree=True,
     explains=ONE_ANSWER,
     persistent=True,
 )

@@ -199,6 +199,8 @@ def _fix(pair: Drowned) -> str:
             f"# {weight:.0e} of its present strength"
         )
     return (
-        f"# in layer '{pair.strong.owner}', weigh the term down:\n"
-        f"# self.add_loss({weight:.0e} * loss)"
+        f"# in layer '{pair.strong.owner}': self.add_loss({weight:.0e} * loss), or\n"
+        f"layer = model.get_layer({pair.strong.owner!r})\n"
+        "add_loss = layer.add_loss\n"
+        f"layer.add_loss = lambda loss: add_loss({weight:.0e} * loss)"
     )

@@ -1,5 +1,7 @@
 """KTF421 layer-loses-samples: different samples are the same behind a layer."""
 
+import keras
+
 from keras_trainfix.diagnosis.experiments.instruments.lost_samples import (
     Place,
     lost_samples,
@@ -8,6 +10,7 @@ from keras_trainfix.diagnosis.experiments.instruments.unknown_tokens import (
     UnknownTokens,
     unknown_tokens,
 )
+from keras_trainfix.diagnosis.fix_code import recompiled
 from keras_trainfix.diagnosis.measure.learned import has_learned
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
@@ -78,21 +81,33 @@ def layer_loses_samples(snapshot: Snapshot) -> Found | None:
     """
     words = unknown_tokens(snapshot)
     if words is not None and words.share >= UNKNOWN:
-        return _unknown(words)
+        return _unknown(snapshot.model, words)
     lost = lost_samples(snapshot)
     if lost is None or lost.lost is None or has_learned(snapshot):
         return None
     return _lost(lost.lost, lost.inputs)
 
 
-def _unknown(words: UnknownTokens) -> Found:
+def _unknown(model: keras.Model, words: UnknownTokens) -> Found:
     name = words.layer.name
+    adapt = "# the vocabulary of these texts, in their case:\n"
+    is_text = isinstance(words.layer, keras.layers.TextVectorization)
+    if is_text and words.layer in model.layers and len(model.inputs or ()) == 1:
+        size = len(words.layer.get_vocabulary())  # an embedding has no more rows
+        adapt += (
+            "words = keras.layers.TextVectorization()\n"
+            "words.adapt(x)\n"
+            f"words = words.get_vocabulary()[2:{size}]  # without padding and [UNK]\n"
+            f"model.get_layer({name!r}).set_vocabulary(words)"
+        )
+        adapt = recompiled(model, adapt)
+    else:
+        adapt += f"# {name}.adapt(x), before the model is built"
     known = ", ".join(repr(word) for word in words.vocabulary)
     return found(
         f"{words.share:.0%} of {words.tokens} tokens are unknown to '{name}'. Its "
         f"vocabulary begins with {known}; a sample is {words.example[:60]!r}.",
-        f"# the vocabulary of these texts, in their case, before the model is built:\n"
-        f"# {name}.adapt(x)",
+        adapt,
         layer=name,
         unknown=words.share,
         tokens=words.tokens,

@@ -162,6 +162,7 @@ def positions_added(case: Case) -> Iterator[Variant]:
         case.training.changed(with_calls([layer], placed)),
         "# add an embedding of the positions to that of the tokens:\n"
         "# keras.layers.Embedding(steps, width)(np.arange(steps))",
+        lambda mended: mended.replace_calls([layer], _with_positions),
     )
 
 
@@ -176,6 +177,13 @@ def everything_trainable(case: Case) -> Iterator[Variant]:
             "model.trainable = True  # and compile again",
             lambda mended: mended.set((layer, "trainable", True) for layer in layers),
         )
+
+
+def _with_positions(layer: keras.Layer, ids: Any) -> Any:
+    """What an embedding gives, plus a trainable embedding of the positions."""
+    y = layer(ids)
+    positions = ops.cumsum(ops.ones_like(ids, dtype="int32"), axis=1) - 1
+    return keras.layers.Add()([y, keras.layers.Embedding(*y.shape[1:])(positions)])
 
 
 def _without(layer: keras.Layer, mended: Mended) -> None:

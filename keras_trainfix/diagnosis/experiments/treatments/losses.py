@@ -9,6 +9,7 @@ from keras import ops
 from keras_trainfix.diagnosis.change import with_logits
 from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
+from keras_trainfix.diagnosis.fix_code import PLAIN_STEP
 from keras_trainfix.diagnosis.observe.batches import of_output
 from keras_trainfix.diagnosis.observe.loss import losses_of
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
@@ -55,13 +56,13 @@ def keras_step(case: Case) -> Iterator[Variant]:
         yield Variant(
             "the `train_step` of Keras",
             training,
-            "# remove your `train_step`, or compare it with that of `keras.Model`",
+            PLAIN_STEP,
         )
         return
     for variant in standard_loss(case):
         training = variant.training.with_plain_step()
         words = f"the `train_step` of Keras and {variant.words}"
-        yield Variant(words, training, f"# remove your `train_step`\n{variant.code}")
+        yield Variant(words, training, f"{PLAIN_STEP}\n{variant.code}")
 
 
 @treatment("loss-negated", 61)

@@ -2,8 +2,10 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import layers
 
+from keras_trainfix import diagnose
 from tests.diagnosis.nets import inputs
 from tests.diagnosis.single import answers, run, sequential
 
@@ -45,6 +47,16 @@ def test_random_features_are_a_warning():
 
     assert run("KTF306", features(trainable=False), X, Y).severity == "warning"
     assert run("KTF306", features(), X, Y) is None
+
+
+@pytest.mark.usefixtures("whole_bench")
+def test_random_features_that_suffice_are_a_note():
+    x = np.random.default_rng(0).normal(size=(512, 16)).astype("float32")
+    hidden = layers.Dense(64, "tanh", trainable=False)
+    fast = keras.optimizers.Adam(0.01)
+    model = sequential(hidden, layers.Dense(1), shape=(16,), optimizer=fast)
+    found = diagnose(model, x, x[:, :1] - x[:, 1:2]).findings
+    assert [f.severity for f in found if f.code == "KTF306"] == ["note"]
 
 
 def test_an_embedding_is_an_error():
