@@ -40,12 +40,17 @@ def answers(model, x=X):
 def test_positions_become_a_part_of_the_copy():
     ids = np.random.default_rng(0).integers(1, 6, (64, 6)).astype("int32")
     y = (ids[:, 0] > 3).astype("float32")
-    tokens = layers.Embedding(6, 4)
+    keras.utils.set_random_seed(1)
     model = keras.Sequential(
-        [keras.Input((6,), dtype="int32"), tokens, layers.GlobalAveragePooling1D()]
+        [
+            keras.Input((6,), dtype="int32"),
+            layers.Embedding(6, 4, embeddings_initializer="glorot_uniform"),
+            layers.Dense(16, "relu"),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(1),
+        ]
     )
-    model.compile("adam", "mse")
-    model = compiled(keras.Sequential([*model.layers, layers.Dense(1)]))
+    compiled(model)
     copy = treated("positions-added", model, ids, y).copy
     backwards = ids[:, ::-1]
     assert np.allclose(answers(model, ids), answers(model, backwards), atol=1e-6)
