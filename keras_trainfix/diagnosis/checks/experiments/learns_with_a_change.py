@@ -33,27 +33,24 @@ def learns_with_a_change(snapshot: Snapshot) -> Found | None:
     import keras
     import numpy as np
 
-    class Backwards(keras.Loss):
-        def call(self, y_true, y_pred):
-            error = keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
-            return 1 / (1 + error)  # falls while the error grows
-
     keras.utils.set_random_seed(1)
     x = np.random.default_rng(0).normal(size=(512, 4)).astype("float32")
     y = x[:, :1] - x[:, 1:2]
+    small = keras.constraints.MaxNorm(0.01)  # no weight can become large enough
     model = keras.Sequential([
         keras.Input((4,)),
-        keras.layers.Dense(16, activation="tanh"),
-        keras.layers.Dense(1),
+        keras.layers.Dense(16, activation="tanh", kernel_constraint=small),
+        keras.layers.Dense(1, kernel_constraint=small),
     ])
-    model.compile("adam", Backwards())
+    model.compile("adam", "mse")
     ```
 
     ## Fix
     Replace the part that the finding names.
 
     ```python
-    model.compile("adam", "mean_squared_error")
+    for weight in model.trainable_variables:
+        weight.constraint = None
     ```
 
     ## When this is not the cause

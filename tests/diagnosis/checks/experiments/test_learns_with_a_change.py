@@ -12,28 +12,31 @@ pytestmark = pytest.mark.usefixtures("whole_bench")
 X, Y = table()
 
 
-def backwards(y_true, y_pred):
-    """Falls while the error grows."""
-    return 1 / (1 + keras.ops.square(y_true - y_pred))
+def bound(*middle, most=0.02):
+    """A net whose weights cannot become large enough, or one that is free."""
+    constraint = keras.constraints.MaxNorm(most)
+    model = mlp(*middle, kernel_constraint=constraint)
+    model.layers[-1].kernel.constraint = constraint
+    return compiled(model)
 
 
 def test_the_component_is_named():
-    diagnosis = diagnose(compiled(mlp(), backwards), X, Y)
+    diagnosis = diagnose(bound(), X, Y)
     finding = next(f for f in diagnosis.findings if f.code == "KTF601")
     assert finding.severity == "error"
-    assert finding.evidence["treatment"] == "standard-loss"
+    assert finding.evidence["treatment"] == "no-constraints"
     assert finding.evidence["skill_with"] > 0.5 > finding.evidence["skill_without"]
-    assert "With the loss mean_squared_error, " in finding.message
+    assert "With the constraints on the weights of " in finding.message
 
 
 @pytest.mark.parametrize("middle", [(), (layers.Dense(16, "relu", name="second"),)])
-def test_the_same_net_with_a_sound_loss(middle):
-    diagnosis = diagnose(compiled(mlp(*middle), "mse"), X, Y)
+def test_the_same_net_with_larger_bounds(middle):
+    diagnosis = diagnose(bound(*middle, most=4.0), X, Y)
     assert "KTF601" not in diagnosis.codes
 
 
 def test_before_the_bench_it_is_silent():
-    assert "KTF601" not in diagnose(compiled(mlp(), backwards), X, Y, fit=False).codes
+    assert "KTF601" not in diagnose(bound(), X, Y, fit=False).codes
 
 
 def test_a_model_that_lacks_samples_is_not_blamed():
