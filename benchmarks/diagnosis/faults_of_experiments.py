@@ -364,7 +364,7 @@ BENCH = [
     before("602", "inputs torn, numbers", curved(), torn(1), "mse"),
     before("602", "inputs torn, linear", linear(), torn(1), "mse"),
     before("602", "inputs torn, classes", blobs(), torn(3, "softmax"), SPARSE),
-    before("601", "falls with the error", curved(), mlp(1), backwards, first="601 509"),
+    before("216", "falls with the error", curved(), mlp(1), backwards),
     before(
         "601",
         "the likelihood is minimized",

@@ -643,7 +643,7 @@ def test_among_other_callbacks(is_first, tmp_path):
     mode = "max" if is_first else "min"
     others = [
         callbacks.EarlyStopping(*monitored, patience=9, mode=mode),
-        callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=10.0),
+        callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=0.1),
         callbacks.ModelCheckpoint(tmp_path / "best.keras", monitor="loss"),
         callbacks.BackupAndRestore(tmp_path / "backup"),
         callbacks.CSVLogger(tmp_path / "log.csv"),
