@@ -353,6 +353,13 @@ GRADIENTS = [
 # fmt: on
 
 
+def bounded(model, rng):
+    """Keeps all kernels too small."""
+    for variable in model.trainable_variables:
+        if len(variable.shape) > 1:
+            variable.constraint = keras.constraints.MaxNorm(0.01)
+
+
 @net
 def torn(x, rng, units, head=None):
     """A wave that is much too short hides the inputs from the layers behind it."""
@@ -366,12 +373,20 @@ BENCH = [
     before("602", "inputs torn, classes", blobs(), torn(3, "softmax"), SPARSE),
     before("216", "falls with the error", curved(), mlp(1), backwards),
     before(
-        "601",
+        "216",
         "the likelihood is minimized",
         but(DIGITS, y=one_hot),
         mlp(10, "softmax"),
         likelihood,
-        first="601",
+    ),
+    before("601", "bounded weights", DIABETES, mlp(1), "mse", prepare=bounded),
+    before(
+        "601",
+        "bounded weights of a classifier",
+        DIGITS,
+        mlp(10, "softmax"),
+        SPARSE,
+        prepare=bounded,
     ),
 ]
 
