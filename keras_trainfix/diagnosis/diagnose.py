@@ -12,7 +12,12 @@ from keras_trainfix.diagnosis.experiments.proving import (
     try_treatments,
 )
 from keras_trainfix.diagnosis.findings import Diagnosis
-from keras_trainfix.diagnosis.fit_arguments import FitArguments, listed, split
+from keras_trainfix.diagnosis.fit_arguments import (
+    FitArguments,
+    listed,
+    planned_steps,
+    split,
+)
 from keras_trainfix.diagnosis.measure.unmeasured import (
     without_targets,
 )
@@ -128,6 +133,9 @@ def diagnose(
         initial_epoch,
         shuffle,
         callbacks=listed(callbacks),
+        planned_steps=planned_steps(
+            x, epochs, initial_epoch, steps_per_epoch, batch_size
+        ),
     )
     try:
         snapshot = Snapshot(model, x, y, sample_weight, fit=arguments)

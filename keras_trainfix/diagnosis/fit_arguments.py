@@ -28,6 +28,7 @@ class FitArguments:
             came another way; None if they are the same.
         callbacks: Tuple of the callbacks, which are looked at and not called,
             except for a copy of a schedule of learning rates.
+        planned_steps: Integer, all steps that `fit` makes; None if that is not known.
 
     Raises:
         ValueError: If an argument is not what `fit` takes.
@@ -43,6 +44,7 @@ class FitArguments:
     shuffle: bool = True
     in_fit: Any = None
     callbacks: tuple[Any, ...] = ()
+    planned_steps: int | None = None
 
     def __post_init__(self) -> None:
         if self.class_weight is not None and not isinstance(self.class_weight, Mapping):
@@ -55,6 +57,38 @@ class FitArguments:
                 "`validation_split` must be at least 0 and less than 1. Received: "
                 f"validation_split={self.validation_split!r}."
             )
+
+
+def planned_steps(
+    x: Any,
+    epochs: int,
+    initial_epoch: int,
+    steps_per_epoch: int | None,
+    batch_size: int | None,
+) -> int | None:
+    """The steps that `fit` makes with these arguments; None where they do not say.
+
+    A single epoch is what `diagnose` is called with by default, and says nothing.
+
+    Args:
+        x: Inputs, or batches.
+        epochs: As for `fit`, like the others.
+        initial_epoch: Integer.
+        steps_per_epoch: Integer, or None.
+        batch_size: Integer, or None.
+
+    Examples:
+        >>> planned_steps(np.zeros((100, 3)), 10, 0, None, None)
+        40
+    """
+    if epochs == 1:
+        return None
+    if steps_per_epoch is None:
+        parts = leaves(x)
+        if not parts or not all(map(is_array, parts)):
+            return None
+        steps_per_epoch = -(-len(parts[0]) // (batch_size or BATCH))
+    return max(0, epochs - initial_epoch) * steps_per_epoch
 
 
 def listed(callbacks: Any) -> tuple[Any, ...]:

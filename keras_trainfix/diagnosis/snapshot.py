@@ -8,11 +8,7 @@ import keras
 import numpy as np
 
 from keras_trainfix.backend import has_lost_weights, to_numpy
-from keras_trainfix.diagnosis.fit_arguments import (
-    BATCH,
-    FitArguments,
-    weighted_by_class,
-)
+from keras_trainfix.diagnosis.fit_arguments import FitArguments, weighted_by_class
 from keras_trainfix.diagnosis.measure.hard_answers import HardAnswers, hard_answers
 from keras_trainfix.diagnosis.measure.learnability import Learnability, learnability
 from keras_trainfix.diagnosis.measure.loss_skill import LossSkill, loss_skill
@@ -218,21 +214,6 @@ class Snapshot:
         if self.batches is not None:
             return max(len(keras.tree.flatten(b.x)[0]) for b in self.batches.first)
         return self.fixed_size or self.fit.batch_size
-
-    @property
-    def planned_steps(self) -> int | None:
-        """The steps that `fit` makes; None where its arguments do not say.
-
-        A single epoch is what `diagnose` is called with by default, and says nothing.
-        """
-        epochs = self.fit.epochs - self.fit.initial_epoch
-        if self.fit.epochs == 1:
-            return None
-        steps = self.fit.steps_per_epoch
-        if steps is None and self.batches is None and self.given.x is not None:
-            length = len(keras.tree.flatten(self.given.x)[0])
-            steps = -(-length // (self.batch_size or BATCH))
-        return None if steps is None else max(0, epochs) * steps
 
     @property
     def shapes(self) -> dict[str, tuple]:

@@ -5,6 +5,7 @@ import pytest
 
 from keras_trainfix.diagnosis.fit_arguments import (
     FitArguments,
+    planned_steps,
     split,
     weighted_by_class,
 )
@@ -58,3 +59,20 @@ def test_of_several_outputs_the_weights_stay():
 def test_what_fit_does_not_take_is_refused(name, value):
     with pytest.raises(ValueError, match=f"Received: {name}="):
         FitArguments(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [
+        ((X, 10, 0, None, None), 10 * -(-len(X) // 32)),
+        ((X, 10, 0, None, 8), 10 * -(-len(X) // 8)),
+        ((X, 10, 4, 25, None), 150),
+        (([X, X], 3, 3, None, None), 0),
+        (([X, X], 3, 5, None, None), 0),
+        ((X, 1, 0, None, None), None),
+        ((iter([X]), 10, 0, None, None), None),
+        ((iter([X]), 10, 0, 7, None), 70),
+    ],
+)
+def test_the_steps_that_fit_will_make(settings, steps):
+    assert planned_steps(*settings) == steps

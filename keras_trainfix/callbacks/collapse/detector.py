@@ -251,7 +251,7 @@ class CollapseDetector(GuardedCallback):
                 settings,
                 self.causes,
                 show_progress,
-                running_fit(model, self.probe, self._sample),
+                running_fit(model, self.probe, self._sample, self._planned_steps()),
             )
         except CallError as error:
             check_inputs("probe", model, self._sample, error.__cause__)

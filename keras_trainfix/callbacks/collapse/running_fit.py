@@ -16,7 +16,9 @@ FEWEST = 64  # samples of `fit` that are compared with those at hand
 NUMBERS = ("epochs", "batch_size", "steps_per_epoch", "initial_epoch", "shuffle")
 
 
-def running_fit(model: keras.Model, probe: Any, sample: Sample) -> FitArguments:
+def running_fit(
+    model: keras.Model, probe: Any, sample: Sample, planned_steps: int | None = None
+) -> FitArguments:
     """The `FitArguments` of the `fit` that runs, those of a plain one outside it.
 
     Iterators are not touched: `fit` would miss what is read from them.
@@ -25,6 +27,7 @@ def running_fit(model: keras.Model, probe: Any, sample: Sample) -> FitArguments:
         model: The model in training.
         probe: What the samples were taken from.
         sample: The `Sample` at hand.
+        planned_steps: Integer, all steps that `fit` makes; None if that is not known.
     """
     given = arguments_of_fit(model)
     weights = given.get("class_weight")
@@ -36,6 +39,8 @@ def running_fit(model: keras.Model, probe: Any, sample: Sample) -> FitArguments:
         validation_split=_share(given, probe),
         in_fit=_arrays_of_fit(given, probe),
         callbacks=listed(given.get("callbacks")),
+        # A single epoch may be one of many calls, which continue each other.
+        planned_steps=planned_steps if known.get("epochs", 1) > 1 else None,
         **known,
     )
 

@@ -6,6 +6,7 @@ import pytest
 
 import keras_trainfix as kt
 from keras_trainfix.callbacks.collapse.running_fit import running_fit
+from keras_trainfix.callbacks.collapse.session import CollapseWarning
 from keras_trainfix.diagnosis.observe.sample import take
 from tests.callbacks.collapse.nets import X, Y, collected, fit, mlp
 
@@ -156,3 +157,22 @@ def test_arrays_of_another_preparation_are_compared():
 )
 def test_a_split_of_the_samples(probe, given, share):
     assert seen_in(probe, **given).validation_split == share
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_the_samples_at_hand_are_not_counted_for_those_of_fit(epochs):
+    """The probe has 8 samples, one batch; `fit` makes enough updates."""
+    optimizer = keras.optimizers.Adam(0.01, gradient_accumulation_steps=6)
+    model = mlp()
+    model.compile(optimizer, "mse")
+    detector = kt.CollapseDetector((X[:8], Y[:8]))
+    fit(model, detector, epochs=epochs)
+    assert detector.diagnosis is None
+
+
+def test_gradients_that_are_collected_for_longer_than_fit_lasts():
+    model = mlp()
+    model.compile(keras.optimizers.Adam(0.01, gradient_accumulation_steps=10**6), "mse")
+    detector = kt.CollapseDetector((X, Y))
+    with pytest.warns(CollapseWarning, match="No weight will move"):
+        fit(model, detector, epochs=2)

@@ -111,7 +111,7 @@ def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
     within, whole = _rates_of_plan(snapshot)
     if within < LEAST_SHARE * whole:
         return found(
-            f"In the {snapshot.planned_steps} steps of `fit` the schedule reaches "
+            f"In the {snapshot.fit.planned_steps} steps of `fit` the schedule reaches "
             f"{within:.2g} of the {whole:.2g} that it warms up to: the warmup is "
             "longer than the training.",
             recompiled(
@@ -120,7 +120,7 @@ def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
                 rate=whole,
             ),
             severity="error",
-            planned_steps=snapshot.planned_steps,
+            planned_steps=snapshot.fit.planned_steps,
             highest_rate=within,
             better_rate=whole,
         )
@@ -191,9 +191,9 @@ def _rates_of_plan(snapshot):
     """The highest learning rate within `fit`, and of the whole schedule."""
     optimizer = getattr(snapshot.model, "optimizer", None)
     schedule = schedule_of(optimizer) if optimizer else None
-    if schedule is None or snapshot.iterations or not snapshot.planned_steps:
+    if schedule is None or snapshot.iterations or not snapshot.fit.planned_steps:
         return 1.0, 1.0
-    return highest_rates(schedule, snapshot.planned_steps)
+    return highest_rates(schedule, snapshot.fit.planned_steps)
 
 
 def _epochs_of_callbacks(snapshot):

@@ -65,8 +65,8 @@ def too_few_steps(snapshot: Snapshot) -> Found | None:
     ## References
     [EarlyStopping](https://keras.io/api/callbacks/early_stopping/)
     """
-    if snapshot.planned_steps is not None:
-        none = _no_update(snapshot, snapshot.planned_steps)
+    if snapshot.fit.planned_steps is not None:
+        none = _no_update(snapshot, snapshot.fit.planned_steps)
         if none is not None:
             return none
     trial = snapshot.trial
