@@ -14,6 +14,7 @@ from keras_trainfix.diagnosis.experiments.answers import (
     replaced,
     some,
 )
+from keras_trainfix.diagnosis.experiments.backward import affordable
 from keras_trainfix.diagnosis.experiments.instrument import instrument
 from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.observe.variation import varies
@@ -35,13 +36,14 @@ def unused_inputs(snapshot: Any) -> list[Input] | None:
     Returns:
         List of `Input`; None for a model of one input.
     """
-    model, x = snapshot.model, some(snapshot, slice(FEW))
-    if len(keras.tree.flatten(x)) < 2:
+    if len(keras.tree.flatten(snapshot.sample.x)) < 2:
         return None
+    model, rows = snapshot.model, affordable(snapshot, FEW)
+    x = some(snapshot, rows)
     candidates = {
-        one.name: (one, replaced(x, one.key, np.roll(one.values[:FEW], 1, axis=0)))
+        one.name: (one, replaced(x, one.key, np.roll(one.values[rows], 1, axis=0)))
         for one in inputs_of(snapshot)
-        if varies(one.values[:FEW])
+        if varies(one.values[rows])
     }
     with untouched(model), backend.no_gradient():
         for _ in _weights(model):
