@@ -53,7 +53,7 @@ def best_threshold(
     if not weight or np.isnan(sums).all():
         raise ValueError(
             "`data` must have a valid pixel of a class that enters the mean. Received: "
-            f"data={data!r}, ignore_class={metric.ignore_class}."
+            f"data of type {type(data).__name__}, ignore_class={metric.ignore_class}."
         )
     best = np.flatnonzero(sums >= np.nanmax(sums) * (1 - 1e-12))
     return float(thresholds[best[len(best) // 2]])

@@ -79,7 +79,7 @@ def dead_relu(snapshot: Snapshot) -> Found | None:
     [Lu et al., 2019](https://arxiv.org/abs/1903.06733)
     """
     samples = snapshot.samples
-    if samples < FEW_SAMPLES or not inputs_vary(snapshot):
+    if not inputs_vary(snapshot):
         return None
     shares = {}
     for layer, calls in calls_by_layer(snapshot.layers):
@@ -100,6 +100,8 @@ def dead_relu(snapshot: Snapshot) -> Found | None:
         return None
     share, count, _ = shares[name]
     is_end = name in whole and not any(map(varies, snapshot.predictions))
+    if samples < FEW_SAMPLES and not is_end:
+        return None  # by chance
     what = (
         f"All {count} ReLU units of layer '{name}' are"
         if name in whole

@@ -117,3 +117,23 @@ def test_several_outputs_and_inputs():
     )
     dead(model.layers[3])
     assert run("KTF403", model, x, y).severity == "error"
+
+
+@pytest.mark.parametrize("samples", [2, 5])
+def test_a_dead_head_of_a_few_samples(samples):
+    head = layers.Dense(1, "relu")
+    model = sequential(layers.Dense(8), head)
+    dead(head)
+    few = X[:samples]
+    assert run("KTF403", model, few, Y[:samples]).severity == "error"
+    head.bias.assign([99.0])
+    assert run("KTF403", model, few, Y[:samples]) is None
+
+
+def test_hidden_units_of_a_few_samples_are_not_judged():
+    model = sequential(layers.Dense(1, "relu"), layers.Dense(1))
+    skip = keras.Model(model.inputs, model.outputs[0] + model.inputs[0][:, :1])
+    skip.compile("adam", "mse")
+    dead(model.layers[0])
+    assert run("KTF403", skip, X[:5], Y[:5]) is None
+    assert run("KTF403", skip, X, Y)
