@@ -71,4 +71,7 @@ def _largest(values: Tensor, axes: Iterable[int]) -> Tensor:
 
 
 def _pooled(values: Tensor, size: tuple[int, ...]) -> Tensor:
-    return ops.max_pool(values, size, 1, "same", data_format="channels_last")
+    # The lowest supported Keras pads sizes of 1 as well, on torch.
+    width = [(0, 0), *((length // 2, length // 2) for length in size), (0, 0)]
+    padded = ops.pad(values, width, constant_values=-float("inf"))
+    return ops.max_pool(padded, size, 1, "valid", data_format="channels_last")
