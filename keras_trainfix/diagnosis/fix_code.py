@@ -19,6 +19,16 @@ STANDARDIZED = (
 )
 
 
+def in_own_step(model: keras.Model, advice: str) -> str:
+    """What to change in an own `train_step`, and how to do without it.
+
+    Args:
+        model: The `keras.Model`; without a compiled loss it needs its own step.
+        advice: String, lines of comments.
+    """
+    return f"{advice}\n{PLAIN_STEP}" if model.loss else advice
+
+
 def recompiled(
     model: keras.Model, change: str, *, rate: float | None = None, settings: str = ""
 ) -> str:

@@ -83,39 +83,16 @@ def steps_of_schedule(optimizer: keras.Optimizer) -> float:
     return sum((b - a) * later for (a, b), later in pairs) / rate
 
 
-def epochs_of_schedule(
+def rates_of_epochs(
     schedule: Callable[..., float], rate: float, epochs: range
-) -> float:
-    """The sum of the learning rates of all epochs, divided by that of the first.
+) -> list[float]:
+    """The learning rate of each epoch.
 
     Args:
         schedule: Function of the epoch, or of the epoch and the present rate, as
             `keras.callbacks.LearningRateScheduler` takes it.
         rate: Float, the learning rate before the first epoch.
         epochs: Range of the epochs.
-
-    Returns:
-        Float; 0 if all rates are 0. Infinity if only the first is, as in a warmup, and
-        if most of the training is at a rate that is not negligible.
-
-    Examples:
-        >>> epochs_of_schedule(lambda epoch: 0.1 * 0**epoch, 0.1, range(20))
-        1.0
-        >>> epochs_of_schedule(lambda epoch, rate: 0.95 * rate, 0.1, range(20))
-        inf
-    """
-    rates = rates_of_epochs(schedule, rate, epochs)
-    if not any(rates):
-        return 0.0
-    if not rates[0] or max(rates[len(rates) // 2 :]) > NEGLIGIBLE * rates[0]:
-        return math.inf
-    return sum(rates) / rates[0]
-
-
-def rates_of_epochs(
-    schedule: Callable[..., float], rate: float, epochs: range
-) -> list[float]:
-    """The learning rate of each epoch; for the arguments, see `epochs_of_schedule`.
 
     Examples:
         >>> rates_of_epochs(lambda epoch, rate: rate / 2, 0.4, range(3))
@@ -129,6 +106,29 @@ def rates_of_epochs(
             rate = float(schedule(epoch))
         rates.append(rate)
     return rates
+
+
+def worth_of_epochs(rates: list[float]) -> float:
+    """The sum of the learning rates of all epochs, divided by that of the first.
+
+    Args:
+        rates: List of the learning rate of each epoch.
+
+    Returns:
+        Float; 0 if all rates are 0. Infinity if only the first is, as in a warmup, and
+        if most of the training is at a rate that is not negligible.
+
+    Examples:
+        >>> worth_of_epochs([0.1 * 0**epoch for epoch in range(20)])
+        1.0
+        >>> worth_of_epochs([0.1 * 0.95**epoch for epoch in range(20)])
+        inf
+    """
+    if not any(rates):
+        return 0.0
+    if not rates[0] or max(rates[len(rates) // 2 :]) > NEGLIGIBLE * rates[0]:
+        return math.inf
+    return sum(rates) / rates[0]
 
 
 def inner_of(optimizer: keras.Optimizer) -> keras.Optimizer:

@@ -6,6 +6,9 @@ import keras
 
 from keras_trainfix.keras_internals import compile_arguments
 
+# Parts of the names of scores that end at 1.
+UP_TO_ONE = ("acc", "auc", "precision", "recall", "iou", "dice", "f1")
+
 
 def compiled_metrics(view: Any) -> list[Any]:
     """The metrics of an output: strings, functions, classes and `keras.Metric`s.

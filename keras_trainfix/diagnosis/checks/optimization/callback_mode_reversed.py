@@ -8,11 +8,12 @@ from keras import ops
 
 from keras_trainfix.backend import no_gradient, to_numpy
 from keras_trainfix.data import leaves
+from keras_trainfix.diagnosis.observe.metrics import UP_TO_ONE
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.keras_internals import compile_arguments, direction_of
 
-UP = ("acc", "auc", "precision", "recall", "iou", "dice", "f1", "r2_score")
+UP = (*UP_TO_ONE, "r2_score")
 DOWN = ("loss", "error", "mae", "mse", "crossentropy", "divergence")
 
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from keras_trainfix.diagnosis.observe.loss_value import loss_value, value_of_answers
+from keras_trainfix.diagnosis.observe.metrics import UP_TO_ONE
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 
 LEAST = 2  # improvements of `min_delta` that there must be room for
-UP_TO_ONE = ("acc", "auc", "precision", "recall", "iou", "dice", "f1")
 
 
 @check(

@@ -20,12 +20,12 @@ from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.models.optimizers import (
     FEW,
-    epochs_of_schedule,
     highest_rates,
     rate_of,
     rates_of_epochs,
     schedule_of,
     steps_of_schedule,
+    worth_of_epochs,
 )
 
 NO_RATE = 1e-12
@@ -130,20 +130,17 @@ def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
             "The schedule of the callback lowers the learning rate so soon that all "
             f"{snapshot.fit.epochs} epochs together are worth {epochs:.3g} at its "
             "start.",
-            "# in `fit`, instead of the LearningRateScheduler\n"
-            "callbacks = [keras.callbacks.LearningRateScheduler(\n"
-            f"    lambda epoch: {rate_of(optimizer):.3g} * 0.95**epoch\n)]",
+            "# in `fit`, instead of the LearningRateScheduler\n" + _slower(optimizer),
             severity="error",
             epochs_worth=epochs,
         )
     if still > STANDSTILL:
         return found(
             f"In {still:.0%} of the {snapshot.fit.epochs} epochs the schedule of the "
-            f"callback has a learning rate below {NOTHING:.0e} of the first: nothing "
-            "moves. Does it apply its whole decay to the present rate in each epoch?",
-            "# in `fit`: a schedule of the epoch alone\n"
-            "callbacks = [keras.callbacks.LearningRateScheduler(\n"
-            f"    lambda epoch: {rate_of(optimizer):.3g} * 0.95**epoch\n)]",
+            f"callback has a learning rate below {NOTHING:.0e} of the highest: "
+            "nothing moves. Does it apply its whole decay to the present rate in each "
+            "epoch?",
+            "# in `fit`: a schedule of the epoch alone\n" + _slower(optimizer),
             epochs_worth=epochs,
             standstill=still,
         )
@@ -187,6 +184,14 @@ def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
     )
 
 
+def _slower(optimizer):
+    """Code of a callback that lowers the learning rate more slowly."""
+    return (
+        "callbacks = [keras.callbacks.LearningRateScheduler(\n"
+        f"    lambda epoch: {rate_of(optimizer):.3g} * 0.95**epoch\n)]"
+    )
+
+
 def _rates_of_plan(snapshot):
     """The highest learning rate within `fit`, and of the whole schedule."""
     optimizer = getattr(snapshot.model, "optimizer", None)
@@ -214,11 +219,9 @@ def _epochs_of_callbacks(snapshot):
             try:
                 # It may remember what it was asked.
                 schedule = copy.deepcopy(callback.schedule)
-                one = epochs_of_schedule(schedule, rate_of(optimizer), epochs)
-                schedule = copy.deepcopy(callback.schedule)
                 rates = rates_of_epochs(schedule, rate_of(optimizer), epochs)
             except Exception:  # which `fit` will show
                 continue
-        worth = min(worth, one)
+        worth = min(worth, worth_of_epochs(rates))
         still = max(still, float(np.mean(np.asarray(rates) < NOTHING * max(rates))))
     return worth, still

@@ -1,7 +1,7 @@
 """KTF416: a training step of the user's own that grows from call to call."""
 
 from keras_trainfix.diagnosis.experiments.instruments.step import repeated_step
-from keras_trainfix.diagnosis.fix_code import PLAIN_STEP
+from keras_trainfix.diagnosis.fix_code import in_own_step
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.thresholds import STEP_GROWS
@@ -90,8 +90,11 @@ def step_accumulates(snapshot: Snapshot) -> Found | None:
         f"`{name}.train_step` grows: {len(steps.sizes)} calls from the same weights on "
         f"the same batch give steps of the sizes {sizes}. It adds to the gradients of "
         "earlier calls.",
-        "# in train_step, before the gradients are computed (on torch):\n"
-        "# self.zero_grad()" + (f"\n{PLAIN_STEP}" if snapshot.model.loss else ""),
+        in_own_step(
+            snapshot.model,
+            "# in train_step, before the gradients are computed (on torch):\n"
+            "# self.zero_grad()",
+        ),
         growth=steps.growth,
         sizes=steps.sizes,
     )

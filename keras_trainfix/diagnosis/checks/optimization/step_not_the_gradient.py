@@ -5,7 +5,7 @@ from keras_trainfix.diagnosis.experiments.instruments.optimizer_step import (
     optimizer_step,
 )
 from keras_trainfix.diagnosis.experiments.instruments.step import MANY, repeated_step
-from keras_trainfix.diagnosis.fix_code import PLAIN_STEP
+from keras_trainfix.diagnosis.fix_code import in_own_step
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.thresholds import UPHILL
@@ -89,7 +89,7 @@ def step_not_the_gradient(snapshot: Snapshot) -> Found | None:
         return None
     return found(
         f"{what}.",
-        f"# in train_step, {fix}" + (f"\n{PLAIN_STEP}" if snapshot.model.loss else ""),
+        in_own_step(snapshot.model, f"# in train_step, {fix}"),
         sizes=steps.sizes,
         slope=steps.slope,
         depends_on_batch=steps.depends,

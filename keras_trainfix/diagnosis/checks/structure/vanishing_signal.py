@@ -7,6 +7,7 @@ from keras_trainfix.diagnosis.experiments.instruments.gradients_by_answer import
 )
 from keras_trainfix.diagnosis.fix_code import compiled_with, with_first_layer
 from keras_trainfix.diagnosis.observe.dropout import strongest_dropout
+from keras_trainfix.diagnosis.observe.inputs import numeric_inputs
 from keras_trainfix.diagnosis.observe.variation import inputs_vary, varies
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
@@ -188,7 +189,7 @@ def _flat_layer(snapshot, cut, kernels):
     flat = next((o for o in snapshot.layers if not varies(o.values)), None)
     if flat is None or len(cut) < len(kernels) or not flat.is_finite:
         return None
-    numbers = [x for x in snapshot.inputs.values() if x.dtype.kind in "fiu"]
+    numbers = list(numeric_inputs(snapshot).values())
     if not numbers:
         return None
     lowest, highest = min(x.min() for x in numbers), max(x.max() for x in numbers)

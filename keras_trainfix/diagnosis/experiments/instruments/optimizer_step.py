@@ -63,4 +63,4 @@ def optimizer_step(snapshot: Any) -> OptimizerStep | None:
             step(*batch)
             moved.append(displacement(model, before))
     slope = float("nan") if direction is None else cosine(moved[0], direction)
-    return OptimizerStep(kind.__name__, bool(any(map(np.any, moved))), slope)
+    return OptimizerStep(kind.__name__, any(map(np.any, moved)), slope)

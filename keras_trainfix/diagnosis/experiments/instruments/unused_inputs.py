@@ -16,7 +16,7 @@ from keras_trainfix.diagnosis.experiments.answers import (
 )
 from keras_trainfix.diagnosis.experiments.backward import affordable
 from keras_trainfix.diagnosis.experiments.instrument import instrument
-from keras_trainfix.diagnosis.observe.layer_outputs import untouched
+from keras_trainfix.diagnosis.observe.layer_outputs import unchanged, untouched
 from keras_trainfix.diagnosis.observe.variation import varies
 
 TRIES = 3  # with other weights
@@ -73,7 +73,7 @@ def _effects(model: keras.Model, x: Any) -> list[np.ndarray]:
     """All that a call leads to: answers, and the losses that layers add."""
     effects: list[np.ndarray] = []
     for training in (False, True):
-        with backend.same_random_state(), untouched(model):
+        with unchanged(model):  # weights are put back in the end
             outputs = model(x, training=training)
             effects += map(backend.to_numpy, keras.tree.flatten(outputs))
             effects += map(backend.to_numpy, model.losses)
