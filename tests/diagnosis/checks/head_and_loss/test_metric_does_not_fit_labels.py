@@ -21,6 +21,7 @@ from tests.diagnosis.checks.head_and_loss.cases import (
 from tests.diagnosis.nets import net
 from tests.diagnosis.single import assert_page, run
 
+pytestmark = pytest.mark.every_backend
 metrics = keras.metrics
 
 

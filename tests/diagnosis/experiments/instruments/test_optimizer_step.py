@@ -12,6 +12,7 @@ from keras_trainfix.diagnosis.snapshot import Snapshot
 from tests.diagnosis.nets import inputs
 from tests.diagnosis.single import run, sequential
 
+pytestmark = pytest.mark.every_backend
 X = inputs()
 Y = X[:, :1]
 
