@@ -5,13 +5,15 @@ import re
 import sys
 import textwrap
 import time
+import warnings
 from collections.abc import Iterable
-from types import TracebackType
+from types import FrameType, TracebackType
 
 import keras
 
 HEADING = "Exception encountered when calling"
 COLORS_OF_TEXT = re.compile("\x1b\\[[0-9;]*m")
+LIBRARIES = ("keras_trainfix", "keras", "contextlib", "tensorflow", "jax", "torch")
 MOST_WORDS = 300  # letters of the text of an exception
 
 logger = logging.getLogger("keras_trainfix")
@@ -23,6 +25,29 @@ def tell(message: str) -> None:
         print(message)
     else:
         logger.info(message)
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """Warns at the line of the user's own code, as of the call of `fit`.
+
+    Args:
+        message: String.
+        category: Class of the warning.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_library(frame):
+        frame = frame.f_back
+    warnings.warn_explicit(
+        message,
+        category,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def _is_library(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__", "").partition(".")[0] in LIBRARIES
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:
@@ -58,6 +83,29 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
+def skill_in_words(skill: float) -> str:
+    """A skill, or a coefficient of determination, as a person writes it.
+
+    Examples:
+        >>> [skill_in_words(skill) for skill in (0.934, -8.62, -112.3, -85099.0)]
+        ['0.93', '-8.6', '-112', 'below -1000']
+    """
+    if skill < -1000:
+        return "below -1000"
+    digits = 2 if abs(skill) < 1 else 1 if abs(skill) < 10 else 0
+    return f"{skill:.{digits}f}".replace("-0.00", "0.00")
+
+
+def about(number: float) -> str:
+    """A large number with two digits that count, without an exponent.
+
+    Examples:
+        >>> about(85099), about(7)
+        ('85000', '7')
+    """
+    return f"{float(f'{number:.2g}'):.0f}"
+
+
 def in_one_line(error: BaseException) -> str:
     """An exception as text: its class, and what it says first.
 
@@ -83,6 +131,7 @@ class Progress:
         unit: String, what is counted, in the singular.
         after: Float, the seconds before anything is shown, or None for `AFTER`.
             Defaults to `None`.
+        label: String before it, what is done.
 
     Examples:
         >>> with Progress(3, "batch") as progress:
@@ -95,9 +144,13 @@ class Progress:
     INTERVAL = 0.1  # seconds between two updates
 
     def __init__(
-        self, total: int | None, unit: str, after: float | None = None
+        self,
+        total: int | None,
+        unit: str,
+        after: float | None = None,
+        label: str = "",
     ) -> None:
-        self.total, self.unit = total, unit
+        self.total, self.unit, self.label = total, unit, label
         self._start = time.monotonic()
         self._next = self._start + (self.AFTER if after is None else after)
         self._shown = 0  # characters
@@ -127,7 +180,7 @@ class Progress:
                 f"{done}/{count(self.total, self.unit)} "
                 f"[{'=' * filled:{self.WIDTH}}] {left:.0f} s left"
             )
-        self._write(text)
+        self._write(f"{self.label}: {text}" if self.label else text)
 
     def _write(self, text: str) -> None:
         """Replaces the line; the cursor stays behind it."""

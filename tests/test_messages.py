@@ -88,6 +88,16 @@ def test_progress_is_shown_after_a_while_and_disappears(clock):
     assert "\x1b" not in out.getvalue()
 
 
+def test_progress_says_what_is_done(clock):
+    label = "diagnose: trying treatments"
+    with (
+        redirect_stdout(Terminal()) as out,
+        Progress(4, "run", 0, label) as progress,
+    ):
+        progress.update(1)
+        assert out.line.startswith("diagnose: trying treatments: 1/4 runs [")
+
+
 def test_progress_of_an_unknown_total(clock):
     with redirect_stdout(Terminal()) as out, Progress(None, "sample", 0) as progress:
         progress.update(1)

@@ -1,12 +1,11 @@
 """Callbacks whose own errors never end a training."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from keras_trainfix.messages import in_one_line
+from keras_trainfix.messages import in_one_line, warn_caller
 
 
 class GuardedCallback(keras.callbacks.Callback):
@@ -37,5 +36,5 @@ class GuardedCallback(keras.callbacks.Callback):
         except Exception as error:
             self._is_off = True
             message = f"{self._what_ends} {in_one_line(error)}"
-            warnings.warn(message, self._category, stacklevel=3)
+            warn_caller(message, self._category)
             return None

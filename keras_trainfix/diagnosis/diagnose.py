@@ -1,6 +1,7 @@
 """Checks a model and its data, before or after training, and names what is wrong."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -22,6 +23,7 @@ from keras_trainfix.diagnosis.measure.unmeasured import (
     without_targets,
 )
 from keras_trainfix.diagnosis.observe.sample import as_given, number_of_inputs
+from keras_trainfix.diagnosis.repair import mendable
 from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
 from keras_trainfix.diagnosis.trial.attempt import attempt, has_ended, new_weights
 from keras_trainfix.diagnosis.trial.result import NOT_COMPILED
@@ -166,4 +168,4 @@ def diagnose(
         diagnosis.skipped["targets"] = without_targets(snapshot)
     if getattr(model, "optimizer", None) is None:
         diagnosis.skipped["trial"] = NOT_COMPILED
-    return diagnosis
+    return replace(diagnosis, mendable=mendable(diagnosis, model))

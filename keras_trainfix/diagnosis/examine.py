@@ -20,6 +20,7 @@ from keras_trainfix.diagnosis.registry import CHECKS, Check
 from keras_trainfix.diagnosis.report.layer_picture import layer_summaries
 from keras_trainfix.diagnosis.report.plots import dead_shares, output_summary
 from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
+from keras_trainfix.diagnosis.standing import standing
 from keras_trainfix.diagnosis.thresholds import LEARNS
 from keras_trainfix.messages import count, in_one_line
 
@@ -37,10 +38,11 @@ def examine(
         `Diagnosis`.
     """
     views = snapshot.views()
-    findings, skipped = [], {}
+    findings, skipped, asked = [], {}, 0
     for check in CHECKS.values():
         if condition is not None and not condition(check):
             continue
+        asked += 1
         for subject in views if check.scope == "output" else [snapshot]:
             try:
                 finding = check.run(subject)
@@ -49,6 +51,7 @@ def examine(
                 continue
             if finding is not None:
                 findings.append(finding)
+    asked -= len(skipped)
     skipped |= failures(snapshot.measured)
     if condition is None and not any(f.severity == "error" for f in findings):
         skipped |= _answers(snapshot)
@@ -65,6 +68,7 @@ def examine(
         names_of_answers(snapshot.measured),
         _remarks(snapshot),
         layer_summaries(snapshot),
+        standing=standing(snapshot, asked),
     )
 
 
@@ -99,8 +103,12 @@ def with_proofs(
     few: tuple[str, ...] = ()
     if shown or any(f.proof is not None for f in findings):
         few = _few_held_out(snapshot)
+    stands, own = diagnosis.standing, snapshot.experiments.controls[1.0].value
+    if stands is not None:
+        stands = stands._replace(control=(snapshot.experiments.steps, own))
     return replace(
         diagnosis,
+        standing=stands,
         findings=findings,
         remarks=diagnosis.remarks + few,
         cure=cure_of(snapshot.experiments, is_fresh),

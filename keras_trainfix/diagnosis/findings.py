@@ -9,6 +9,7 @@ import numpy as np
 
 SEVERITIES = ("error", "warning", "note")  # from the worst
 DOCUMENTATION = "https://keras-trainfix.readthedocs.io/codes/"
+IS_PUBLISHED = False  # then findings show the address of their page, not a command
 
 # What shows and repairs a diagnosis stands above it, and adds itself.
 _PROVIDED: dict[str, Callable] = {}
@@ -100,6 +101,30 @@ class SkillCurve(NamedTuple):
     is_control: bool
 
 
+class Standing(NamedTuple):
+    """Where a model stands, before anything is said about causes.
+
+    Attributes:
+        skill: Float, of the worst output: 0 is the best constant answer, 1 is perfect;
+            NaN where answers cannot be compared with targets.
+        output: Name of that output; None for a model with one.
+        ranks: Whether its answers order the samples better, or worse, than chance.
+        steps: Integer, steps of the optimizer so far; None without an optimizer.
+        is_finite: Whether all answers are finite.
+        checks: Integer, how many checks gave an answer.
+        control: Tuple of the number of steps that were tried with the model as it is,
+            and the skill that they reached; None if none were tried.
+    """
+
+    skill: float
+    output: str | None
+    ranks: bool
+    steps: int | None
+    is_finite: bool
+    checks: int
+    control: tuple[int, float] | None = None
+
+
 class Cure(NamedTuple):
     """The change that `Diagnosis.fixed` makes because it was seen to work.
 
@@ -165,7 +190,7 @@ class Finding:
         return _plain(vars(self))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """All that was found, causes before symptoms and the strongest first.
 
@@ -186,11 +211,14 @@ class Diagnosis:
         layers: Tuple of `LayerSummary`, from the input on, for a plot.
         cure: `Cure` that `fixed` applies, or None.
         curves: Tuple of `SkillCurve` of each run of the experiments, for a plot.
+        standing: `Standing` of the model, or None.
+        mendable: Tuple of integers: the numbers, from 1, of the findings that `fixed`
+            mends in the model that was diagnosed.
 
     Examples:
         >>> from keras_trainfix import Diagnosis
         >>> print(Diagnosis([]))
-        Diagnosis: nothing found.
+        No fault found.
         >>> Diagnosis([]).ok
         True
     """
@@ -207,6 +235,8 @@ class Diagnosis:
     layers: tuple[LayerSummary, ...] = field(default=(), compare=False, repr=False)
     cure: Cure | None = field(default=None, compare=False, repr=False)
     curves: tuple[SkillCurve, ...] = field(default=(), compare=False, repr=False)
+    standing: Standing | None = field(default=None, compare=False, repr=False)
+    mendable: tuple[int, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -218,11 +248,19 @@ class Diagnosis:
         """The codes of the findings, in their order."""
         return [finding.code for finding in self.findings]
 
+    @property
+    def verdict(self) -> str:
+        """One or two sentences: how the model stands, and what to do first."""
+        return _PROVIDED["verdict"](self)
+
     def __str__(self) -> str:
         return _PROVIDED["diagnosis_text"](self)
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
-        return _PROVIDED["rich_parts"](self)
+        return _PROVIDED["rich_parts"](self, options.max_width)
 
     def _repr_html_(self) -> str:
         """The findings and plots for notebooks, without a request to any site."""
@@ -232,6 +270,7 @@ class Diagnosis:
         """The diagnosis as a dict that strict JSON can hold."""
         return {
             "ok": self.ok,
+            "verdict": self.verdict,
             "tasks": self.tasks,
             "findings": [finding.to_dict() for finding in self.findings],
             "skipped": self.skipped,

@@ -5,6 +5,7 @@ read it from here, so that a change to one code is a change to one file.
 """
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -12,6 +13,9 @@ from typing import Any, NamedTuple
 from keras_trainfix.diagnosis.findings import DOCUMENTATION, SEVERITIES, Finding
 
 CHECKS: dict[str, "Check"] = {}
+
+FIELD = re.compile(r"{(\w+)}")
+OPTIONAL = re.compile(r"\[(.*?)\]")
 
 # The symptoms of a model that gives one answer whatever the input.
 ONE_ANSWER = ("KTF501", "KTF502", "KTF503", "KTF505", "KTF507")
@@ -53,6 +57,9 @@ class Check:
     Args:
         code: String such as `"KTF201"`: its digit after `KTF` names the family.
         name: The stable name (slug) of what it finds. The file is named for it.
+        action: What to do about it, which follows "First": `"scale the inputs"`. Names
+            in braces are those of the evidence; what stands in square brackets is left
+            out if one of these is missing.
         severity: That of its findings, unless they have their own.
         scope: `"output"`: the function takes an `OutputView`, once for each output;
             `"model"`: it takes the `Snapshot`, once.
@@ -95,6 +102,7 @@ class Check:
     severity: str
     scope: str
     function: Callable[[Any], "Found | None"]
+    action: str = ""
     order: float = 0
     explains: frozenset[str] = field(default_factory=frozenset)
     overrules: frozenset[str] = field(default_factory=frozenset)
@@ -136,6 +144,24 @@ class Check:
     def summary(self) -> str:
         """The first line of the documentation."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    def action_for(self, finding: Finding) -> str:
+        """What to do about a finding, with the numbers of its evidence.
+
+        Args:
+            finding: `Finding` of this check.
+        """
+
+        def filled(template: str) -> str:
+            for key in FIELD.findall(template):
+                value = finding.evidence.get(key)
+                if value is None:
+                    return ""
+                words = value if isinstance(value, str) else f"{value:.3g}"
+                template = template.replace(f"{{{key}}}", words)
+            return template
+
+        return filled(OPTIONAL.sub(lambda part: filled(part[1]), self.action))
 
     def run(self, subject: Any) -> Finding | None:
         """The `Finding` of this check, or None.

@@ -12,6 +12,7 @@ from keras_trainfix.diagnosis.observe.loss import losses_of
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.keras_internals import compile_arguments
 from keras_trainfix.messages import in_one_line, tell
+from keras_trainfix.models.batch_norm_layers import all_layers
 from keras_trainfix.models.clone import cloned
 from keras_trainfix.models.freeze import freeze_batch_norm
 from keras_trainfix.models.optimizers import copy_of, inner_of, rate_of
@@ -35,18 +36,8 @@ def fixed_copy(diagnosis: Diagnosis, model: keras.Model) -> keras.Model:
         ValueError: If no finding can be mended so, or if the model cannot be copied.
     """
     findings = [f for f in diagnosis.findings if f.severity != "note"]
-    plan = _Plan(model, diagnosis)
+    plan, mend = _planned(diagnosis, model)
     cure = diagnosis.cure
-    mend = None if cure is None or _sets_rate(findings, cure) else cure.mend
-    for finding in findings:
-        if mend is not None and "better_rate" in finding.evidence:
-            continue  # the cure has shown what it does at a rate of its own
-        is_treated = (
-            cure is not None and mend is not None and finding.code in cure.codes
-        )
-        follows = CHECKS[finding.code].follows
-        is_consequence = follows is not None and any(map(follows, findings))
-        plan.add(finding, is_treated or is_consequence)
     if not plan.changes and mend is None:
         received = _listed(plan.left) or "no finding above a note"
         raise ValueError(
@@ -88,6 +79,56 @@ def fixed_copy(diagnosis: Diagnosis, model: keras.Model) -> keras.Model:
     return copy
 
 
+def mendable(diagnosis: Diagnosis, model: keras.Model) -> tuple[int, ...]:
+    """The numbers, from 1, of the findings that `fixed` mends in a model.
+
+    Args:
+        diagnosis: `Diagnosis` of the model.
+        model: The `keras.Model`; it stays as it is.
+
+    Returns:
+        Tuple of integers; empty where the model cannot be copied.
+    """
+    plan, _ = _planned(diagnosis, model)
+    if not plan.mended or not _has_configs(model):
+        return ()
+    return tuple(sorted(plan.mended))
+
+
+def _planned(diagnosis: Diagnosis, model: keras.Model) -> tuple["_Plan", Any]:
+    """What is to change in a copy, and the `mend` of the cure that goes with it."""
+    numbered = [
+        (number, finding)
+        for number, finding in enumerate(diagnosis.findings, 1)
+        if finding.severity != "note"
+    ]
+    findings = [finding for _, finding in numbered]
+    plan, cure = _Plan(model, diagnosis), diagnosis.cure
+    mend = None if cure is None or _sets_rate(findings, cure) else cure.mend
+    for number, finding in numbered:
+        if mend is not None and "better_rate" in finding.evidence:
+            plan.mended.append(number)
+            continue  # the cure has shown what it does at a rate of its own
+        is_treated = (
+            cure is not None and mend is not None and finding.code in cure.codes
+        )
+        follows = CHECKS[finding.code].follows
+        is_consequence = follows is not None and any(map(follows, findings))
+        if plan.add(finding, is_treated or is_consequence) or is_treated:
+            plan.mended.append(number)
+    return plan, mend
+
+
+def _has_configs(model: keras.Model) -> bool:
+    """Whether model and layers can be copied, without making the copy."""
+    try:
+        for layer in all_layers(model):
+            layer.get_config()
+    except Exception:  # the user's code
+        return False
+    return True
+
+
 class _Plan:
     """The changes that the findings ask for; the first one of an output counts."""
 
@@ -102,15 +143,18 @@ class _Plan:
         self.done: list[str] = []
         self.words: list[str] = []  # about heads and losses
         self.left: dict[str, str] = {}  # a finding to the reason why it stays
+        self.mended: list[int] = []  # the numbers of the findings that go
         self._mended: dict[int, str] = {}  # the output to the code
 
-    def add(self, finding: Finding, is_explained: bool) -> None:
+    def add(self, finding: Finding, is_explained: bool) -> bool:
         """Plans the change for a finding, or notes why there is none."""
         change = self._change_for(finding)
         if isinstance(change, Change):
             self.changes.append(change)
-        elif not is_explained:
+            return True
+        if not is_explained:
             self.left[f"{finding.code} {finding.name}"] = change
+        return False
 
     def _change_for(self, finding: Finding) -> Change | str:
         check = CHECKS[finding.code]

@@ -92,7 +92,10 @@ def recalibrate_batch_norm(
         return model
     target = number_of_batches(data, batch_size, steps)
     read = 0
-    with Progress(target, "batch") as progress, observed(chosen, chosen) as seen:
+    with (
+        Progress(target, "batch", label="recalibrate") as progress,
+        observed(chosen, chosen) as seen,
+    ):
         for x in input_batches(data, batch_size, steps):
             call_on_batch(model, x, read)
             read += 1

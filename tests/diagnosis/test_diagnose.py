@@ -42,9 +42,10 @@ def test_a_finding_reads_as_text():
     assert str(finding(output="mask")) == (
         "KTF999 a-bad-thing: error (output 'mask')\n"
         "Half of it is <bad>.\n"
+        "help:\n"
         "    do(this)\n"
         "    then(that)\n"
-        "    https://example.org/KTF999/"
+        "more: python -m keras_trainfix explain KTF999"
     )
 
 
@@ -71,9 +72,10 @@ def test_a_note_is_fine_and_an_error_can_be_raised(severities, is_ok, raises):
 def test_a_diagnosis_reads_as_text_html_and_json():
     diagnosis = Diagnosis([finding()], {"output": "regression"})
     assert str(diagnosis).startswith(
-        "Diagnosis of a model for regression: 1 error.\n\n1. KTF999"
+        "First look at a-bad-thing (KTF999).\n\n"
+        "A model for regression: 1 error.\n\n1. KTF999"
     )
-    assert str(Diagnosis([])) == "Diagnosis: nothing found."
+    assert str(Diagnosis([])) == "No fault found."
     page = diagnosis._repr_html_()
     assert "&lt;bad&gt;" in page
     assert "<bad>" not in page

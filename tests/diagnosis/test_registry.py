@@ -10,7 +10,7 @@ from keras_trainfix.diagnosis import examine as engine
 from keras_trainfix.diagnosis.change import Change
 from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS, check, find_check, found
-from keras_trainfix.diagnosis.report.text import explanations
+from keras_trainfix.diagnosis.report.verdict import causes_of
 
 X = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
 
@@ -21,6 +21,7 @@ def made_up():
         "KTF199",
         "too-many-samples",
         "error",
+        action="read {n} faster[, or {nothing}]",
         scope="model",
         explains=("KTF501",),
         irreversible=True,
@@ -75,9 +76,8 @@ def test_a_new_code_explains_and_ranks_as_its_record_says(made_up):
     rate = finding.__class__(
         "KTF401", "learning-rate-too-high", "error", {}, "", "", ""
     )
-    assert explanations([finding, symptom]) == [
-        "KTF199 too-many-samples explains KTF501 constant-prediction."
-    ]
+    assert causes_of([finding, symptom]) == {2: ([1], True)}
+    assert Diagnosis([finding, symptom]).verdict == "First read 32 faster (KTF199)."
     assert [f.code for f in ranked([symptom, rate, finding])] == [
         "KTF199",
         "KTF401",
@@ -102,3 +102,12 @@ def test_a_record_that_makes_no_sense(arguments):
 def test_earlier_names_are_understood():
     assert find_check("over-regularised") is CHECKS["KTF408"]
     assert find_check("bad-initialisation") is CHECKS["KTF407"]
+
+
+def test_each_code_says_what_to_do_first():
+    for record in CHECKS.values():
+        words = record.action
+        assert words, record.code
+        assert words[0].islower(), record.code
+        assert not words.endswith("."), record.code
+        assert len(words) <= 60, record.code

@@ -1,6 +1,5 @@
 """One training under watch: it checks the model, and does what the policy decides."""
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -58,7 +57,7 @@ from keras_trainfix.diagnosis.findings import Diagnosis, DiagnosisError
 from keras_trainfix.diagnosis.fit_arguments import FitArguments
 from keras_trainfix.diagnosis.observe.sample import Sample
 from keras_trainfix.diagnosis.trial.attempt import has_ended
-from keras_trainfix.messages import tell
+from keras_trainfix.messages import tell, warn_caller
 
 GROWING = 0.05  # skill from one quick check to the next
 
@@ -118,7 +117,7 @@ class Session:
         loud, quiet = limits(self._watch)
         self._is_told = bool(loud or quiet)
         for line in loud:
-            warnings.warn(line, CollapseWarning, stacklevel=5)
+            warn_caller(line, CollapseWarning)
         for line in quiet:
             tell(line)
         self._watch = without_misfits(self._watch)
@@ -369,4 +368,5 @@ class Session:
 
     def _warn(self):
         if self.diagnosis is not None:
-            warnings.warn(str(self.diagnosis), CollapseWarning, stacklevel=5)
+            when = self._moment().words if self.state.step else "before the first step"
+            warn_caller(f"{when}: {self.diagnosis}", CollapseWarning)

@@ -65,7 +65,8 @@ def experiment(
         if weights is not None:
             snapshot.model.set_weights(weights)
         bench = Bench(training_of(snapshot), snapshot, batch)
-        with Progress(bench.plan.runs, "experiment", SHOWN_AFTER) as progress:
+        label = "diagnose: trying treatments"
+        with Progress(bench.plan.runs, "run", SHOWN_AFTER, label) as progress:
             return _tried(
                 bench, snapshot, tuple(findings), is_explained, deadline, progress
             )

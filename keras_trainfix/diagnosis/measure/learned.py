@@ -17,12 +17,19 @@ def has_learned(snapshot: Any) -> bool:
     Args:
         snapshot: `Snapshot`.
     """
-    skills = [skill for skill in map(_skill, snapshot.views()) if np.isfinite(skill)]
+    skills = [skill for skill in map(skill_of, snapshot.views()) if np.isfinite(skill)]
     return bool(skills and min(skills) > LEARNED)
 
 
-def _skill(view):
-    """The skill of an output, by hard answers where numbers are on no common scale."""
+def skill_of(view: Any) -> float:
+    """The skill of an output, by hard answers where numbers are on no common scale.
+
+    Args:
+        view: `OutputView`.
+
+    Returns:
+        Float: 0 is the best constant answer, 1 is perfect; NaN if it is not known.
+    """
     hard = view.hard_answers
     if hard is not None and hard.kind != "same label":
         return hard.value

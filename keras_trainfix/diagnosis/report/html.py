@@ -7,16 +7,15 @@ from keras_trainfix.diagnosis.report.layer_picture import draw_layers
 from keras_trainfix.diagnosis.report.plots import draw
 from keras_trainfix.diagnosis.report.text import (
     failed_checks,
-    headline,
     not_judged,
+    opening,
     proof_sentence,
-    remarks,
     where,
 )
 from keras_trainfix.diagnosis.report.treatment_picture import draw_treatments
 
-COLORS = {"error": "#d1242f", "warning": "#b08000", "note": "#2f81f7"}
-FINE = "#2da44e"
+COLORS = {"error": "#b3202a", "warning": "#8a5a00", "note": "#1f5fbf"}
+FINE = "#1a7436"
 
 
 @provides
@@ -26,9 +25,13 @@ def diagnosis_html(diagnosis: Diagnosis) -> str:
     color = next((COLORS[s] for s in SEVERITIES if s in severities), FINE)
     if not severities and diagnosis.skipped:
         color = COLORS["warning"]
-    parts = [_paragraph(f"<b>{escape(s)}</b>") for s in not_judged(diagnosis)]
-    parts.append(_paragraph(_chip(headline(diagnosis), color)))
-    parts += [_paragraph(escape(s)) for s in remarks(diagnosis)]
+    unjudged = not_judged(diagnosis)
+    parts = [
+        _paragraph(f"<b>{escape(s)}</b>" if s in unjudged else escape(s))
+        if s != diagnosis.verdict
+        else _paragraph(f"<b>{_chip(s, color)}</b>")
+        for s in opening(diagnosis)
+    ]
     pictures = "".join(
         [
             *draw(diagnosis.outputs, diagnosis.dead_shares),

@@ -1,66 +1,97 @@
 """A diagnosis as text for a terminal, and the sentences that all its forms share."""
 
 import textwrap
-from collections import Counter
 from collections.abc import Sequence
 
 from keras_trainfix.diagnosis.findings import (
-    SEVERITIES,
+    IS_PUBLISHED,
     Diagnosis,
     Finding,
     Proof,
     provides,
 )
-from keras_trainfix.diagnosis.registry import CHECKS, symptoms_of
-from keras_trainfix.messages import count
+from keras_trainfix.diagnosis.registry import CHECKS
+from keras_trainfix.diagnosis.report.code_lines import folded
+from keras_trainfix.diagnosis.report.verdict import (
+    causes_of,
+    counted,
+    what_is_mended,
+)
 
 WIDTH = 80  # columns of a terminal
-INDENT = " " * 3
+INDENT, CODE = " " * 3, " " * 4
 # The entries of `Diagnosis.skipped` that are no checks: whole sentences.
 PARTS = ("targets", "answers", "trial", "treatments")
 
 
 @provides
-def finding_text(finding: Finding) -> str:
-    """A finding as lines for a terminal."""
+def finding_text(finding: Finding, see: str = "") -> str:
+    """A finding as lines for a terminal.
+
+    Args:
+        finding: `Finding`.
+        see: String, where the cause is; then its code is no help.
+    """
     first = f"{finding.code} {finding.name}: {finding.severity}{where(finding)}"
     lines = [first, *_wrapped(finding.message, WIDTH - len(INDENT))]
     if finding.proof is not None:
         lines += _wrapped(proof_sentence(finding.proof), WIDTH - len(INDENT))
-    lines += [f"    {line}".rstrip() for line in finding.fix.splitlines()]
-    return "\n".join([*lines, f"    {finding.url}"])
+    if see:
+        return "\n".join([*lines, f"help: {see}"])
+    code = folded(finding.fix, WIDTH - len(INDENT + CODE))
+    if code:
+        lines += ["help:", *(f"{CODE}{line}".rstrip() for line in code)]
+    return "\n".join([*lines, f"more: {more_about(finding)}"])
 
 
 @provides
 def diagnosis_text(diagnosis: Diagnosis) -> str:
     """A diagnosis as numbered paragraphs for a terminal."""
-    sentences = [
-        *not_judged(diagnosis),
-        headline(diagnosis),
-        *remarks(diagnosis),
-    ]
+    sentences = opening(diagnosis)
     paragraphs = ["\n".join(_wrapped(sentence, WIDTH)) for sentence in sentences]
     for number, finding in enumerate(diagnosis.findings, 1):
-        text = textwrap.indent(finding_text(finding), INDENT)
+        see = cause_of(diagnosis, number)
+        text = textwrap.indent(finding_text(finding, see), INDENT)
         paragraphs.append(f"{number}. {text.lstrip()}")
-    failed = failed_checks(diagnosis)
-    if failed:
-        paragraphs.append("\n".join(_wrapped(failed, WIDTH)))
+    closing = filter(None, [what_is_mended(diagnosis), failed_checks(diagnosis)])
+    paragraphs += ["\n".join(_wrapped(sentence, WIDTH)) for sentence in closing]
     return "\n\n".join(paragraphs)
+
+
+def opening(diagnosis: Diagnosis) -> list[str]:
+    """The sentences before the findings: what could not be judged, and the verdict."""
+    count = [counted(diagnosis)] if diagnosis.findings else []
+    return [
+        *not_judged(diagnosis),
+        diagnosis.verdict,
+        *count,
+        *diagnosis.remarks,
+        *tried(diagnosis),
+    ]
+
+
+def cause_of(diagnosis: Diagnosis, number: int) -> str:
+    """Where the cause of a finding is: `"see 1"`; empty where none is known.
+
+    Args:
+        diagnosis: `Diagnosis`.
+        number: Integer, of the finding, from 1.
+    """
+    causes, is_sure = causes_of(diagnosis.findings).get(number, ([], True))
+    numbers = _joined([str(cause) for cause in causes]) if causes else ""
+    rest = "" if is_sure else " first, which may be the cause"
+    return f"see {numbers}{rest}" if numbers else ""
+
+
+def more_about(finding: Finding) -> str:
+    """Where to read more about a finding: the command, or the address of its page."""
+    command = f"python -m keras_trainfix explain {finding.code}"
+    return finding.url if IS_PUBLISHED else command
 
 
 def not_judged(diagnosis: Diagnosis) -> list[str]:
     """Sentences that say which parts of a model could not be judged, and why."""
     return [diagnosis.skipped[part] for part in PARTS if part in diagnosis.skipped]
-
-
-def remarks(diagnosis: Diagnosis) -> list[str]:
-    """What a diagnosis did, which findings explain others, and what was tried."""
-    return [
-        *diagnosis.remarks,
-        *explanations(diagnosis.findings),
-        *tried(diagnosis),
-    ]
 
 
 def tried(diagnosis: Diagnosis) -> list[str]:
@@ -83,51 +114,6 @@ def failed_checks(diagnosis: Diagnosis) -> str:
     return f"Not checked: {'; '.join(reasons)}." if reasons else ""
 
 
-def headline(diagnosis: Diagnosis) -> str:
-    """What the outputs are for, and how many findings there are of each severity."""
-    tasks = ", ".join(f"{name}: {task}" for name, task in diagnosis.tasks.items())
-    if len(diagnosis.tasks) == 1:
-        (tasks,) = diagnosis.tasks.values()
-        tasks = "an unknown task" if tasks == "unknown" else tasks
-    model = f" of a model for {tasks}" if tasks else ""
-    counts = Counter(finding.severity for finding in diagnosis.findings)
-    found = [count(counts[s], s) for s in SEVERITIES if counts[s]]
-    nothing = "nothing found"
-    if diagnosis.skipped:
-        nothing = "incomplete, no fault in what could be checked"
-    judged = ""
-    if {"targets", "answers"} & diagnosis.skipped.keys():
-        which = "some" if len(diagnosis.tasks) > 1 else "the"
-        judged = f"; {which} answers were not compared with targets"
-    return f"Diagnosis{model}: {', '.join(found) or nothing}{judged}."
-
-
-def explanations(findings: Sequence[Finding]) -> list[str]:
-    """Which of the findings explain others.
-
-    Args:
-        findings: List of `Finding`.
-
-    Returns:
-        List of strings, a sentence for each set of causes. Errors explain; if there
-        are only warnings, they may.
-    """
-    explained: dict[tuple, list] = {}
-    for symptom in findings:
-        causes = [cause for cause in findings if _can_cause(cause, symptom)]
-        errors = [cause for cause in causes if cause.severity == "error"]
-        if causes:
-            titles = tuple(_title(cause) for cause in errors or causes)
-            explained.setdefault((titles, bool(errors)), []).append(_title(symptom))
-    sentences = []
-    for (causes, is_sure), symptoms in explained.items():
-        verb = ("explains" if len(causes) == 1 else "explain") if is_sure else None
-        sentences.append(
-            f"{_joined(causes)} {verb or 'may explain'} {_joined(symptoms)}."
-        )
-    return sentences
-
-
 def proof_sentence(proof: Proof) -> str:
     """What a treatment did, in a sentence.
 
@@ -146,16 +132,6 @@ def proof_sentence(proof: Proof) -> str:
 def where(finding: Finding) -> str:
     """The output that a finding concerns, in parentheses; empty for the whole model."""
     return f" (output '{finding.output}')" if finding.output else ""
-
-
-def _can_cause(cause: Finding, symptom: Finding) -> bool:
-    same = cause.output == symptom.output or None in (cause.output, symptom.output)
-    counts = "note" not in (cause.severity, symptom.severity)
-    return same and counts and symptom.code in symptoms_of(cause.code)
-
-
-def _title(finding: Finding) -> str:
-    return f"{finding.code} {finding.name}{where(finding)}"
 
 
 def _joined(names: Sequence[str]) -> str:

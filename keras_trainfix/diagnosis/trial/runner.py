@@ -94,7 +94,10 @@ class Runner:
         self.loss_scale = getattr(self.optimizer, "dynamic_scale", 1.0)
         self.loss_scale = float(backend.to_numpy(self.loss_scale))
         self.progress = Progress(
-            None, "trial step", SHOWN_AFTER if show_progress else float("inf")
+            None,
+            "step",
+            SHOWN_AFTER if show_progress else float("inf"),
+            "diagnose: trying learning rates",
         )
         self.done = 0
 

@@ -23,9 +23,9 @@ def test_without_targets(fit):
     diagnosis = diagnose(sound(), X, fit=fit)
     text = str(diagnosis)
     assert text.startswith("No targets: only inputs and layers were checked. ")
-    assert "nothing found" not in text
+    assert "No fault found" not in text
     assert "Error" not in text
-    assert str(diagnose(sound(), X, Y, fit=False)).endswith(": nothing found.")
+    assert str(diagnose(sound(), X, Y, fit=False)).startswith("No fault found in ")
 
 
 def test_a_list_of_inputs_and_targets_is_a_pair():
@@ -72,7 +72,7 @@ def test_a_model_that_is_not_compiled():
     for fit in (True, False):
         text = str(diagnose(net(1, "sigmoid"), X, Y, fit=fit))
         assert " ".join(text.split()).startswith(first)
-        assert "nothing found" not in text
+        assert "No fault found" not in text
 
 
 def test_targets_of_other_outputs_are_an_error():
@@ -96,7 +96,7 @@ def test_the_only_output_may_have_any_name():
     ("skipped", "first", "last"),
     [
         ({"trial": "It was late."}, "It was late.", "checked."),
-        ({"KTF301": "KeyError: 'x'"}, "Diagnosis:", "Not checked: KTF301 (KeyError"),
+        ({"KTF301": "KeyError: 'x'"}, "Incomplete:", "Not checked: KTF301 (KeyError"),
         ({"targets": "None.", "trial": "Late."}, "None.\n\nLate.", "targets."),
     ],
 )
@@ -105,8 +105,8 @@ def test_nothing_found_takes_all_to_be_judged(skipped, first, last):
     text = str(diagnosis)
     assert text.startswith(first)
     assert last in text.splitlines()[-1]
-    assert "incomplete, no fault in what could be checked" in text
+    assert "Incomplete: no fault in what could be checked" in text
     page = diagnosis._repr_html_()
-    assert "incomplete" in page
-    assert "#2da44e" not in page  # green
-    assert "#2da44e" in Diagnosis([])._repr_html_()
+    assert "Incomplete" in page
+    assert "#1a7436" not in page  # green
+    assert "#1a7436" in Diagnosis([])._repr_html_()

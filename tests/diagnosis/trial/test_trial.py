@@ -633,6 +633,6 @@ def test_progress_is_shown_if_it_takes_long(
     monkeypatch.setattr(trial_steps, "SHOWN_AFTER", after)
     monkeypatch.setattr(Progress, "INTERVAL", 0.0)
     try_steps(Snapshot(model, x, y))
-    shown = re.findall(r"(\d+)/(\d+) trial steps", capsys.readouterr().out)
+    shown = re.findall(r"(\d+)/(\d+) steps", capsys.readouterr().out)
     assert bool(shown) == is_shown
     assert all(int(done) <= int(total) for done, total in shown)

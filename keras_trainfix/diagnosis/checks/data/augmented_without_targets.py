@@ -33,6 +33,7 @@ def augment(images, points, low, high, column=0):  # the column that is mirrored
     "KTF138",
     "augmented-without-targets",
     "error",
+    action="transform the targets together with the images",
     scope="model",
     explains=("KTF501", "KTF504", "KTF505"),
     exact=True,

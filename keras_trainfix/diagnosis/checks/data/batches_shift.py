@@ -17,7 +17,14 @@ def prepare(batch):
     return batch.astype("float32") / 255  # a new array, unlike `batch /= 255`"""
 
 
-@check("KTF137", "batches-shift", "error", scope="model", exact=True)
+@check(
+    "KTF137",
+    "batches-shift",
+    "error",
+    action="prepare all batches in the same way",
+    scope="model",
+    exact=True,
+)
 def batches_shift(snapshot: Snapshot) -> Found | None:
     """Batches, or epochs, have inputs of different scales or channel orders.
 

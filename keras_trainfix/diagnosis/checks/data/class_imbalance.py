@@ -14,6 +14,7 @@ from keras_trainfix.diagnosis.snapshot import OutputView
     "KTF125",
     "class-imbalance",
     "warning",
+    action="compensate for the class imbalance",
     scope="output",
     explains=("KTF502", "KTF503", "KTF504"),
     of_degree=True,

@@ -18,6 +18,7 @@ DROWNED = 0.95  # share of the loss that one class has
     "KTF145",
     "class-weights-inverted",
     "error",
+    action="turn the class weights around",
     scope="output",
     explains=("KTF502", "KTF503", "KTF504", "KTF505"),
     exact=True,

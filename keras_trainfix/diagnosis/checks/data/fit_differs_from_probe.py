@@ -16,7 +16,14 @@ x = prepare(x)  # for fit, predict, and the samples of the callback"""
 HAND = "given"
 
 
-@check("KTF146", "fit-differs-from-probe", "warning", scope="model", exact=True)
+@check(
+    "KTF146",
+    "fit-differs-from-probe",
+    "warning",
+    action="pass samples prepared as `fit` gets them",
+    scope="model",
+    exact=True,
+)
 def fit_differs_from_probe(snapshot: Snapshot) -> Found | None:
     """The samples at hand are prepared in another way than those that `fit` gets.
 

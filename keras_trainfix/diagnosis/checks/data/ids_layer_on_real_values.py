@@ -16,6 +16,7 @@ from keras_trainfix.models.batch_norm_layers import all_layers
     "KTF128",
     "ids-layer-on-real-values",
     "error",
+    action="pass integer ids to the `Embedding`",
     scope="model",
     explains=ONE_ANSWER,
     inputs_only=True,

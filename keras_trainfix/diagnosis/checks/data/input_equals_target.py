@@ -30,6 +30,7 @@ FORMULAS = ("round", "monotone")  # how toy targets are made, more often than le
     "KTF134",
     "input-equals-target",
     "error",
+    action="remove the target from the inputs",
     scope="model",
     exact=True,
 )

@@ -13,6 +13,7 @@ FEW = 4  # samples: fewer may be equal by chance
     "KTF103",
     "inputs-constant",
     "error",
+    action="find out why the inputs are the same",
     scope="model",
     explains=ONE_ANSWER,
     inputs_only=True,

@@ -11,6 +11,7 @@ from keras_trainfix.diagnosis.snapshot import Snapshot
     "KTF102",
     "inputs-not-finite",
     "error",
+    action="remove NaN and infinity from the inputs",
     scope="model",
     inputs_only=True,
 )

@@ -26,6 +26,7 @@ CENTERED = ((-135, -50), (50, 160))
     "KTF101",
     "inputs-unscaled",
     "warning",
+    action="scale the inputs",
     scope="model",
     explains=ONE_ANSWER,
     sets_rate=True,

@@ -9,6 +9,7 @@ from keras_trainfix.messages import percent
     "KTF121",
     "label-out-of-range",
     "error",
+    action="make the labels and the number of units agree",
     scope="output",
     explains=("KTF504",),
 )
@@ -60,7 +61,8 @@ def label_out_of_range(view: OutputView) -> Found | None:
     if (lowest, highest) == (-1, 1) and number == 2:
         fix = "y = (y + 1) // 2  # -1 and 1 become 0 and 1"
     elif highest - lowest < number:
-        fix = f"y = y - ({lowest})  # number the classes from 0"
+        sign = "-" if lowest > 0 else "+"
+        fix = f"y = y {sign} {abs(lowest)}  # number the classes from 0"
     else:
         fix = (
             "names, y = np.unique(y, return_inverse=True)\n"

@@ -21,6 +21,7 @@ WORTHWHILE = 0.3  # skill of a linear model that a trained net does not exceed
     "KTF132",
     "linear-is-enough",
     "note",
+    action="compare with a linear model",
     scope="output",
     before_training=False,
 )

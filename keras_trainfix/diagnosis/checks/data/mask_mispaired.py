@@ -25,6 +25,7 @@ UNDO = {
     "KTF140",
     "mask-mispaired",
     "error",
+    action="align the masks with the images",
     scope="output",
     explains=("KTF131", "KTF501", "KTF502", "KTF504", "KTF505"),
     exact=True,

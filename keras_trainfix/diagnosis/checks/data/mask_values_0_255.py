@@ -11,6 +11,7 @@ FEW_MASKS = 16  # fewer may have no foreground by chance
     "KTF123",
     "mask-values-0-255",
     "error",
+    action="convert the masks to 0 and 1",
     scope="output",
     explains=("KTF503",),
 )

@@ -11,6 +11,7 @@ from keras_trainfix.diagnosis.measure.aim import has_fixed_targets
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.diagnosis.thresholds import NO_SKILL
+from keras_trainfix.messages import skill_in_words
 
 MEMORIZED = 0.9  # skill
 
@@ -19,6 +20,7 @@ MEMORIZED = 0.9  # skill
     "KTF131",
     "no-signal",
     "warning",
+    action="check that inputs and targets belong together",
     scope="output",
     explains=(*ONE_ANSWER, "KTF504"),
     before_training=False,
@@ -107,7 +109,7 @@ def no_signal(view: OutputView) -> Found | None:
             severity = "warning"
             what += (
                 f"{of_model} is no better than a constant either "
-                f"(skill {own.value:.2g})."
+                f"(skill {skill_in_words(own.value)})."
             )
     return found(
         what,

@@ -17,6 +17,7 @@ PART = 0.2  # the usual `validation_split`
     "KTF127",
     "one-class-split",
     "warning",
+    action="shuffle before splitting",
     scope="output",
     explains=("KTF502", "KTF504", "KTF505"),
     mild=True,

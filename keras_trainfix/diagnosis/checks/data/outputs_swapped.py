@@ -15,6 +15,7 @@ OF_HEADS = ("KTF203", "KTF205", "KTF206", "KTF207", "KTF208", "KTF210", "KTF211"
     "KTF148",
     "outputs-swapped",
     "error",
+    action="exchange the targets of the two outputs",
     scope="model",
     exact=True,
     explains=(*ONE_ANSWER, "KTF504", "KTF508"),

@@ -17,6 +17,7 @@ from keras_trainfix.diagnosis.thresholds import BODY_SCALE
     "KTF133",
     "preprocessing-missing-or-doubled",
     "error",
+    action="correct the preprocessing of the pretrained body",
     scope="model",
     exact=True,
     explains=ONE_ANSWER,

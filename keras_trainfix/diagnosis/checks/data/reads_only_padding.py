@@ -17,6 +17,7 @@ from keras_trainfix.diagnosis.thresholds import (
     "KTF427",
     "reads-only-padding",
     "error",
+    action="mask the padding",
     scope="model",
     exact=True,
     explains=ONE_ANSWER,

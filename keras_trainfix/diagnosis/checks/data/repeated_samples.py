@@ -24,7 +24,14 @@ def batches(x, y, size=32):
         yield x[rows], y[rows]"""
 
 
-@check("KTF135", "repeated-samples", "error", scope="model", exact=True)
+@check(
+    "KTF135",
+    "repeated-samples",
+    "error",
+    action="draw other samples for each batch",
+    scope="model",
+    exact=True,
+)
 def repeated_samples_in_batches(snapshot: Snapshot) -> Found | None:
     """The batches of `fit` hold the same few samples over and over.
 

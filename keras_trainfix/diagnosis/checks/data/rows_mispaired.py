@@ -12,6 +12,7 @@ from keras_trainfix.diagnosis.thresholds import PAIRING_GAIN
     "KTF139",
     "rows-mispaired",
     "error",
+    action="match the rows of inputs and targets",
     scope="output",
     explains=("KTF131", "KTF501", "KTF502", "KTF504", "KTF505"),
     exact=True,

@@ -12,6 +12,7 @@ from keras_trainfix.losses.masked_loss import MaskedLoss
     "KTF126",
     "sample-weight-on-columns",
     "error",
+    action="correct the shape of the sample weights",
     scope="output",
     explains=("KTF501", "KTF503", "KTF504", "KTF505"),
 )

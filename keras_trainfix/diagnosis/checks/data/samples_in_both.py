@@ -20,6 +20,7 @@ model.fit(x[train], y[train], validation_data=(x[held_out], y[held_out]))"""
     "KTF143",
     "samples-in-both",
     "warning",
+    action="remove the training samples from the validation data",
     scope="model",
     exact=True,
     mild=True,

@@ -24,6 +24,7 @@ FIXES = {
     "KTF136",
     "sorted-batches",
     "error",
+    action="shuffle the training data",
     scope="output",
     explains=("KTF502", "KTF503", "KTF504", "KTF505"),
     exact=True,

@@ -15,6 +15,7 @@ NEAR = 3  # standard deviations of the targets, from their mean to the predictio
     "KTF112",
     "targets-nearly-constant",
     "warning",
+    action="standardize the targets",
     scope="output",
     explains=("KTF501",),
 )

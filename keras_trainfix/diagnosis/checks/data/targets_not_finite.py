@@ -8,7 +8,13 @@ from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 
 
-@check("KTF113", "targets-not-finite", "error", scope="output")
+@check(
+    "KTF113",
+    "targets-not-finite",
+    "error",
+    action="remove NaN and infinity from the targets",
+    scope="output",
+)
 def targets_not_finite(view: OutputView) -> Found | None:
     """Some targets are NaN or infinite.
 

@@ -9,6 +9,7 @@ from keras_trainfix.diagnosis.snapshot import Snapshot
     "KTF149",
     "targets-reversed",
     "error",
+    action="exchange the labels of the pairs",
     scope="model",
     exact=True,
     explains=(*ONE_ANSWER, "KTF509"),

@@ -9,6 +9,7 @@ from keras_trainfix.diagnosis.fix_code import STANDARDIZED
 from keras_trainfix.diagnosis.observe.targets import real_targets
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
+from keras_trainfix.messages import about
 
 # Optimizers whose steps are as long as their learning rate, whatever the gradient.
 SIGN_LIKE = ("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Lion")
@@ -21,6 +22,7 @@ MANY_STEPS = 1000  # a third of them if the mean is far off and the spread small
     "KTF111",
     "targets-unscaled",
     "warning",
+    action="scale the targets",
     scope="output",
     explains=("KTF501", "KTF505"),
     sets_rate=True,
@@ -113,7 +115,7 @@ def targets_unscaled(view: OutputView) -> Found | None:
         what += (
             f", the predictions {evidence['prediction_mean']:.4g} and "
             f"{evidence['prediction_std']:.4g}: with a learning rate of {rate:.2g} it "
-            f"takes about {steps} steps to get there."
+            f"takes about {about(steps)} steps to get there."
         )
     else:
         what += ", far from the values of order 1 that a new head predicts."

@@ -19,6 +19,7 @@ def prepare(values):
     "KTF141",
     "validation-differs",
     "warning",
+    action="prepare the validation data like the training data",
     scope="model",
     exact=True,
     mild=True,

@@ -21,6 +21,7 @@ def encode(labels):
     "KTF142",
     "validation-labels-differ",
     "warning",
+    action="encode the validation targets like the training targets",
     scope="model",
     exact=True,
     mild=True,

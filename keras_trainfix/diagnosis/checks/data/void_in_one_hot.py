@@ -10,6 +10,7 @@ from keras_trainfix.messages import percent
     "KTF124",
     "void-in-one-hot",
     "error",
+    action="leave void out of the one-hot targets",
     scope="output",
     explains=("KTF502", "KTF503", "KTF504"),
 )

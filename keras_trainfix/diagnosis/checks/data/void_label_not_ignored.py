@@ -10,6 +10,7 @@ from keras_trainfix.messages import percent
     "KTF122",
     "void-label-not-ignored",
     "error",
+    action="make the loss ignore the void label",
     scope="output",
     explains=("KTF502", "KTF503", "KTF504", "KTF505"),
 )

@@ -10,6 +10,7 @@ from keras_trainfix.messages import count
     "KTF602",
     "does-not-learn",
     "warning",
+    action="simplify the model until it learns",
     scope="model",
     overrules=("KTF410",),
     by_experiment=True,

@@ -14,6 +14,7 @@ FEWEST = 50  # validation samples
     "KTF603",
     "not-carried-over",
     "warning",
+    action="prepare training and validation data with the same code",
     scope="model",
     by_experiment=True,
     before_training=False,

@@ -30,6 +30,7 @@ ACCURACY_CLASSES = (
     "KTF207",
     "accuracy-on-regression",
     "warning",
+    action="replace accuracy with an error",
     scope="output",
     mild=True,
 )

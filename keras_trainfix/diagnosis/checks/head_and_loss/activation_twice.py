@@ -24,6 +24,7 @@ def _keep_the_first(case: RepairCase) -> Change | str:
     "KTF214",
     "activation-twice",
     "error",
+    action="remove one of the two activations",
     scope="output",
     explains=ONE_ANSWER,
     repair=_keep_the_first,

@@ -17,6 +17,7 @@ COMPARED = 32  # samples
     "KTF209",
     "broadcasting-loss",
     "error",
+    action="give targets and predictions the same shape",
     scope="output",
     explains=("KTF501", "KTF505"),
     overrules=("KTF212",),  # in any order, all targets are compared with all answers

@@ -30,6 +30,7 @@ FLAT = 0.9  # probability beyond which a sigmoid has little slope
     "KTF210",
     "dice-alone",
     "warning",
+    action="add cross-entropy to the loss",
     scope="output",
     explains=("KTF503",),
 )

@@ -22,6 +22,7 @@ def _reach(case):
     "KTF202",
     "head-cannot-reach-targets",
     "error",
+    action="change the last activation",
     scope="output",
     explains=("KTF501", "KTF505"),
     repair=_reach,

@@ -32,6 +32,7 @@ def _take_logits(case):
     "KTF203",
     "logits-into-probability-loss",
     "error",
+    action="make the head and the loss agree on logits",
     scope="output",
     explains=ONE_ANSWER,
     overrules=("KTF412",),  # the logarithm of what is no probability

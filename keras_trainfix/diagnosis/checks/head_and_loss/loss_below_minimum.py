@@ -24,6 +24,7 @@ SCORES = (*OVERLAPS, "coef", "score", "accuracy", "f1", "overlap")
     "KTF208",
     "loss-below-minimum",
     "error",
+    action="make the loss fit the targets",
     scope="output",
     explains=("KTF503",),
 )

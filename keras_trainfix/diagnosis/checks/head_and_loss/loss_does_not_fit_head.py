@@ -47,6 +47,7 @@ def _fit_loss_to_head(case):
     "KTF205",
     "loss-does-not-fit-head",
     "error",
+    action="make the loss fit the head",
     scope="output",
     explains=ONE_ANSWER,
     repair=_fit_loss_to_head,

@@ -33,6 +33,7 @@ def _fit_loss_to_labels(case):
     "KTF206",
     "loss-does-not-fit-labels",
     "error",
+    action="make the loss fit the labels",
     scope="output",
     explains=(*ONE_ANSWER, "KTF504"),
     mild=True,

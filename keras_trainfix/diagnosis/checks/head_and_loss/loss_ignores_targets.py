@@ -13,6 +13,7 @@ from keras_trainfix.diagnosis.thresholds import NO_CHANGE
     "KTF212",
     "loss-ignores-targets",
     "error",
+    action="make the loss depend on the targets",
     scope="output",
     exact=True,
     at_start=True,

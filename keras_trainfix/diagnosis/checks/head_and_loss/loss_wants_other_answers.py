@@ -16,6 +16,7 @@ from keras_trainfix.diagnosis.thresholds import ASKED_FOR, NO_CHANGE
     "KTF216",
     "loss-wants-other-answers",
     "error",
+    action="correct the loss function",
     scope="output",
     explains=ONE_ANSWER,
     persistent=True,

@@ -28,6 +28,7 @@ NAMES = ("accuracy", "acc")  # Keras takes the kind that fits
     "KTF215",
     "metric-does-not-fit-labels",
     "warning",
+    action="choose a metric that fits the labels",
     scope="output",
     mild=True,
 )

@@ -23,6 +23,7 @@ def _take_probabilities(case):
     "KTF204",
     "probabilities-into-logits-loss",
     "warning",
+    action="make the head and the loss agree on logits",
     scope="output",
     explains=("KTF502", "KTF503", "KTF505"),
     repair=_take_probabilities,

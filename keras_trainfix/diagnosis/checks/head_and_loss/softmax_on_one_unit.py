@@ -13,6 +13,7 @@ from keras_trainfix.diagnosis.snapshot import OutputView
     "KTF201",
     "softmax-on-one-unit",
     "error",
+    action="replace the softmax over one unit",
     scope="output",
     explains=ONE_ANSWER,
     # Another head or loss for the same unit.

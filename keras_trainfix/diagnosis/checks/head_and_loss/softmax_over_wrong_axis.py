@@ -12,6 +12,7 @@ from keras_trainfix.diagnosis.snapshot import OutputView
     "KTF213",
     "softmax-over-wrong-axis",
     "error",
+    action="apply the softmax along the class axis",
     scope="output",
     exact=True,
     explains=ONE_ANSWER,

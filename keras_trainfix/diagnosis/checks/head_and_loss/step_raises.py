@@ -18,6 +18,7 @@ PARTS = {
     "KTF211",
     "step-raises",
     "error",
+    action="correct what raises an error in a training step",
     scope="model",
     follows=lambda other: other.severity == "error" and other.code != "KTF211",
     before_training=False,  # `fit` itself raises

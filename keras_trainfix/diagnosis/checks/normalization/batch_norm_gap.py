@@ -35,6 +35,7 @@ def _is_tiny_steps(finding):
     "KTF301",
     "batch-norm-gap",
     "warning",
+    action="freeze batch normalization, or recalibrate it",
     scope="model",
     explains=(*ONE_ANSWER, "KTF504"),
     follows=_is_tiny_steps,

@@ -13,6 +13,7 @@ from keras_trainfix.models.batch_statistics import uses_batch_statistics
     "KTF307",
     "batch-norm-of-one-value",
     "error",
+    action="use batches of more than one sample",
     scope="model",
     exact=True,
     explains=ONE_ANSWER,

@@ -20,6 +20,7 @@ MANY = 3  # frozen kernels: nobody draws so many at random on purpose
     "KTF306",
     "fresh-frozen-weights",
     "error",
+    action="load the pretrained weights, or train the frozen layers",
     scope="model",
     exact=True,
     of_degree=True,

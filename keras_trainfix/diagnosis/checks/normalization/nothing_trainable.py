@@ -18,6 +18,7 @@ def _make_trainable(case):
     "KTF303",
     "nothing-trainable",
     "error",
+    action="make layers trainable",
     scope="model",
     explains=ONE_ANSWER,
     repair=_make_trainable,

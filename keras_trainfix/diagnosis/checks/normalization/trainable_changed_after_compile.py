@@ -26,6 +26,7 @@ def _compile(case):
     "KTF304",
     "trainable-changed-after-compile",
     "error",
+    action="compile the model again",
     scope="model",
     explains=ONE_ANSWER,
     repair=_compile,

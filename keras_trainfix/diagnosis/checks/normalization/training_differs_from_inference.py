@@ -15,6 +15,7 @@ FAR = 10  # times the threshold for dropout and noise, which are large on purpos
     "KTF305",
     "training-differs-from-inference",
     "error",
+    action="weaken the layer that destroys its input in training",
     scope="model",
     exact=True,
     explains=(*ONE_ANSWER, "KTF301"),

@@ -20,6 +20,7 @@ from keras_trainfix.models.batch_statistics import uses_batch_statistics
     "KTF302",
     "training-false-ignored",
     "warning",
+    action="freeze batch normalization",
     scope="model",
     explains=ONE_ANSWER,
     repair=freeze_statistics,

@@ -21,6 +21,7 @@ DOWN = ("loss", "error", "mae", "mse", "crossentropy", "divergence")
     "KTF419",
     "callback-mode-reversed",
     "error",
+    action="correct the `mode` of the callback",
     scope="model",
     exact=True,
 )

@@ -19,6 +19,7 @@ from keras_trainfix.messages import count
     "KTF412",
     "gradient-not-finite",
     "error",
+    action="make the gradient finite",
     scope="model",
     exact=True,
     at_start=True,

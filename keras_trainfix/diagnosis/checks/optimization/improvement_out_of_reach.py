@@ -14,6 +14,7 @@ LEAST = 2  # improvements of `min_delta` that there must be room for
     "KTF420",
     "improvement-out-of-reach",
     "error",
+    action="lower the `min_delta` of the callback",
     scope="model",
     exact=True,
 )

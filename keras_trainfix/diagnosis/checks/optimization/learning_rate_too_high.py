@@ -23,6 +23,7 @@ HARM = 0.1  # of the first loss, by which the steps of another rate were better
     "KTF401",
     "learning-rate-too-high",
     "error",
+    action="lower the learning rate[ to {better_rate}]",
     scope="model",
     order=2,
     explains=ONE_ANSWER,

@@ -43,6 +43,7 @@ NO_SKILL, FAR_FOR_BLIND = 0.05, 3000  # of a trained model without skill
     "KTF402",
     "learning-rate-too-low",
     "warning",
+    action="keep the learning rate higher[, at {better_rate}]",
     scope="model",
     order=4,
     explains=("KTF501", "KTF504", "KTF505"),

@@ -13,6 +13,7 @@ from keras_trainfix.diagnosis.thresholds import LOSS_SCALE
     "KTF418",
     "loss-scale-at-floor",
     "error",
+    action="train in bfloat16 or float32",
     scope="model",
     order=411,
     exact=True,

@@ -18,6 +18,7 @@ from keras_trainfix.models.optimizers import rate_of
     "KTF409",
     "not-finite",
     "error",
+    action="start from new weights with smaller steps",
     scope="model",
     order=9,
     collapse=True,

@@ -20,6 +20,7 @@ INFORMED = 0.5  # rank correlation
     "KTF408",
     "over-regularized",
     "warning",
+    action="weaken the regularization",
     scope="model",
     order=1,
     explains=(*ONE_ANSWER, "KTF504"),

@@ -13,6 +13,7 @@ AGREES = 0.9  # cosine
     "KTF416",
     "step-accumulates",
     "error",
+    action="reset what the training step accumulates",
     scope="model",
     exact=True,
     at_start=True,

@@ -15,6 +15,7 @@ from keras_trainfix.diagnosis.thresholds import UPHILL
     "KTF417",
     "step-not-the-gradient",
     "error",
+    action="correct the training step",
     scope="model",
     exact=True,
     at_start=True,

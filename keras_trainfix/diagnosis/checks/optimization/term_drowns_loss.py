@@ -26,6 +26,7 @@ LEAST_PART = 0.1  # of the weights that the drowned term reaches
     "KTF415",
     "term-drowns-loss",
     "error",
+    action="balance the terms of the loss",
     scope="model",
     explains=ONE_ANSWER,
     persistent=True,

@@ -6,6 +6,7 @@ from keras_trainfix.diagnosis.checks.optimization.preconditions import (
 )
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
+from keras_trainfix.messages import skill_in_words
 from keras_trainfix.models.optimizers import accumulation_of
 
 SOON = 0.003  # gain that shows that training still makes progress
@@ -16,6 +17,7 @@ LEAST_UPDATES = 100  # of the weights
     "KTF410",
     "too-few-steps",
     "note",
+    action="train longer",
     scope="model",
     order=10,
     explains=("KTF504", "KTF505"),
@@ -123,7 +125,9 @@ def described_skill(skill: float) -> str:
         'the model is worse than the best constant (skill -1.6)'
     """
     if skill < 0:
-        return f"the model is worse than the best constant (skill {skill:.2g})"
+        return (
+            f"the model is worse than the best constant (skill {skill_in_words(skill)})"
+        )
     return (
         f"the model is {skill:.0%} of the way from the best constant to a perfect "
         "answer"

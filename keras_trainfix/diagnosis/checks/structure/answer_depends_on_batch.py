@@ -15,6 +15,7 @@ from keras_trainfix.diagnosis.thresholds import MOST_BY_OTHERS
     "KTF428",
     "answer-depends-on-batch",
     "error",
+    action="remove what mixes the samples of a batch",
     scope="model",
     exact=True,
     overrules=("KTF205",),  # a softmax over the batch leaves the scores of a sample

@@ -11,7 +11,14 @@ from keras_trainfix.diagnosis.thresholds import (
 )
 
 
-@check("KTF429", "answer-elsewhere", "error", scope="model", exact=True)
+@check(
+    "KTF429",
+    "answer-elsewhere",
+    "error",
+    action="keep each place of the image where it is",
+    scope="model",
+    exact=True,
+)
 def answer_elsewhere(snapshot: Snapshot) -> Found | None:
     """The answers for a part of an image are in another place than that part.
 

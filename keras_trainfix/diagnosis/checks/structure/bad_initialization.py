@@ -23,6 +23,7 @@ from keras_trainfix.diagnosis.snapshot import Snapshot
     "KTF407",
     "bad-initialization",
     "error",
+    action="use a standard initializer",
     scope="model",
     order=0,
     explains=ONE_ANSWER,

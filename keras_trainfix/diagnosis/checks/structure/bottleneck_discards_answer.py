@@ -52,6 +52,7 @@ LONG, BLIND = 100, 0.05  # steps, and the skill they should have brought
     "KTF411",
     "bottleneck-discards-answer",
     "warning",
+    action="widen the bottleneck",
     scope="model",
     order=3,
     explains=ONE_ANSWER,

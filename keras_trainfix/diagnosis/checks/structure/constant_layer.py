@@ -15,6 +15,7 @@ from keras_trainfix.messages import listed
     "KTF422",
     "constant-layer",
     "error",
+    action="replace the constant layer",
     scope="model",
     exact=True,
     explains=ONE_ANSWER,

@@ -24,6 +24,7 @@ FEW_SAMPLES = 8
     "KTF403",
     "dead-relu",
     "error",
+    action="start from new weights with smaller steps",
     scope="model",
     order=7,
     explains=ONE_ANSWER,

@@ -25,6 +25,7 @@ AFTER = ", after {} steps; new initial weights do no better."
     "KTF406",
     "exploding-signal",
     "warning",
+    action="use a standard initializer, or normalize between layers",
     scope="model",
     order=5,
     explains=ONE_ANSWER,

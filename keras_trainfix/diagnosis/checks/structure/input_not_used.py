@@ -12,6 +12,7 @@ from keras_trainfix.diagnosis.snapshot import Snapshot
     "KTF431",
     "input-not-used",
     "warning",
+    action="connect the unused input",
     scope="model",
     exact=True,
     persistent=True,

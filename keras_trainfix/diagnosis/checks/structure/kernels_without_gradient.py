@@ -16,6 +16,7 @@ MOST_OF_IT = 0.5  # of the weights
     "KTF414",
     "kernels-without-gradient",
     "error",
+    action="connect all layers to the loss",
     scope="model",
     persistent=True,
 )

@@ -23,6 +23,7 @@ FEW = 0.1  # share of the samples: an error
     "KTF421",
     "layer-loses-samples",
     "error",
+    action="repair the layer that loses the samples",
     scope="model",
     exact=True,
     explains=ONE_ANSWER,

@@ -37,7 +37,14 @@ class Positions(keras.layers.Layer):
 #     x = Positions()(x)"""
 
 
-@check("KTF430", "order-ignored", "warning", scope="output", exact=True)
+@check(
+    "KTF430",
+    "order-ignored",
+    "warning",
+    action="give the model the positions",
+    scope="output",
+    exact=True,
+)
 def order_ignored(view: OutputView) -> Found | None:
     """The answers stay the same if the steps of a sequence change places.
 

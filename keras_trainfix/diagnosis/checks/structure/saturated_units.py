@@ -22,6 +22,7 @@ NEAR_BOUND = 0.01  # distance of an output from a bound
     "KTF404",
     "saturated-units",
     "warning",
+    action="scale the inputs of the saturated layers",
     scope="model",
     order=8,
     explains=ONE_ANSWER,

@@ -8,7 +8,14 @@ from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.thresholds import MOST_FROM_FUTURE
 
 
-@check("KTF426", "sees-the-future", "error", scope="model", exact=True)
+@check(
+    "KTF426",
+    "sees-the-future",
+    "error",
+    action="hide the next step from the model",
+    scope="model",
+    exact=True,
+)
 def sees_the_future(snapshot: Snapshot) -> Found | None:
     """A model that predicts the next step sees that step.
 

@@ -12,6 +12,7 @@ from keras_trainfix.messages import count, listed
     "KTF423",
     "untracked-weights",
     "error",
+    action="make Keras track all layers",
     scope="model",
     exact=True,
     explains=("KTF501", "KTF502", "KTF505"),

@@ -12,7 +12,7 @@ from keras_trainfix.diagnosis.observe.variation import inputs_vary, varies
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.trial.trial import is_constant_after
-from keras_trainfix.messages import listed
+from keras_trainfix.messages import count, listed
 
 VANISHED = 1e-3  # gradient of the first layer, of that of the last
 LOST = 1e-6  # spread between samples in the last layer, of that in the first
@@ -26,6 +26,7 @@ UNLEARNED = 0.3  # share of the loss that is left on a batch of 8 samples
     "KTF405",
     "vanishing-signal",
     "error",
+    action="let the gradient reach the first layers",
     scope="model",
     order=6,
     explains=ONE_ANSWER,
@@ -128,7 +129,7 @@ def _message(trial, kernels, ratio, spread):
     if ratio < VANISHED:
         lost.append(
             f"The gradient of the first layer, '{first}', is {ratio:.1e} of that of "
-            f"the last, '{last}', {len(kernels)} layers on."
+            f"the last, '{last}', {count(len(kernels) - 1, 'layer')} on."
         )
     if spread < VANISHED:
         lost.append(

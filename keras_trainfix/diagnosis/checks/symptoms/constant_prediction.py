@@ -15,6 +15,7 @@ from keras_trainfix.diagnosis.checks.symptoms.collapse import (
 from keras_trainfix.diagnosis.fix_code import STANDARDIZED
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
+from keras_trainfix.messages import percent, skill_in_words
 
 VERY_LONG = 500  # steps
 NO_FIT = 0.05  # coefficient of determination
@@ -24,6 +25,7 @@ NO_FIT = 0.05  # coefficient of determination
     "KTF501",
     "constant-prediction",
     "error",
+    action="start from new weights with smaller steps",
     scope="output",
     collapse=True,
     before_training=False,
@@ -93,9 +95,11 @@ def constant_prediction(view: OutputView) -> Found | None:
     evidence |= {"prediction_mean": float(np.mean(view.predictions, dtype="float64"))}
     if seen.correlation is not None:
         evidence["correlation"] = seen.correlation
+    vary = f"predictions vary {percent(seen.std_ratio)} as much as targets"
+    vary = vary if seen.std_ratio >= 1e-4 else "predictions do not vary"
     what = (
-        f"After {steps} steps predictions vary {seen.std_ratio:.2g} times as much as "
-        f"targets (R2 {seen.r2:.2g}, mean prediction {evidence['prediction_mean']:.4g})"
+        f"After {steps} steps {vary} "
+        f"(R2 {skill_in_words(seen.r2)}, mean prediction {evidence['prediction_mean']:.4g})"
     )
     if seen.is_informative:
         return found(

@@ -13,6 +13,7 @@ from keras_trainfix.diagnosis.measure.skill import rank_correlation
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.diagnosis.thresholds import DEAD_PART, LIVING_PART, POSSIBLE_PART
+from keras_trainfix.messages import skill_in_words
 
 MOST = 16  # columns
 ORDERS = 0.25  # rank correlation
@@ -24,6 +25,7 @@ FEWEST_ROWS = 32
     "KTF508",
     "dead-part",
     "error",
+    action="check the targets of the part that is not learned",
     scope="output",
     order=800,
     overrules=("KTF507",),
@@ -111,7 +113,7 @@ def _dead_output(view):
     if seen is None or seen.kind != "constant":
         return None
     message = (
-        f"this output is no better than the best constant (skill {seen.skill:.2g}); "
+        f"this output is no better than the best constant (skill {skill_in_words(seen.skill)}); "
         f"another has skill {best:.2f}."
     )
     evidence = {"part": "output", "skill": seen.skill, "best": float(best)}

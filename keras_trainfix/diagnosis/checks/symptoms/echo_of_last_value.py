@@ -18,7 +18,13 @@ TRAINED = 200  # steps
 HIGH = 0.9  # R2 of the last value that makes an R2 of a model look good
 
 
-@check("KTF506", "echo-of-last-value", "warning", scope="model")
+@check(
+    "KTF506",
+    "echo-of-last-value",
+    "warning",
+    action="predict the change, and not the value",
+    scope="model",
+)
 def echo_of_last_value(snapshot: Snapshot) -> Found | None:
     """A forecast repeats the last value of its window, or is worse than it.
 

@@ -17,12 +17,14 @@ from keras_trainfix.diagnosis.fix_code import (
 from keras_trainfix.diagnosis.measure.shortfall import shortfall
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
+from keras_trainfix.messages import skill_in_words
 
 
 @check(
     "KTF507",
     "far-from-possible",
     "error",
+    action="check that the model can memorize 8 samples",
     scope="output",
     order=900,
     before_training=False,
@@ -122,7 +124,7 @@ def _described(view, seen):
     if seen.kind == "loss":
         return (
             "the compiled loss rates the answers no better for their own targets than "
-            f"for shuffled ones (skill {seen.skill:.2g})."
+            f"for shuffled ones (skill {skill_in_words(seen.skill)})."
         )
     if seen.kind == "hard":
         return f"the answers are no better than a constant: {view.hard_answers.words}."
@@ -134,7 +136,7 @@ def _described(view, seen):
         return f"the model is far below simpler ones: {reached}.{simple}"
     return (
         "the answers are no better than the best constant (skill "
-        f"{seen.skill:.2g}) and do not rank the samples.{simple}"
+        f"{skill_in_words(seen.skill)}) and do not rank the samples.{simple}"
     )
 
 

@@ -20,6 +20,7 @@ from keras_trainfix.diagnosis.fix_code import (
 from keras_trainfix.diagnosis.measure.aim import has_other_aim
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
+from keras_trainfix.messages import percent, skill_in_words
 
 SOON = 50  # steps after which a classifier should not be confidently wrong
 NO_SKILL = 0.01  # skill up to which a model is no better than the best constant
@@ -31,6 +32,7 @@ OPPOSITE = 0.4  # area under the curve
     "KTF505",
     "no-better-than-constant",
     "warning",
+    action="check that inputs and targets belong together",
     scope="output",
     collapse=True,
     before_training=False,
@@ -109,8 +111,8 @@ def no_better_than_constant(view: OutputView) -> Found | None:
     measure = "mean squared error" if seen.kind == "regression" else "cross-entropy"
     return found(
         f"After {steps} steps the {measure} is {seen.loss:.4g}, and the best constant "
-        f"gets {seen.constant_loss:.4g} (skill {seen.value:.2g}), although "
-        f"predictions vary {seen.std_ratio:.2g} times as much as targets.",
+        f"gets {seen.constant_loss:.4g} (skill {skill_in_words(seen.value)}), although "
+        f"predictions vary {percent(seen.std_ratio)} as much as targets.",
         _look_at_the_data(view),
         loss=seen.loss,
         constant_loss=seen.constant_loss,

@@ -16,6 +16,7 @@ from keras_trainfix.diagnosis.snapshot import OutputView
     "KTF502",
     "one-class-prediction",
     "error",
+    action="start from new weights with smaller steps",
     scope="output",
     collapse=True,
     before_training=False,

@@ -18,6 +18,7 @@ FEW_OF_CLASS = 10  # rows of the rarest class
     "KTF509",
     "opposite-answers",
     "error",
+    action="check the sign of the targets and of the loss",
     scope="output",
     order=700,
     overrules=("KTF505", "KTF507"),

@@ -22,6 +22,7 @@ from keras_trainfix.diagnosis.snapshot import OutputView
     "KTF503",
     "trivial-mask",
     "error",
+    action="start from new weights with smaller steps",
     scope="output",
     collapse=True,
     before_training=False,
