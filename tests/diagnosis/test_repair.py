@@ -316,3 +316,35 @@ def test_a_cure_needs_the_layers_that_were_diagnosed():
     other = net(1)
     with pytest.raises(ValueError, match="must be the one that was diagnosed"):
         diagnosis.fixed(other)
+
+
+def test_a_diagnosis_offers_what_fixed_mends():
+    model = net(1, "softmax", "binary_crossentropy")
+    diagnosis = diagnose(model, X, TWO, fit=False)
+    assert diagnosis.codes[0] == "KTF201"
+    assert 1 in diagnosis.mendable
+    assert diagnose(net(1, None), X, REAL, fit=False).mendable == ()
+
+
+def test_nothing_is_offered_where_fixed_raises():
+    wrong = net(5, "softmax", "sparse_categorical_crossentropy")
+    diagnosis = diagnose(wrong, X, FOUR + 9, fit=False)
+    assert not diagnosis.ok
+    assert diagnosis.mendable == ()
+    with pytest.raises(ValueError, match="`fixed` mends"):
+        diagnosis.fixed(wrong)
+
+
+def test_nothing_is_offered_for_a_model_that_cannot_be_copied():
+    class Own(layers.Layer):
+        def get_config(self):
+            raise NotImplementedError
+
+        def call(self, x):
+            return x + 0
+
+    model = keras.Sequential([keras.Input((4,)), Own(), layers.Dense(1, "softmax")])
+    model.compile("adam", "binary_crossentropy")
+    diagnosis = diagnose(model, X, TWO, fit=False)
+    assert diagnosis.codes[0] == "KTF201"
+    assert diagnosis.mendable == ()

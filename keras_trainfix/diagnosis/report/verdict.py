@@ -16,6 +16,7 @@ from keras_trainfix.diagnosis.registry import CHECKS, symptoms_of
 from keras_trainfix.messages import count, skill_in_words
 
 NO_SKILL = 0.05  # of skill, on either side of 0
+LOADED = 0.5  # skill that tells of loaded weights, where no step was made
 MOST_ACTIONS = 2
 
 
@@ -112,7 +113,7 @@ def _state(standing: Standing, findings: Sequence[Finding]) -> str:
         where = f" in output '{standing.output}'"
     if not standing.is_finite:
         return "The predictions are NaN or infinite."
-    if standing.steps == 0 and not skill >= NO_SKILL:
+    if standing.steps == 0 and not skill >= LOADED:
         return _before_training(standing, findings)
     after = f" after {count(standing.steps, 'step')}" if standing.steps else ""
     if not math.isfinite(skill):
@@ -127,10 +128,8 @@ def _state(standing: Standing, findings: Sequence[Finding]) -> str:
         return f"Worse than a constant{where} (skill {words}){after}."
     if skill < NO_SKILL:
         return f"No better than a constant{where} (skill {words}){after}."
-    return (
-        f"{int(100 * skill)} % of the way from a constant to a perfect "
-        f"answer{where} (skill {words}){after}."
-    )
+    share = f"{100 * skill:.0f}" if skill < 0.995 else "Over 99"
+    return f"{share} % of the way from a constant to a perfect answer{where}{after}."
 
 
 def _before_training(standing: Standing, findings: Sequence[Finding]) -> str:

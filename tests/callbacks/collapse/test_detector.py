@@ -14,6 +14,7 @@ import keras_trainfix as kt
 from keras_trainfix.callbacks.collapse import watch
 from keras_trainfix.callbacks.collapse.prices import Prices
 from keras_trainfix.callbacks.collapse.schedule import Settings
+from keras_trainfix.callbacks.collapse.session import CollapseWarning
 from keras_trainfix.callbacks.collapse.watch import Watch
 from keras_trainfix.diagnosis.findings import DiagnosisError
 from tests.callbacks.collapse.nets import (
@@ -823,3 +824,23 @@ def test_its_arguments_are_documented():
     names = list(inspect.signature(kt.CollapseDetector).parameters)
     for name in names:
         assert f"        {name}: " in kt.CollapseDetector.__doc__
+
+
+# --- what a warning looks like ---
+
+
+def test_a_warning_says_when_and_names_the_line_of_the_user():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, "relu")])
+    model.compile("adam", "mse")
+    detector = kt.CollapseDetector((X, Y - 20))
+    with pytest.warns(CollapseWarning) as caught:
+        model.fit(X, Y - 20, epochs=1, verbose=0, callbacks=[detector])
+    text = str(caught[0].message)
+    assert text.startswith(f"before the first step: {detector.diagnosis.verdict[:60]}")
+    assert caught[0].filename == __file__
+
+
+def test_a_warning_during_training_has_epoch_and_step():
+    with collected() as texts:
+        fit(dead_net(), kt.CollapseDetector((X, Y)))
+    assert any(re.match(r"epoch \d+, step \d+: \w", text) for text in texts)

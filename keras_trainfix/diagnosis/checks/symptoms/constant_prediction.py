@@ -98,8 +98,8 @@ def constant_prediction(view: OutputView) -> Found | None:
     vary = f"predictions vary {percent(seen.std_ratio)} as much as targets"
     vary = vary if seen.std_ratio >= 1e-4 else "predictions do not vary"
     what = (
-        f"After {steps} steps {vary} "
-        f"(R2 {skill_in_words(seen.r2)}, mean prediction {evidence['prediction_mean']:.4g})"
+        f"After {steps} steps {vary} (R2 {skill_in_words(seen.r2)}, mean prediction "
+        f"{evidence['prediction_mean']:.4g})"
     )
     if seen.is_informative:
         return found(

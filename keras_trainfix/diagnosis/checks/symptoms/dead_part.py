@@ -113,8 +113,8 @@ def _dead_output(view):
     if seen is None or seen.kind != "constant":
         return None
     message = (
-        f"this output is no better than the best constant (skill {skill_in_words(seen.skill)}); "
-        f"another has skill {best:.2f}."
+        "this output is no better than the best constant (skill "
+        f"{skill_in_words(seen.skill)}); another has skill {best:.2f}."
     )
     evidence = {"part": "output", "skill": seen.skill, "best": float(best)}
     return message, None, evidence

@@ -48,7 +48,7 @@ def test_labels_out_of_range_are_listed_with_their_counts():
 
 @pytest.mark.parametrize(
     ("y", "fix"),
-    [(IDS + 1, "y = y - (1)"), (IDS - 1, "y = y - (-1)"), (9 * IDS, "return_inverse")],
+    [(IDS + 1, "y = y - 1 "), (IDS - 1, "y = y + 1 "), (9 * IDS, "return_inverse")],
 )
 def test_the_fix_of_labels_out_of_range(y, fix):
     assert fix in findings(net(3, "softmax", SCCE), X, y)["KTF121"].fix
