@@ -17,6 +17,7 @@ from keras_trainfix.diagnosis.measure.unmeasured import few_labels, unjudged, un
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.ranking import ranked
 from keras_trainfix.diagnosis.registry import CHECKS, Check
+from keras_trainfix.diagnosis.report.figures import figures_of
 from keras_trainfix.diagnosis.report.layer_picture import layer_summaries
 from keras_trainfix.diagnosis.report.plots import dead_shares, output_summary
 from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
@@ -69,6 +70,7 @@ def examine(
         _remarks(snapshot),
         layer_summaries(snapshot),
         standing=standing(snapshot, asked),
+        figures=figures_of(snapshot) if condition is None else None,
     )
 
 

@@ -1,8 +1,9 @@
 """What a diagnosis says: single findings, and all of them in order."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -125,6 +126,72 @@ class Standing(NamedTuple):
     control: tuple[int, float] | None = None
 
 
+class Confusion(NamedTuple):
+    """How often each class was taken for which.
+
+    Attributes:
+        name: Name of the output.
+        counts: Integer array `(labels, predictions)`.
+    """
+
+    name: str
+    counts: np.ndarray
+
+
+class MaskExamples(NamedTuple):
+    """A few images with their masks, reduced to what a picture needs.
+
+    Attributes:
+        name: Name of the output.
+        images: Uint8 array `(n, H, W, 3)`.
+        labels: Integer array `(n, H, W)`: the class of each pixel, -1 for void.
+        predictions: Array of the same shape: classes; or, for one unit, floats, the
+            probability of class 1.
+        scores: Tuple of floats, the mean intersection over union of each image.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    predictions: np.ndarray
+    scores: tuple[float, ...]
+
+
+class RateCurve(NamedTuple):
+    """What the trial reached at each learning rate.
+
+    Attributes:
+        rates: Tuple of floats, in ascending order.
+        losses: Tuple of floats, the loss at the end; infinite where it diverged.
+        start: Float, the loss without a step.
+        compiled: Float, the learning rate of the model.
+        steps: Integer, the steps of each run.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    start: float
+    compiled: float
+    steps: int
+
+
+class Figures(NamedTuple):
+    """What else is drawn.
+
+    Attributes:
+        confusions: Tuple of `Confusion`.
+        masks: Tuple of `MaskExamples`.
+        rates: `RateCurve` of the trial, or None.
+        terms: Tuple of the name of each term of the loss and how hard it pulls at all
+            weights together.
+    """
+
+    confusions: tuple[Confusion, ...] = ()
+    masks: tuple[MaskExamples, ...] = ()
+    rates: RateCurve | None = None
+    terms: tuple[tuple[str, float], ...] = ()
+
+
 class Cure(NamedTuple):
     """The change that `Diagnosis.fixed` makes because it was seen to work.
 
@@ -214,6 +281,7 @@ class Diagnosis:
         standing: `Standing` of the model, or None.
         mendable: Tuple of integers: the numbers, from 1, of the findings that `fixed`
             mends in the model that was diagnosed.
+        figures: `Figures` for the report, or None.
 
     Examples:
         >>> from keras_trainfix import Diagnosis
@@ -237,6 +305,7 @@ class Diagnosis:
     curves: tuple[SkillCurve, ...] = field(default=(), compare=False, repr=False)
     standing: Standing | None = field(default=None, compare=False, repr=False)
     mendable: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    figures: Figures | None = field(default=None, compare=False, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -265,6 +334,30 @@ class Diagnosis:
     def _repr_html_(self) -> str:
         """The findings and plots for notebooks, without a request to any site."""
         return _PROVIDED["diagnosis_html"](self)
+
+    def save(self, path: Any, class_names: Sequence[str] | None = None) -> Path:
+        """Writes a report: one page with all findings and pictures.
+
+        It needs no other file and no network, follows a light or dark browser, can be
+        read on a phone, and printed.
+
+        Args:
+            path: String or `Path`, such as `"report.html"`.
+            class_names: List of strings, one for each class, for the pictures.
+
+        Returns:
+            `pathlib.Path` of the file.
+
+        Raises:
+            OSError: If the file cannot be written; what was there before stays.
+
+        Examples:
+            >>> import tempfile
+            >>> folder = tempfile.mkdtemp()
+            >>> Diagnosis([]).save(f"{folder}/report.html").name
+            'report.html'
+        """
+        return _PROVIDED["save_diagnosis"](self, path, class_names)
 
     def to_dict(self) -> dict:
         """The diagnosis as a dict that strict JSON can hold."""

@@ -64,23 +64,29 @@ def dead_shares(layers: Sequence[LayerOutput]) -> dict[str, float]:
     }
 
 
-def draw(outputs: Iterable[OutputSummary], shares: dict[str, float]) -> list[str]:
+def draw(
+    outputs: Iterable[OutputSummary],
+    shares: dict[str, float],
+    class_names: Sequence[str] | None = None,
+) -> list[str]:
     """The pictures of a diagnosis.
 
     Args:
         outputs: Iterable of `OutputSummary`.
         shares: Dict of the names of layers to shares of dead units.
+        class_names: List of strings, one for each class, or None for their numbers.
 
     Returns:
         List of strings, an SVG each.
     """
     outputs = list(outputs)
-    pictures = [
-        (_scatter if output.kind == "regression" else _class_bars)(
-            output, f" of '{output.name}'" if len(outputs) > 1 else ""
-        )
-        for output in outputs
-    ]
+    pictures = []
+    for output in outputs:
+        of = f" of '{output.name}'" if len(outputs) > 1 else ""
+        if output.kind == "regression":
+            pictures.append(_scatter(output, of))
+        else:
+            pictures.append(_class_bars(output, of, class_names))
     if any(shares.values()):
         pictures.append(_dead_units(shares))
     return [picture for picture in pictures if picture]
@@ -106,15 +112,17 @@ def _scatter(output, of):
         f'<path d="{dots}" stroke="{PREDICTION}" stroke-width="5" '
         'stroke-linecap="round" stroke-opacity=".6" fill="none"/>',
         axes(),
-        text(LEFT, HEIGHT - 20, _short(t.min())),
-        text(WIDTH - RIGHT, HEIGHT - 20, _short(t.max()), "end"),
+        text(LEFT, HEIGHT - 20, short(t.min())),
+        text(WIDTH - RIGHT, HEIGHT - 20, short(t.max()), "end"),
         text((LEFT + WIDTH) / 2, HEIGHT - 6, "target", "middle"),
-        text(LEFT - 6, HEIGHT - BOTTOM, _short(low), "end"),
-        text(LEFT - 6, TOP + 8, _short(high), "end"),
+        f'<g transform="translate(10 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)">'
+        f"{text(0, 0, 'prediction', 'middle')}</g>",
+        text(LEFT - 6, HEIGHT - BOTTOM, short(low), "end"),
+        text(LEFT - 6, TOP + 8, short(high), "end"),
         legend(
             [
                 (PREDICTION, "predicted"),
-                (BEST, f"constant {_short(output.constant)}"),
+                (BEST, f"constant {short(output.constant)}"),
                 (TARGET, "exact"),
             ]
         ),
@@ -122,7 +130,7 @@ def _scatter(output, of):
     return svg(f"Predictions{of} over targets", parts)
 
 
-def _class_bars(output, of):
+def _class_bars(output, of, class_names=None):
     """The share of each class in the targets and in the predictions."""
     shares = np.stack([output.targets, output.predictions])
     if not np.isfinite(shares).all():
@@ -148,7 +156,11 @@ def _class_bars(output, of):
                 f'<rect x="{x:.1f}" y="{y:.1f}" width="{bar:.1f}" '
                 f'height="{height:.1f}" fill="{color}"/>'
             )
-        parts.append(text(middle, HEIGHT - 20, str(label), "middle"))
+        known = class_names is not None and label < len(class_names)
+        name = str(class_names[label]) if known else str(label)
+        room = max(1, int(step / 6))
+        name = name if len(name) <= room else f"{name[: room - 1]}…"
+        parts.append(text(middle, HEIGHT - 20, name, "middle"))
     more = f" (and {left_out} more)" if left_out else ""
     parts += [
         axes(),
@@ -225,7 +237,7 @@ def legend(entries: list[tuple[str, str]]) -> str:
     return "".join(parts)
 
 
-def _short(value):
+def short(value: float) -> str:
     """Three digits, or two where that is too long."""
     text = f"{value:.3g}"
     if len(text) <= 6:

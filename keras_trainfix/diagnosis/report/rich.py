@@ -19,7 +19,7 @@ from keras_trainfix.diagnosis.report.text import (
     proof_sentence,
     where,
 )
-from keras_trainfix.diagnosis.report.verdict import what_is_mended
+from keras_trainfix.diagnosis.report.verdict import is_well, what_is_mended
 
 STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold blue"}
 INDENT = 3  # columns
@@ -97,4 +97,4 @@ def _code(code: str, width: int) -> list[Any]:
 def _style_of_verdict(diagnosis: Diagnosis) -> str:
     if not diagnosis.ok:
         return "bold"
-    return "bold yellow" if diagnosis.skipped else "bold green"
+    return "bold green" if is_well(diagnosis) else "bold yellow"

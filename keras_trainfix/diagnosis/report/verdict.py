@@ -35,6 +35,14 @@ def verdict(diagnosis: Diagnosis) -> str:
     return " ".join(filter(None, [state, _first_actions(diagnosis.findings)]))
 
 
+def is_well(diagnosis: Diagnosis) -> bool:
+    """Whether nothing is wrong, all could be judged, and training has led somewhere."""
+    standing = diagnosis.standing
+    if standing is not None and standing.steps and standing.skill < NO_SKILL:
+        return False
+    return diagnosis.ok and not diagnosis.skipped
+
+
 def counted(diagnosis: Diagnosis) -> str:
     """What the outputs are for, and how many findings there are of each severity."""
     counts = Counter(finding.severity for finding in diagnosis.findings)
