@@ -166,10 +166,13 @@ def _check_data(snapshot):
             "`y` must be given: the compiled loss compares predictions with targets. "
             "Received: y=None. Pass targets, or batches `(x, y)`."
         )
-    if any(map(has_text, snapshot.views())):
-        raise ValueError(
-            "`y` must be numbers. Received: text. Encode it as integers first."
-        )
+    for view in snapshot.views():
+        if has_text(view):
+            raise ValueError(
+                "`y` must be numbers. Received: text. Encode it as integers first."
+            )
+        if view.refusal is not None:
+            raise ValueError(view.refusal)
 
 
 def _plan(snapshot, length):

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_trainfix.backend import has_lost_weights, to_numpy
+from keras_trainfix.data import is_text
 from keras_trainfix.diagnosis.fit_arguments import FitArguments, weighted_by_class
 from keras_trainfix.diagnosis.measure.hard_answers import HardAnswers, hard_answers
 from keras_trainfix.diagnosis.measure.learnability import Learnability, learnability
@@ -29,6 +30,7 @@ from keras_trainfix.diagnosis.observe.loss import (
     loss_facts,
     losses_of,
 )
+from keras_trainfix.diagnosis.observe.refusal import refusal
 from keras_trainfix.diagnosis.observe.sample import (
     MOST,
     Sample,
@@ -422,6 +424,11 @@ class OutputView:
     def counted_targets(self) -> CountedTargets | None:
         """`CountedTargets`, or None if the targets do not fit the predictions."""
         return counted_targets(self)
+
+    @functools.cached_property
+    def refusal(self) -> str | None:
+        """What a loss of keras_trainfix that cannot read the labels says."""
+        return None if is_text(self.targets) else refusal(self)
 
     @functools.cached_property
     def label_faults(self) -> dict[str, dict]:

@@ -1,5 +1,6 @@
 """The definition of a label: one reader of `y_true` for losses, metrics, diagnosis."""
 
+from keras_trainfix.labels.messages import LabelError
 from keras_trainfix.labels.reading import (
     ROUNDING,
     Labels,
@@ -13,6 +14,7 @@ from keras_trainfix.labels.reading import (
 
 __all__ = [
     "ROUNDING",
+    "LabelError",
     "Labels",
     "class_ids",
     "class_rows",

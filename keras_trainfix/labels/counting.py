@@ -190,7 +190,7 @@ def _classes(y: np.ndarray, num_classes: int, ignored: tuple[int, ...]) -> np.nd
     else:
         shape = (*y.shape[:2], 1 if is_binary else num_classes)
         try:
-            read = read_labels(y, shape, ignored)
+            read = read_labels(y, shape, ignored, multi_label=None)
         except ValueError as error:
             raise ValueError(f"{error} {COINCIDENCE}" if is_rows else error) from None
         ids, valid = map(backend.to_numpy, (class_ids(read), read.valid))

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_trainfix.labels.messages import shown
+from keras_trainfix.labels.messages import LabelError, not_numbers_message, shown
 from keras_trainfix.labels.types import Tensor
 
 # Labels are clipped to +-LARGEST, so that none wraps around to another. Neither bound
@@ -23,6 +23,17 @@ def as_tensor(raw: Any) -> Tensor:
         raw = np.clip(raw, None if raw.dtype.kind == "u" else -LARGEST, LARGEST)
         raw = raw.astype("int32")
     return ops.convert_to_tensor(raw)
+
+
+def check_numbers(y: Any) -> None:
+    """Raises if an array or tensor holds text, or objects."""
+    dtype = y.dtype
+    if isinstance(dtype, np.dtype):
+        is_number = dtype.kind not in "OUSMmc"
+    else:
+        is_number = keras.backend.standardize_dtype(dtype) != "string"
+    if not is_number:
+        raise LabelError(not_numbers_message(y))
 
 
 def whole(y: Tensor) -> Tensor:
@@ -46,7 +57,7 @@ def check_exact(y: Tensor, num_classes: int, ignored: tuple[int, ...]) -> None:
     dtype = keras.backend.standardize_dtype(y.dtype)
     limit = EXACT_UP_TO.get(dtype, 8)  # the limit of the 8-bit floats
     if is_float(y) and max(num_classes - 1, *map(abs, ignored), 0) > limit:
-        raise ValueError(
+        raise LabelError(
             "`y_true` must have a dtype that holds every class and ignored id, and "
             f"{dtype} rounds whole numbers above {limit}. Received: "
             f"y_true.dtype={dtype}, num_classes={num_classes}, "

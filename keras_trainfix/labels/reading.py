@@ -18,11 +18,12 @@ from keras_trainfix.labels.dtypes import (
     LARGEST,
     as_tensor,
     check_exact,
+    check_numbers,
     is_float,
     whole,
     wide,
 )
-from keras_trainfix.labels.messages import invalid_labels_message
+from keras_trainfix.labels.messages import LabelError, invalid_labels_message
 from keras_trainfix.labels.shapes import label_form, static_shape
 from keras_trainfix.labels.types import IgnoreClass, Tensor
 
@@ -95,9 +96,11 @@ def read_labels(
         `Labels`.
 
     Raises:
-        ValueError: If `y_true` does not fit `shape`, if its dtype cannot hold the
-            classes and the ignored ids, if `ignore_class` holds an invalid id, or if
-            `check` finds invalid labels.
+        LabelError: A ValueError, if `y_true` does not fit `shape` or holds no numbers,
+            if its dtype cannot hold the classes and the ignored ids, or if `check`
+            finds invalid labels.
+        ValueError: If `ignore_class` holds an invalid id, or `axis` is none of
+            `shape`.
 
     Examples:
         >>> labels = read_labels(np.array([2, 255, 0]), shape=(3, 4))
@@ -106,6 +109,7 @@ def read_labels(
     """
     ignored = ignored_ids(ignore_class)
     raw = y_true if ops.is_tensor(y_true) else np.asarray(y_true)
+    check_numbers(raw)
     y = as_tensor(raw)
     shapes = static_shape(y.shape), static_shape(shape)
     channels, is_rows, squeezed = label_form(*shapes, axis)
@@ -127,9 +131,9 @@ def read_labels(
     invalid = ops.logical_not(ops.logical_or(known, void))
     if check and backend.is_concrete(invalid) and bool(ops.any(invalid)):
         message = invalid_labels_message(
-            raw, invalid, is_rows, num_classes, ignored, axis, multi_label is not None
+            raw, invalid, is_rows, num_classes, ignored, axis, multi_label
         )
-        raise ValueError(message)
+        raise LabelError(message)
     return Labels(mask_predictions(values, valid, axis), valid, invalid)
 
 

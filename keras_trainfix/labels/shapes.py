@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from keras_trainfix.labels.messages import LabelError
+
 # Sizes of the axes; None is a size that is not known until the graph runs.
 Shape = tuple[int | None, ...]
 
@@ -47,7 +49,13 @@ def label_form(
             return channels, False, squeezed
     if channels > 1 and shapes_fit(labels, predictions):
         return channels, True, None
-    raise ValueError(
+    if labels in (predictions, (*predictions, 1)):
+        raise LabelError(
+            "`y_pred` must have a class axis, and lacks it if `y_true` holds one label "
+            f"for each pixel. {received} Keep the last axis of `y_pred`, of size 1 for "
+            f"one sigmoid unit: {(*predictions, 1)}, without `Reshape` or `squeeze`."
+        )
+    raise LabelError(
         f"`y_true` must have shape {pixels} or {(*pixels, 1)} (sparse)"
         + (f" or {predictions} (one-hot)" if channels > 1 else "")
         + f" for this `y_pred`, whose classes are on axis {axis}. {received} Move the "

@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix.distances import Spacing
+from keras_trainfix.labels import LabelError
 from keras_trainfix.labels.shapes import shapes_fit, static_shape
 from keras_trainfix.labels.types import Tensor
 from keras_trainfix.losses.masked_loss import MaskedLoss
@@ -60,7 +61,7 @@ def split_maps(
     if not fits or channels is None or number in (1, channels, None):
         return y_true, None
     if number not in (1 + channels, 2 * channels):
-        raise ValueError(
+        raise LabelError(
             "`y_true` must be labels, or labels followed by one distance map for each "
             f"of the {channels} classes: {1 + channels} channels with sparse labels, "
             f"{2 * channels} with one-hot labels. Received: y_true.shape={shape}, "

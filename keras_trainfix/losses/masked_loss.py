@@ -139,6 +139,7 @@ def function_of(loss_class: type[MaskedLoss]) -> Callable[[Function], Function]:
             loss = loss_class(**settings, dtype="float32")
             return loss.reduce(loss.read(*batch, sample_weight), loss.reduction)
 
+        function.loss_class = loss_class  # type: ignore[attr-defined]
         return function  # type: ignore[return-value]
 
     return implement

@@ -82,6 +82,11 @@ class WeightedSum(keras.Loss):
         if self.variable is not None:
             self.variable.assign(given)
 
+    @property
+    def reader(self) -> MaskedLoss:
+        """The loss that reads the labels, which may hold maps of distances, for all."""
+        return max(self.losses, key=lambda loss: isinstance(loss, DistanceLoss))
+
     def track_weights(self) -> None:
         """From now on the weights are a variable, which compiled code reads.
 
@@ -96,8 +101,7 @@ class WeightedSum(keras.Loss):
     ) -> Tensor:
         with keras.name_scope(self.name):
             needed = {term for loss in self.losses for term in loss.needed}
-            reader = max(self.losses, key=lambda loss: isinstance(loss, DistanceLoss))
-            pixels = reader.read(y_true, y_pred, sample_weight, sorted(needed))
+            pixels = self.reader.read(y_true, y_pred, sample_weight, sorted(needed))
             values = [loss.reduce(pixels, loss.reduction) for loss in self.losses]
             weights = self._weights
             if self.variable is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.labels.dtypes import as_tensor
+from keras_trainfix.labels.dtypes import as_tensor, check_numbers
 from keras_trainfix.labels.shapes import static_shape
 from keras_trainfix.labels.types import Tensor
 from keras_trainfix.labels.weights import pixel_weights
@@ -55,6 +55,7 @@ def count_bands(
     """
     mask = backend.keras_mask(y_pred)
     y_true, y_pred = as_array(y_true), as_array(y_pred)
+    check_numbers(y_true)
     form = prediction_form(y_true, y_pred, setting.num_classes, setting.axis)
     radius = _radius(distance, form, y_pred)
     batch = y_true, y_pred, sample_weight, mask

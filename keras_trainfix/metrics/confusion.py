@@ -7,6 +7,7 @@ from typing import NamedTuple
 from keras import ops
 
 from keras_trainfix import backend
+from keras_trainfix.labels.dtypes import check_numbers
 from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.labels.weights import pixel_weights
 from keras_trainfix.metrics import exact
@@ -147,6 +148,7 @@ def read_batch(
     """`(y_true, y_pred, sample_weight, mask)` without gradients, and the `Form`."""
     mask = backend.keras_mask(y_pred)
     y_true, y_pred = as_array(y_true), as_array(y_pred)
+    check_numbers(y_true)
     if setting.multi_label:
         form = entries_form(y_pred, setting.num_classes, setting.axis)
     else:

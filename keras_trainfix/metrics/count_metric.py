@@ -39,7 +39,7 @@ class CountMetric(keras.Metric):
     default_name: str
     prefix: str  # of the entries of classes, if the metric has its default name
     extra_classes = 0  # rows and columns of the counts beyond those of the classes
-    multi_label = False
+    multi_label: bool | None = None  # no such argument
     include_background = True
 
     def __init__(

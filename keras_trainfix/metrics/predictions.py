@@ -223,6 +223,12 @@ def _way_out(
     labels: Shape, shape: Shape, size: int | None, num_classes: int, is_float: bool
 ) -> str:
     """The last sentence of the error: what most likely went wrong."""
+    if is_float and size == num_classes and len(shape) > 1:
+        return (
+            "If these are the scores, `y_true` has one label, or one row, for each of "
+            "their pixels: resize, reshape or transpose it. If the classes are on "
+            "another axis, pass `axis`."
+        )
     if is_float and num_classes > 2 and (size == 1 or len(shape) <= len(labels)):
         return (
             "If they are class ids, cast them: `keras.ops.cast(y_pred, 'int32')`. If "

@@ -75,9 +75,8 @@ def labels_of(
 ) -> Labels:
     """`read_labels` for the labels of these predictions."""
     shape = label_shape(y_true, y_pred, form, setting)
-    multi_label = setting.multi_label or None
     return read_labels(
-        y_true, shape, setting.ignored, form.axis, multi_label=multi_label, check=check
+        y_true, shape, setting.ignored, form.axis, setting.multi_label, check
     )
 
 

@@ -12,14 +12,17 @@ Arguments: TypeAlias = tuple[int, IgnoreClass, int, float, bool]
 
 
 class Setting(NamedTuple):
-    """How labels and predictions are read: all that does not depend on a batch."""
+    """How labels and predictions are read: all that does not depend on a batch.
+
+    `multi_label` is None for a metric without such an argument.
+    """
 
     num_classes: int
     ignored: tuple[int, ...]
     axis: int
     threshold: float
     from_logits: bool
-    multi_label: bool = False
+    multi_label: bool | None = None
 
 
 def checked_setting(
@@ -28,7 +31,7 @@ def checked_setting(
     axis: int,
     threshold: float,
     from_logits: bool,
-    multi_label: bool = False,
+    multi_label: bool | None = None,
 ) -> Setting:
     """The `Setting` of these arguments.
 
@@ -59,5 +62,6 @@ def checked_setting(
         raise ValueError(f"`axis` must be an integer. Received: axis={axis!r}.")
     return Setting(
         *(int(num_classes), ignored, int(axis), float(threshold)),
-        *(bool(from_logits), bool(multi_label)),
+        bool(from_logits),
+        None if multi_label is None else bool(multi_label),
     )

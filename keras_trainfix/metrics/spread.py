@@ -11,10 +11,11 @@ from keras import ops
 
 from keras_trainfix import backend
 from keras_trainfix.labels import class_rows, mask_predictions, read_labels
-from keras_trainfix.labels.dtypes import as_tensor, wide
+from keras_trainfix.labels.dtypes import as_tensor, check_numbers, wide
 from keras_trainfix.labels.shapes import shapes_fit
 from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.labels.weights import pixel_weights
+from keras_trainfix.metrics.reading import as_array
 
 
 def prediction_spread(
@@ -260,6 +261,7 @@ def _read(
 ) -> tuple[Tensor, Tensor]:
     """Predictions and targets, `(2, P, outputs)`, and the weights `(P,)`."""
     mask = backend.keras_mask(y_pred)
+    check_numbers(y_true := as_array(y_true))
     y_true = as_tensor(y_true)
     y_pred = wide(ops.stop_gradient(ops.convert_to_tensor(y_pred)))
     if len(y_pred.shape) == 1:

@@ -136,7 +136,7 @@ def _read(
     return np.where(weights > 0, scores, 0), labeled.astype("int64"), weights
 
 
-def _outcomes(tables: np.ndarray, multi_label: bool) -> list[np.ndarray]:
+def _outcomes(tables: np.ndarray, multi_label: bool | None) -> list[np.ndarray]:
     """True positives, false positives and false negatives, `(T, C)` each."""
     (below, extra), (missed, correct) = (
         (tables[..., label, 0], tables[..., label, 1]) for label in (0, 1)

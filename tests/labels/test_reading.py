@@ -140,7 +140,7 @@ def check_reading(case, run):
         check_one_pixel(values[at], kind, valid[at], ids[at], rows[at].tolist())
 
     if invalid.any():
-        with pytest.raises(ValueError, match=f"Received: {invalid.sum()} other labels"):
+        with pytest.raises(ValueError, match=f"Received: {invalid.sum()} other label"):
             read_labels(y_true, shape, **arguments)
     else:
         read_labels(y_true, shape, **arguments)

@@ -48,7 +48,7 @@ def test_the_shapes_decide_the_form(labels, predictions, axis, sparse):
         ((5,), (4, 3), -1, r"shape \(4,\)"),
         ((5,), (4,), -1, r"shape \(4,\) or \(4, 1\) \(sparse\) for this"),
         ((4, 2), (4,), -1, r"shape \(4,\) or \(4, 1\) \(sparse\) for this"),
-        ((2, 5, 6, 1), (2, 5, 6), -1, "that `y_pred` lacks with `keras.ops.expand"),
+        ((2, 5, 6, 1), (2, 5, 6), -1, "Keep the last axis of `y_pred`, of"),
         ((), (), -1, "not its first axis"),
         ((2, 5, 6), (2, 6, 6), -1, r"\(2, 6, 6\) \(one-hot\)"),
         ((2, 5, 6, 3), (2, 5, 6, 1), -1, r"\(2, 5, 6, 1\) \(sparse\) for this"),

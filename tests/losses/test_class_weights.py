@@ -257,7 +257,7 @@ REFUSED = {
     "used up": ({"data": iter(())}, "not void.*none.*used before, create it again"),
     "out of range": (
         {"data": np.array([[0, 1, 2, 3, 3, 9]])},
-        r"a class, 0 to 2,.*3 other labels: 3 \(2 times\), 9 \(1 times\)",
+        r"a class, 0 to 2,.*3 other labels: 3 \(2 times\), 9 \(1 time\)",
     ),
     "fractions": ({"data": np.array([[0.5, 1]])}, "resize masks with interp"),
     "rescaled": (

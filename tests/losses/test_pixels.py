@@ -22,7 +22,7 @@ def test_an_invalid_label_is_named_with_its_likely_cause(loss):
     labels = np.array([[0, 2, 7, 255]], "int64")
     text = message(lambda: loss()(labels, uniform(1, 4, 3)))
     assert "a class, 0 to 2, or ignored, ignore_class=255" in text
-    assert "7 (1 times)" in text
+    assert "7 (1 time)" in text
     assert "the model needs 8 outputs (num_classes too small)" in text
     labels = np.array([[3, 2, 1, 255]], "int64")
     assert "subtract 1" in message(lambda: loss()(labels, uniform(1, 4, 3)))
@@ -40,7 +40,7 @@ def test_labels_of_the_wrong_rank_or_size(loss, shape):
 def test_sparse_labels_are_whole_numbers(loss):
     labels = np.array([[0, 0.5, 1, 2]], "float32")
     text = message(lambda: loss()(labels, uniform(1, 4, 3)))
-    assert "0.5 (1 times)" in text
+    assert "0.5 (1 time)" in text
     assert "interpolation='nearest'" in text
 
 
@@ -49,7 +49,7 @@ def test_rows_that_are_no_distribution(loss):
     rows = np.array([[[1, 1, 0], [0, 0, 1]]], "float32")
     text = message(lambda: loss()(rows, uniform(1, 2, 3)))
     assert "must sum to 1, or be 0 for void" in text
-    assert "1 rows of y_true with sums from 2 to 2" in text
+    assert "1 row of y_true with sums from 2 to 2" in text
     assert "`multi_label=True`" in text
     assert np.isfinite(float(loss(multi_label=True)(rows, uniform(1, 2, 3))))
 
@@ -57,7 +57,11 @@ def test_rows_that_are_no_distribution(loss):
 def test_a_mask_that_happens_to_have_the_shape_of_the_prediction():
     mask = np.tile(np.arange(8) % 2, (2, 8, 1)).astype("float32")
     loss = kt.MaskedSoftDice()
-    assert "lacks a class axis" in message(lambda: loss(mask, mask))
+    for labels in (mask, mask.astype("int32"), 2 * mask.astype("int32")):
+        text = message(lambda y=labels: loss(y, mask))
+        assert "keep the last axis of `y_pred`: (2, 8, 8, 1), without" in text
+    text = message(lambda: loss(mask[..., None], mask))
+    assert "lacks it if `y_true` holds one label for each pixel" in text
     assert float(loss(mask, mask[..., None])) == 0
 
 

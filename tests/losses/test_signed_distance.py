@@ -71,5 +71,5 @@ def test_spacing_that_does_not_fit():
 
 
 def test_a_label_that_is_no_class():
-    with pytest.raises(ValueError, match="7 .1 times."):
+    with pytest.raises(ValueError, match="7 .1 time."):
         signed_distance(np.array([[[0, 1, 7]]]), 2)

@@ -30,7 +30,7 @@ def test_a_label_that_is_no_class_is_named(metric_class):
     metric = metric_class(3)
     labels = np.array([[0, 2, 7, 255]])
     text = message(lambda: metric.update_state(labels, ramp(1, 4, 3)))
-    assert "7 (1 times)" in text
+    assert "7 (1 time)" in text
     assert "a class, 0 to 2, or ignored, ignore_class=255" in text
     assert metric.confusion_matrix().sum() == 0  # nothing was counted
 
@@ -39,7 +39,10 @@ def test_rows_with_several_classes():
     rows = np.array([[1, 1, 0]], "float32")
     text = message(lambda: update(rows, ramp(1, 3)))
     assert "rows of one-hot and soft labels must sum to 1" in text
-    assert "multi_label" not in text
+    assert "pass `multi_label=True`" in text
+    metric = kt.BoundaryIoU(num_classes=3)
+    text = message(lambda: metric.update_state(rows[:, None, None], ramp(1, 1, 1, 3)))
+    assert "count each class separately" in text
 
 
 def test_ids_that_are_no_class():
@@ -126,7 +129,7 @@ def labels_with_7():
 @pytest.mark.parametrize(
     ("channels", "y", "error", "warning"),
     [
-        (3, labels_with_7(), r"7 \(1 times\)", r"1 invalid label \(neither a class"),
+        (3, labels_with_7(), r"7 \(1 time\)", r"1 invalid label \(neither a class"),
         (1, labels_of(2), "y_pred from -.*from_logits=", "NaN, or not a class or prob"),
     ],
     ids=["label", "logits"],

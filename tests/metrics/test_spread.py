@@ -117,5 +117,5 @@ def test_targets_that_do_not_match_their_predictions():
     text = message(lambda: metric.update_state(np.zeros((3, 2)), np.zeros((3, 4))))
     assert "y_true.shape=(3, 2)" in text
     text = message(lambda: metric.update_state(np.array([0, 255]), np.zeros((2, 4))))
-    assert "255 (1 times)" in text
+    assert "255 (1 time)" in text
     assert "pass ignore_class=255" in text

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_trainfix import backend
 from keras_trainfix.data import leaves
-from keras_trainfix.diagnosis.observe.label_faults import has_text
+from keras_trainfix.diagnosis.observe.label_faults import unreadable
 from keras_trainfix.diagnosis.observe.layer_outputs import LayerOutput, untouched
 from keras_trainfix.diagnosis.observe.loss import losses_of
 from keras_trainfix.diagnosis.trial.runner import tensors_of
@@ -27,7 +27,7 @@ def has_loss(snapshot: Any) -> bool:
     model = snapshot.model
     if getattr(model, "optimizer", None) is None or not model.trainable_variables:
         return False
-    if any(map(has_text, snapshot.views())):
+    if any(map(unreadable, snapshot.views())):
         return False
     if backend.is_faster_in_one_piece(len(snapshot.layers)):
         return False  # operation by operation it takes too long

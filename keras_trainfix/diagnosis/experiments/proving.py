@@ -10,7 +10,7 @@ from keras_trainfix.diagnosis.experiments.own_step import optimizers_of
 from keras_trainfix.diagnosis.experiments.results import Experiments, Tried
 from keras_trainfix.diagnosis.experiments.trials import experiment
 from keras_trainfix.diagnosis.findings import Cure, Finding, Proof, SkillCurve
-from keras_trainfix.diagnosis.observe.label_faults import has_text
+from keras_trainfix.diagnosis.observe.label_faults import unreadable
 from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.registry import CHECKS
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
@@ -41,7 +41,7 @@ def _can_step(snapshot: Any) -> bool:
         and snapshot.has_targets
         and model.trainable_variables
         and list(optimizers_of(model)) == ["optimizer"]
-        and not any(map(has_text, snapshot.views()))
+        and not any(map(unreadable, snapshot.views()))
     )
 
 

@@ -5,11 +5,15 @@ from typing import Any
 import numpy as np
 
 from keras_trainfix.data import is_text
-from keras_trainfix.diagnosis.observe.loss import is_keras_region
+from keras_trainfix.diagnosis.observe.loss import is_keras_region, reader_of
 from keras_trainfix.diagnosis.observe.targets import VOID
+from keras_trainfix.diagnosis.observe.variation import is_finite
+from keras_trainfix.losses.distance_loss import DistanceLoss
 
 # Kinds of losses that compare classes, and those that need rows.
-CLASS_LOSSES = ("binary", "categorical", "sparse", "masked", "region", "sum")
+CLASS_LOSSES = (
+    *("binary", "categorical", "sparse", "masked", "region", "distance", "sum"),
+)
 ROW_LOSSES = ("categorical", "divergence")
 ROUNDING = 0.01
 A_FEW = 0.005  # share of targets
@@ -37,6 +41,27 @@ def label_faults(view: Any) -> dict[str, dict]:
         values = sorted({str(value) for value in view.targets.ravel().tolist()})
         evidence = {"case": "text", "distinct": len(values), "first": values[0][:40]}
         return {"KTF206": evidence}
+    faults = _faults(view)
+    if view.refusal is None:
+        return faults or _faults_of_void(view)
+    if is_finite(view.targets) and not faults.keys() - {"KTF206"}:
+        return {"KTF206": {"case": "refused", "error": view.refusal}}
+    return faults
+
+
+def unreadable(view: Any) -> str | None:
+    """Why no step can be made with the targets of an `OutputView`, or None."""
+    if has_text(view):
+        return "the targets are text (KTF206)"
+    if view.refusal is not None:
+        codes = list(view.label_faults) or ["KTF113"]
+        return f"the loss cannot read the labels ({codes[0]})"
+    if codes := list(_faults_of_void(view)):
+        return f"the loss ignores all labels ({codes[0]})"
+    return None
+
+
+def _faults(view):
     targets = view.counted_targets
     if targets is None:
         return {}
@@ -55,6 +80,20 @@ def has_text(view: Any) -> bool:
     is_compiled = getattr(view.model, "optimizer", None) is not None
     readers = ("custom", "none") if is_compiled else ()
     return is_text(view.targets) and view.loss.kind not in readers
+
+
+def _faults_of_void(view):
+    """Labels all of which our loss ignores."""
+    labels = view.labels
+    if reader_of(view.loss.loss) is None or labels is None or labels.numbers is None:
+        return {}
+    if not labels.void.all():
+        return {}
+    values = np.unique(labels.numbers)
+    if np.array_equal(values, (0, 255)):
+        share = float((labels.numbers > 0).mean())
+        return {"KTF123": {"case": "scale", "largest": 255.0, "share": share}}
+    return {"KTF206": {"case": "void", "values": [float(v) for v in values[:5]]}}
 
 
 def _faults_of_regression(view, targets):
@@ -89,14 +128,17 @@ def _faults_of_labels(view, targets):
     wants_rows = kind in ("binary", *ROW_LOSSES) or is_keras_region(view.loss)
     if wants_rows and units > 1:
         return {"KTF206": {"case": "ids", "units": units}}
-    return _faults_of_ids(targets)
+    return _faults_of_ids(view, targets)
 
 
-def _faults_of_ids(targets):
+def _faults_of_ids(view, targets):
     values, number, units = targets.values, targets.classes, targets.units
     known = (values >= 0) & (values < number)
     if known.all():
         if targets.is_mask and units == 1 and not values.any():
+            if 255 in view.loss.ignore_class and 255 in view.labels.numbers:
+                share = float((view.labels.numbers > 0).mean())
+                return {"KTF123": {"case": "ignored", "largest": 255.0, "share": share}}
             return {"KTF123": {"case": "zeros", "largest": 0.0}}
         return {}
     if number == 2 and _is_scaled(targets):
@@ -139,6 +181,11 @@ def _faults_of_rows(view, targets):
     if kind == "sparse":
         case = "one-hot" if np.isin(values, (0, 1)).all() else "rows"
         return {"KTF206": {"case": case, "columns": rows.shape[1]}}
+    with_maps = (1 + targets.units, 2 * targets.units)
+    if isinstance(reader_of(view.loss.loss), DistanceLoss) and (
+        rows.shape[1] in with_maps
+    ):
+        return {}
     if rows.shape[1] != targets.units:
         is_hot = np.isin(values, (0, 1, *VOID)).all()
         return {"KTF205": _columns(targets)} if is_hot else {}

@@ -70,17 +70,18 @@ def loss_facts(loss: Any) -> LossFacts:
     name = _name(loss)
     kinds = (kind for kind, names in KINDS.items() if name in names)
     kind = "custom" if is_own(loss) else next(kinds, "custom")
-    if isinstance(loss, WeightedSum):
-        first = loss.losses[0]
-        return LossFacts(loss, name, "sum", first.from_logits, _ignored(first))
+    if ours := reader_of(loss):
+        is_sum = isinstance(loss, WeightedSum)
+        name = name if is_sum else _snake(ours)
+        kind = "sum" if is_sum else next(k for k in KINDS if name in KINDS[k])
+        return LossFacts(loss, name, kind, ours.from_logits, _ignored(ours))
     takes_logits = kind in ("binary", "categorical", "sparse", "masked")
-    is_ours = isinstance(loss, MaskedLoss)
     from_logits = _setting(loss, "from_logits", False)
     return LossFacts(
         loss,
         name,
         kind,
-        bool(from_logits) if takes_logits or is_ours else None,
+        bool(from_logits) if takes_logits else None,
         _ignored(loss),
     )
 
@@ -121,6 +122,32 @@ def class_axis(loss: Any, rank: int) -> int:
     return axis % rank
 
 
+def reader_of(loss: Any) -> MaskedLoss | None:
+    """The loss of keras_trainfix that reads the labels for a compiled loss, or None.
+
+    Args:
+        loss: A loss as `compile` takes it: an instance, or a function with or without
+            settings.
+    """
+    if isinstance(loss, WeightedSum):
+        return loss.reader
+    if isinstance(loss, MaskedLoss):
+        return loss
+    settings = loss_settings(loss)
+    function = getattr(loss, "fn", loss)
+    if isinstance(function, functools.partial):
+        settings, function = {**function.keywords, **settings}, function.func
+    made = getattr(function, "loss_class", None)
+    return None if made is None else made(**settings)
+
+
+def is_function_of_ours(loss: Any) -> bool:
+    """Whether a compiled loss is the functional form of one of keras_trainfix."""
+    return reader_of(loss) is not None and not isinstance(
+        loss, (MaskedLoss, WeightedSum)
+    )
+
+
 def is_own(loss: Any) -> bool:
     """Whether the code of a loss is the user's, whatever its name."""
     loss = getattr(loss, "fn", loss)  # of a wrapped function
@@ -140,7 +167,7 @@ def is_own_overlap(loss: LossFacts) -> bool:
 
 def is_keras_region(loss: LossFacts) -> bool:
     """Whether it is Dice or Tversky of Keras, which want rows and ignore nothing."""
-    return loss.kind == "region" and not isinstance(loss.loss, MaskedLoss)
+    return loss.kind == "region" and reader_of(loss.loss) is None
 
 
 def _name(loss):

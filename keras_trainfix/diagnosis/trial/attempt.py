@@ -7,7 +7,7 @@ import keras
 
 from keras_trainfix.backend import to_numpy
 from keras_trainfix.diagnosis.budget import Deadline
-from keras_trainfix.diagnosis.observe.label_faults import has_text
+from keras_trainfix.diagnosis.observe.label_faults import unreadable
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
 from keras_trainfix.diagnosis.observe.layers import worst_dead_share
 from keras_trainfix.diagnosis.observe.loss import losses_of
@@ -44,10 +44,10 @@ def attempt(
     snapshot.may_step = True
     if not snapshot.has_targets and needs_targets(snapshot):
         return f"{NOT_JUDGED}: that takes targets."
-    if any(map(has_text, snapshot.views())):
-        return f"{NOT_JUDGED}: the targets are text (KTF206)."
+    if reasons := [r for r in map(unreadable, snapshot.views()) if r]:
+        return f"{NOT_JUDGED}: {reasons[0]}."
     if snapshot.step_failure is not None:
-        return f"{NOT_JUDGED}: a training step raises (KTF211)."
+        return f"{NOT_JUDGED}: a training step raises."
     try:
         snapshot.trial = try_steps(snapshot, weights, factors, deadline, show_progress)
     except NoTrial as error:

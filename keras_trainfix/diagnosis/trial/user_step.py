@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras_trainfix import backend
 from keras_trainfix.data import leaves
-from keras_trainfix.diagnosis.observe.label_faults import has_text
+from keras_trainfix.diagnosis.observe.label_faults import unreadable
 from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.trial.runner import BATCH, tensors_of
 from keras_trainfix.keras_internals import own_compiled_metrics
@@ -45,7 +45,7 @@ def find_failure(snapshot: Any) -> Failure | None:
     is_compiled = getattr(model, "optimizer", None) is not None
     if not is_compiled or not snapshot.has_targets or has_own_step(model):
         return None
-    if any(map(has_text, snapshot.views())):
+    if any(map(unreadable, snapshot.views())):
         return None
     length = len(leaves(snapshot.sample.x)[0])
     sizes = dict.fromkeys(min(size, length) for size in (*BATCHES, length))

@@ -1,5 +1,6 @@
 """KTF121 label-out-of-range: labels that are not a class of the model."""
 
+from keras_trainfix.diagnosis.observe.refusal import NAN_LOSS
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.messages import percent
@@ -71,7 +72,8 @@ def label_out_of_range(view: OutputView) -> Found | None:
     listed = ", ".join(f"{label} ({count}x)" for label, count in fault["unknown"])
     return found(
         f"The model has classes 0 to {number - 1}, but {percent(fault['share'])} of "
-        f"the labels are not among them: {listed}.",
+        f"the labels are not among them: {listed}."
+        + (NAN_LOSS if view.refusal is not None else ""),
         fix,
         **fault,
     )

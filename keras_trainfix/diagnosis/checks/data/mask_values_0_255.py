@@ -74,6 +74,14 @@ def mask_values_0_255(view: OutputView) -> Found | None:
             samples=samples,
             **fault,
         )
+    if case == "ignored":
+        return found(
+            f"The labels are 0 or 255, and {view.loss.name} ignores 255: nothing but "
+            "background is left. If 255 is the white of a mask file, it is class 1.",
+            'y = (y > 127).astype("float32")',
+            severity="warning",
+            **fault,
+        )
     word = "255" if largest > 1 else "1/255"
     return found(
         f"The masks contain 0 and {word} instead of 0 and 1: "

@@ -1,6 +1,7 @@
 """KTF124 void-in-one-hot: one-hot targets that hold void."""
 
 from keras_trainfix.diagnosis.fix_code import loss_that_ignores
+from keras_trainfix.diagnosis.observe.refusal import NAN_LOSS
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.messages import percent
@@ -70,7 +71,12 @@ def void_in_one_hot(view: OutputView) -> Found | None:
         shown = " or ".join(map(str, void))
         return found(
             f"{percent(share)} of the rows hold {shown}, which marks void, but "
-            f"{view.loss.name} takes it for a weight of the class.",
+            f"{view.loss.name} "
+            + (
+                "takes it for a weight of the class."
+                if view.refusal is None
+                else f"does not ignore it.{NAN_LOSS}"
+            ),
             fix,
             **fault,
         )

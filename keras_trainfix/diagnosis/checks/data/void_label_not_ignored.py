@@ -1,6 +1,7 @@
 """KTF122 void-label-not-ignored: ids that mark void count in the loss."""
 
 from keras_trainfix.diagnosis.fix_code import loss_that_ignores
+from keras_trainfix.diagnosis.observe.refusal import NAN_LOSS
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.messages import percent
@@ -66,7 +67,8 @@ def void_label_not_ignored(view: OutputView) -> Found | None:
     shown = " or ".join(map(str, fault["void"]))
     return found(
         f"{percent(fault['share'])} of the labels are {shown}. That is none of the "
-        f"{fault['classes']} classes: it marks void, but {view.loss.name} counts it.",
+        f"{fault['classes']} classes: it marks void, but {view.loss.name} "
+        + ("counts it." if view.refusal is None else f"does not ignore it.{NAN_LOSS}"),
         loss_that_ignores(view, fault["void"]),
         **fault,
     )

@@ -1,5 +1,7 @@
 """KTF206: labels of another form than the loss takes."""
 
+import numpy as np
+
 from keras_trainfix.diagnosis.change import (
     BINARY,
     CATEGORICAL,
@@ -8,12 +10,18 @@ from keras_trainfix.diagnosis.change import (
     same_scale,
 )
 from keras_trainfix.diagnosis.checks.head_and_loss.head_code import (
+    present_loss,
     with_activation,
     with_loss,
     with_suited_head,
 )
-from keras_trainfix.diagnosis.fix_code import STANDARDIZED
-from keras_trainfix.diagnosis.observe.loss import is_keras_region
+from keras_trainfix.diagnosis.fix_code import STANDARDIZED, recompiled
+from keras_trainfix.diagnosis.observe.loss import (
+    is_function_of_ours,
+    is_keras_region,
+    reader_of,
+)
+from keras_trainfix.diagnosis.observe.refusal import drops_axis
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 from keras_trainfix.messages import count, percent
@@ -53,7 +61,9 @@ def loss_does_not_fit_labels(view: OutputView) -> Found | None:
     and targets outside [0, 1] leave a binary cross-entropy without a minimum. A squared
     or absolute error is defined on a softmax of many classes, but its gradient fades
     where the model is confidently wrong. A percentage error is meaningless for targets
-    of 0, and a logarithmic error is undefined below -1.
+    of 0, and a logarithmic error is undefined below -1. The losses of `keras_trainfix`
+    raise on labels that they cannot read, and are NaN in compiled code, which cannot
+    raise.
 
     ## How to check
     Compare `y.shape`, `y.dtype` and `np.unique(y)` with the loss. Here a sparse
@@ -97,6 +107,21 @@ def loss_does_not_fit_labels(view: OutputView) -> Found | None:
             f"The targets are text with {count(fault['distinct'], 'distinct value')}, "
             f"such as {fault['first']!r}, and a loss computes with numbers.",
             "names, y = np.unique(y, return_inverse=True)  # class ids",
+            **fault,
+        )
+    if case == "refused":
+        return found(
+            f"{name} cannot read the labels: it raises, or is NaN in compiled code. "
+            f"{fault['error']}",
+            _fix_of_refused(view),
+            **fault,
+        )
+    if case == "void":
+        listed = ", ".join(f"{value:g}" for value in fault["values"])
+        return found(
+            f"{name} ignores all labels: they are {listed}, and nothing is left to "
+            "learn.",
+            "print(np.unique(y, return_counts=True))  # and `ignore_class` of the loss",
             **fault,
         )
     if case in ("one-hot", "rows"):
@@ -176,6 +201,36 @@ def _take_ids(view):
     if "sigmoid" in view.head.activation:
         return with_activation(view, "softmax", SPARSE)
     return with_loss(view, _same_scale(view, SPARSE))
+
+
+def _fix_of_refused(view):
+    """Code for labels that a loss of keras_trainfix cannot read."""
+    labels, shape = np.asarray(view.targets), view.predictions.shape
+    loss = view.loss.loss
+    if is_function_of_ours(loss) and drops_axis(labels.shape, shape):
+        return with_loss(view, f"keras_trainfix.{type(reader_of(loss)).__name__}()")
+    if len(shape) > 2 and labels.shape in (shape, (*shape, 1)):
+        is_hot = view.labels is not None and view.labels.form in ("multi-hot", "soft")
+        if not (is_hot and (len(shape) > 3 or labels.dtype.kind == "f")):
+            return _with_class_axis(view, (*shape[1:], 1))
+    expression = present_loss(view, multi_label=True)
+    is_rows = labels.shape == shape and view.head.units > 1
+    if is_rows and expression and np.isin(labels, (0, 1)).all():
+        return with_activation(view, "sigmoid", expression)
+    if is_rows and (labels >= 0).all():
+        return "y = y / y.sum(axis=-1, keepdims=True)  # rows of probabilities"
+    return "print(y.shape, y.dtype, np.unique(y))  # what the loss gets"
+
+
+def _with_class_axis(view, shape):
+    """Code that gives an output the axis of size 1 that was squeezed away."""
+    if len(view.names) > 1 or not getattr(view.model, "outputs", None):
+        return f"# in the definition of the model, keep the last axis: {shape}"
+    change = (
+        f"outputs = keras.layers.Reshape({shape})(model.outputs[0])\n"
+        "model = keras.Model(model.inputs, outputs)"
+    )
+    return recompiled(view.model, change)
 
 
 def _same_scale(view, name):

@@ -9,6 +9,7 @@ import numpy as np
 from keras_trainfix.backend import to_numpy
 from keras_trainfix.diagnosis.fix_code import recompiled
 from keras_trainfix.diagnosis.observe.metrics import compiled_metrics
+from keras_trainfix.diagnosis.observe.refusal import refused_by_metric
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
 
@@ -75,6 +76,17 @@ def metric_does_not_fit_labels(view: OutputView) -> Found | None:
     ## References
     - [Accuracy metrics of Keras](https://keras.io/api/metrics/accuracy_metrics/)
     """
+    refused = None if view.label_faults else refused_by_metric(view)
+    if refused is not None:
+        metric, error = refused
+        return found(
+            f"The metric `{metric.name}` cannot read labels and answers: it raises, or "
+            f"is NaN in compiled code. {error}",
+            "print(y.shape, np.unique(y), model.predict(x, verbose=0).shape)",
+            severity="warning" if view.snapshot.step_failure is None else "error",
+            metric=type(metric).__name__,
+            error=error,
+        )
     answers = _answers(view)
     if answers is None:
         return None
@@ -115,6 +127,8 @@ def _answers(view: OutputView) -> _Answers | None:
     if labels is None or labels.numbers is None or not labels.valid.all():
         return None
     if view.task in ("regression", "unknown") or view.class_axis != len(shape) - 1:
+        return None
+    if labels.is_rows and labels.numbers.shape[1] != labels.units:
         return None
     if labels.form not in ("binary", "ids", "one-hot") or labels.units != shape[-1]:
         return None

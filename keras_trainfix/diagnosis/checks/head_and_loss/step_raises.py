@@ -1,6 +1,7 @@
 """KTF211: whether a training step raises on these data."""
 
 from keras_trainfix.diagnosis.fix_code import compiled_with
+from keras_trainfix.diagnosis.observe.refusal import refused_by_metric
 from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
@@ -91,6 +92,8 @@ def step_raises(snapshot: Snapshot) -> Found | None:
     # Labels out of range raise on some backends, in the batches that hold one.
     if any(OUT_OF_RANGE & view.label_faults.keys() for view in snapshot.views()):
         return None
+    if failure.part == "metrics" and any(map(refused_by_metric, snapshot.views())):
+        return None  # KTF215
     return found(
         f"{PARTS[failure.part]} raises on a batch of {count(failure.batch, 'sample')}: "
         f"{failure.error}",

@@ -6,6 +6,7 @@ import numpy as np
 from keras_trainfix.backend import to_numpy
 from keras_trainfix.diagnosis.fix_code import recompiled, with_new_weights
 from keras_trainfix.diagnosis.observe.dropout import late_dropout
+from keras_trainfix.diagnosis.observe.refusal import refused_by_own_loss
 from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
@@ -118,6 +119,14 @@ def _loss_not_finite(snapshot):
     # If dropout removes all predictions of a row, there is no sum: that is KTF411.
     if any(map(late_dropout, snapshot.views())):
         return None
+    for view in snapshot.views():
+        if error := refused_by_own_loss(view):
+            return found(
+                f"The loss is {trial.start}: {view.loss.name} calls a loss of "
+                f"keras_trainfix that cannot read the labels. {error}",
+                "print(y.shape, y.dtype, np.unique(y))  # what the loss gets",
+                loss=trial.start,
+            )
     return found(
         f"The loss is {trial.start}, although inputs, targets and predictions are all "
         "finite: it divides by 0, or takes a logarithm or root of 0 or less.",

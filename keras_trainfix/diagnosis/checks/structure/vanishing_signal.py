@@ -91,7 +91,7 @@ def vanishing_signal(snapshot: Snapshot) -> Found | None:
     [Glorot and Bengio, 2010](https://proceedings.mlr.press/v9/glorot10a.html)
     """
     trial = snapshot.trial
-    if trial is None or not inputs_vary(snapshot):
+    if trial is None or not inputs_vary(snapshot) or np.isnan(trial.start):
         return None
     kernels = [g for g in trial.gradients if g.is_kernel]
     cut = _cut(snapshot, kernels)
