@@ -1,4 +1,4 @@
-"""The command line: `python -m keras_trainfix COMMAND`."""
+"""The command line: `python -m keras_trainfix COMMAND`, or `keras-trainfix COMMAND`."""
 
 import argparse
 import contextlib
@@ -7,7 +7,8 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -16,6 +17,7 @@ import numpy as np
 
 import keras_trainfix
 from keras_trainfix.diagnosis.diagnose import diagnose
+from keras_trainfix.diagnosis.findings import Diagnosis
 from keras_trainfix.diagnosis.registry import CHECKS, Check, find_check
 from keras_trainfix.model_file import load_untrusted
 
@@ -26,6 +28,18 @@ READ_ERRORS = (
     *(OSError, ValueError, EOFError, zipfile.BadZipFile),
     *(AttributeError, TypeError),
 )
+
+
+PROGRAM = "keras-trainfix"
+EXAMPLES = """\
+examples:
+  %(prog)s diagnose model.keras data.npz --html report.html
+  %(prog)s diagnose model.keras data.npz --json --ignore KTF132,KTF4
+  %(prog)s explain KTF501
+
+`numpy.savez("data.npz", x=x, y=y)` writes the data, `model.save("model.keras")` the
+model. Exit codes: 0 nothing is wrong, 1 something is, 2 bad input.
+"""
 
 
 class BadInput(Exception):
@@ -64,10 +78,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             `--version`.
 
     Examples:
-        >>> main(["explain", "nothing"])
+        >>> main(["explain", "nowhere"])
         2
     """
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return BAD_INPUT
+    parsed = parser.parse_args(arguments)
     try:
         code: int = parsed.run(parsed)
         print(end="", flush=True)  # now, so that a closed pipe is noticed here
@@ -89,10 +108,17 @@ def _discard_output() -> None:
     os.close(nowhere)
 
 
+def _is_script() -> bool:
+    """Whether the console script was called, and not the module."""
+    return Path(sys.argv[0]).stem == PROGRAM
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m keras_trainfix",
+        prog=PROGRAM if _is_script() else "python -m keras_trainfix",
         description="Names what keeps a Keras model from learning.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--version",
@@ -133,7 +159,10 @@ def _find_check(word: str) -> Check:
     check = find_check(word)
     if check is not None:
         return check
-    word = word.strip().lower()
+    typed, word = word.strip(), word.strip().lower()
+    within = [one for one in CHECKS.values() if word and word in one.name]
+    if len(within) == 1:
+        return within[0]
     known = {check.code.lower(): check for check in CHECKS.values()}
     known |= {check.name: check for check in CHECKS.values()}
     near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
@@ -141,7 +170,7 @@ def _find_check(word: str) -> Check:
     checks = dict.fromkeys(known[name] for name in near)
     meant = ", ".join(f"{check.code} {check.name}" for check in checks)
     hint = f"Did you mean: {meant}?" if meant else "`codes` lists them all."
-    raise BadInput(f"there is no code or name '{word}'. {hint}")
+    raise BadInput(f"there is no code or name '{typed}'. {hint}")
 
 
 # --- codes ---
@@ -189,9 +218,20 @@ def _diagnose_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-fit", action="store_true", help="skip the short training trial"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--html", metavar="FILE", type=Path, help="write a report to open in a browser"
+    )
+    codes = "codes or names, with commas between; KTF4 stands for all that begin so"
+    parser.add_argument("--select", metavar="CODES", help=f"report only these {codes}")
+    parser.add_argument(
+        "--ignore", metavar="CODES", help=f"report all but these {codes}"
+    )
 
 
 def _diagnose(arguments: argparse.Namespace) -> int:
+    left_out = _left_out(arguments.select, arguments.ignore)
+    if arguments.html is not None and not arguments.html.parent.is_dir():
+        raise BadInput(f"the folder of '{arguments.html}' does not exist.")
     x, y, sample_weight = _load_data(arguments.data)
     try:
         model = load_untrusted(arguments.model)
@@ -205,6 +245,12 @@ def _diagnose(arguments: argparse.Namespace) -> int:
             )
     except (ValueError, TypeError) as error:
         raise BadInput(str(error)) from error
+    diagnosis = without(diagnosis, left_out)
+    if arguments.html is not None:
+        try:
+            diagnosis.save(arguments.html)
+        except OSError as error:
+            raise BadInput(str(error)) from error
     console = _console()
     if arguments.json:
         _print_json(diagnosis.to_dict())
@@ -213,6 +259,45 @@ def _diagnose(arguments: argparse.Namespace) -> int:
     else:
         print(diagnosis)
     return FINE if diagnosis.ok else FOUND
+
+
+def _left_out(select: str | None, ignore: str | None) -> set[str]:
+    """The codes that are not reported."""
+    chosen = set(CHECKS) if select is None else _codes_of(select)
+    return (set(CHECKS) - chosen) | (set() if ignore is None else _codes_of(ignore))
+
+
+def _codes_of(words: str) -> set[str]:
+    """The codes that a list with commas names, by code, name or beginning."""
+    codes: set[str] = set()
+    for word in filter(None, map(str.strip, words.split(","))):
+        begun = {code for code in CHECKS if code.startswith(word.upper())}
+        is_beginning = word.upper().startswith("KTF") and begun
+        codes |= begun if is_beginning else {_find_check(word).code}
+    return codes
+
+
+def without(diagnosis: Diagnosis, codes: Collection[str]) -> Diagnosis:
+    """A diagnosis without the findings of some codes, which says that they are missing.
+
+    Args:
+        diagnosis: `Diagnosis`.
+        codes: Collection of strings such as `"KTF101"`.
+    """
+    kept = [n for n, f in enumerate(diagnosis.findings, 1) if f.code not in codes]
+    gone = sorted({f.code for f in diagnosis.findings if f.code in codes})
+    standing, remarks = diagnosis.standing, diagnosis.remarks
+    if standing is not None:
+        standing = standing._replace(checks=max(0, standing.checks - len(codes)))
+    if gone:
+        remarks = (*remarks, f"Left out as asked: {', '.join(gone)}.")
+    return replace(
+        diagnosis,
+        findings=[diagnosis.findings[number - 1] for number in kept],
+        mendable=tuple(kept.index(n) + 1 for n in diagnosis.mendable if n in kept),
+        standing=standing,
+        remarks=remarks,
+    )
 
 
 def _load_data(path: str) -> tuple[Any, Any, np.ndarray | None]:

@@ -5,6 +5,7 @@ import os
 import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,7 +13,11 @@ import pytest
 
 import keras_trainfix as kt
 from keras_trainfix import cli
+from keras_trainfix.diagnosis.findings import SCHEMA, Diagnosis
 from keras_trainfix.diagnosis.registry import CHECKS
+from tests.diagnosis.report.samples import finding
+
+DOCS = Path(__file__).parents[1] / "docs"
 
 X = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
 ON = (X[:, :1] > 0).astype("float32")
@@ -83,7 +88,7 @@ def test_explain_in_a_terminal(run):
     [
         ("KTF5001", "KTF501 constant-prediction"),
         ("constant-predictoin", "KTF501 constant-prediction"),
-        ("RELU", "KTF403 dead-relu"),
+        ("Softmax", "KTF201 softmax-on-one-unit, KTF213 softmax-over-wrong-axis"),
         ("qqq", "`codes` lists them all"),
         ("", "`codes` lists them all"),
     ],
@@ -91,7 +96,7 @@ def test_explain_in_a_terminal(run):
 def test_explain_knows_what_may_be_meant(run, word, hint):
     code, out, error = run("explain", word)
     assert (code, out) == (2, "")
-    assert f"no code or name '{word.lower()}'" in error
+    assert f"no code or name '{word}'" in error
     assert hint in error
 
 
@@ -120,7 +125,24 @@ def test_codes_in_a_terminal(run):
     assert max(map(len, out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("arguments", [[], ["unknown"], ["explain"], ["diagnose", "a"]])
+def test_explain_shows_the_only_name_with_that_word(run):
+    assert run("explain", "Dice") == (0, CHECKS["KTF210"].page, "")
+
+
+def test_no_arguments_print_the_help(run):
+    code, out, error = run()
+    assert (code, out) == (2, "")
+    assert "examples:" in error
+    assert all(command.name in error for command in cli.COMMANDS)
+    assert "python -m keras_trainfix diagnose model.keras data.npz --html" in error
+
+
+def test_the_console_script_has_its_name(run, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/keras-trainfix"])
+    assert "usage: keras-trainfix" in run()[2]
+
+
+@pytest.mark.parametrize("arguments", [["unknown"], ["explain"], ["diagnose", "a"]])
 def test_bad_usage(arguments, capsys):
     with pytest.raises(SystemExit) as exit:
         cli.main(arguments)
@@ -130,11 +152,11 @@ def test_bad_usage(arguments, capsys):
 
 def test_as_a_program(monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "keras_trainfix.__main__", raising=False)
-    monkeypatch.setattr(sys, "argv", ["keras_trainfix", "explain", "nothing"])
+    monkeypatch.setattr(sys, "argv", ["keras_trainfix", "explain", "nowhere"])
     with pytest.raises(SystemExit) as exit:
         runpy.run_module("keras_trainfix", run_name="__main__")
     assert exit.value.code == 2
-    assert "error: there is no code or name 'nothing'" in capsys.readouterr().err
+    assert "error: there is no code or name 'nowhere'" in capsys.readouterr().err
 
 
 # --- diagnose ---
@@ -172,6 +194,71 @@ def test_json_alone_is_on_the_output(run, faulty, data, monkeypatch):
     assert code == 1
     assert json.loads(out)["findings"][0]["code"] == "KTF201"
     assert "progress" in error
+
+
+def test_json_has_the_form_of_its_schema(run, faulty, data):
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((DOCS / "diagnosis.schema.json").read_text())
+    shown = json.loads(run("diagnose", faulty, data, "--no-fit", "--json")[1])
+    jsonschema.validate(shown, schema)
+    assert shown["schema"] == SCHEMA
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**shown, "schema": SCHEMA + 1}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**shown, "findings": [{}]}, schema)
+
+
+def test_a_report(run, faulty, data, tmp_path):
+    path = tmp_path / "report.html"
+    code, out, _ = run("diagnose", faulty, data, "--no-fit", "--html", path)
+    assert code == 1
+    assert "KTF201" in out
+    assert "softmax-on-one-unit" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["missing/report.html", "folder"])
+def test_a_report_that_cannot_be_written(run, faulty, data, tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    code, out, error = run(
+        "diagnose", faulty, data, "--no-fit", "--html", tmp_path / name
+    )
+    assert (code, out) == (2, "")
+    assert name in error
+    assert not list((tmp_path / "folder").iterdir())
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected", "is_there"),
+    [
+        (["--ignore", "KTF201"], 0, False),
+        (["--ignore", "ktf2, KTF4"], 0, False),
+        (["--ignore", "softmax-on-one-unit"], 0, False),
+        (["--ignore", "KTF101"], 1, True),
+        (["--select", "KTF1,KTF4"], 0, False),
+        (["--select", "KTF201"], 1, True),
+        (["--select", "KTF2", "--ignore", "KTF201"], 0, False),
+    ],
+)
+def test_findings_can_be_chosen(run, faulty, data, flags, expected, is_there):
+    code, out, error = run("diagnose", faulty, data, "--no-fit", *flags)
+    assert code == expected, error
+    assert ("softmax-on-one-unit" in out) == is_there
+    assert ("Left out as asked: KTF201." in out) != is_there
+
+
+@pytest.mark.parametrize("flag", ["--select", "--ignore"])
+def test_an_unknown_code_is_named(run, faulty, data, flag):
+    code, out, error = run("diagnose", faulty, data, flag, "KTF201,KTF999")
+    assert (code, out) == (2, "")
+    assert "no code or name 'KTF999'" in error
+
+
+def test_what_is_mended_keeps_its_number():
+    findings = [finding("KTF101"), finding("KTF201"), finding("KTF401")]
+    rest = cli.without(Diagnosis(findings, mendable=(1, 3)), {"KTF101"})
+    assert rest.codes == ["KTF201", "KTF401"]
+    assert rest.mendable == (2,)
 
 
 # A stand-in for a diagnosis that takes long enough to show progress.

@@ -156,13 +156,15 @@ def test_diagnosis(table):
     model.layers[0].bias.assign(np.full(8, -50.0))
     pages = run("diagnosis", model=model, x=table[0], y=table[1])
     next(pages)
+    assert next(pages)["diagnosis"].ok is False
+    assert "KTF403" in Path("report.html").read_text("utf-8")
     names = next(pages)
     assert np.ptp(names["right"].predict(names["points"], verbose=0)) > 0.5
     assert next(pages)["found"].suggestion > 1e-4
     with pytest.raises(DiagnosisError) as caught:
         next(pages)
     assert caught.value.diagnosis.findings[0].code == "KTF403"
-    assert '.code  # "KTF403"' in snippets("diagnosis")[3]
+    assert '.code  # "KTF403"' in snippets("diagnosis")[4]
 
 
 def test_collapse_detector(table):

@@ -12,6 +12,8 @@ SEVERITIES = ("error", "warning", "note")  # from the worst
 DOCUMENTATION = "https://keras-trainfix.readthedocs.io/codes/"
 IS_PUBLISHED = False  # then findings show the address of their page, not a command
 
+SCHEMA = 1  # of `Diagnosis.to_dict`: grows where a key changes its meaning or goes
+
 # What shows and repairs a diagnosis stands above it, and adds itself.
 _PROVIDED: dict[str, Callable] = {}
 
@@ -360,8 +362,12 @@ class Diagnosis:
         return _PROVIDED["save_diagnosis"](self, path, class_names)
 
     def to_dict(self) -> dict:
-        """The diagnosis as a dict that strict JSON can hold."""
+        """The diagnosis as a dict that strict JSON can hold.
+
+        `"schema"` is the version of its form; `docs/diagnosis.schema.json` states it.
+        """
         return {
+            "schema": SCHEMA,
             "ok": self.ok,
             "verdict": self.verdict,
             "tasks": self.tasks,
