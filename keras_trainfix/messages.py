@@ -96,6 +96,19 @@ def skill_in_words(skill: float) -> str:
     return f"{skill:.{digits}f}".replace("-0.00", "0.00")
 
 
+def as_much(ratio: float) -> str:
+    """A ratio of sizes, which ends with "as much" for numbers as a person writes them.
+
+    Examples:
+        >>> as_much(0.004), as_much(3.08)
+        ('0.4 % as much', '3.1 times as much')
+    """
+    if ratio < 1:
+        return f"{percent(ratio)} as much"
+    number = f"{ratio:.2g}" if ratio < 100 else about(ratio)
+    return f"{number} times as much"
+
+
 def about(number: float) -> str:
     """A large number with two digits that count, without an exponent.
 

@@ -1,6 +1,7 @@
 """Watches over `fit`, and names a collapse while it happens: the hooks of Keras."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from keras_trainfix.callbacks.collapse.ledger import Rescue
@@ -16,7 +17,11 @@ from keras_trainfix.callbacks.collapse.series import (
     is_same_training,
     keep_watched,
 )
-from keras_trainfix.callbacks.collapse.session import CollapseWarning, Session
+from keras_trainfix.callbacks.collapse.session import (
+    CollapseWarning,
+    EpochLoss,
+    Session,
+)
 from keras_trainfix.callbacks.guarded import GuardedCallback
 from keras_trainfix.diagnosis.findings import Diagnosis, DiagnosisError
 from keras_trainfix.diagnosis.observe.sample import take
@@ -160,6 +165,11 @@ class CollapseDetector(GuardedCallback):
         return self._session.rescues if self._session else []
 
     @property
+    def losses(self) -> list[EpochLoss]:
+        """List of `EpochLoss`: the loss of each epoch, for the picture."""
+        return self._session.losses if self._session else []
+
+    @property
     def alarms(self) -> list[int]:
         """List of integers, the steps at which a collapse was reported."""
         return list(self._session.state.alarms) if self._session else []
@@ -205,6 +215,7 @@ class CollapseDetector(GuardedCallback):
             session, last = self._session, (self.params or {}).get("epochs", 1)
             is_last = epoch + 1 >= last or bool(self.model.stop_training)
             self._safely(lambda: session.end_epoch(is_last))
+            self._safely(lambda: session.note_loss(logs or {}), uses_model=False)
         if logs is not None:
             logs.update(self._numbers())
 
@@ -218,7 +229,9 @@ class CollapseDetector(GuardedCallback):
             keep_watched(now, self._watched.after(self._unseen))
 
     def plot(self, path: Any = None) -> Any:
-        """Draws skill and spread step by step, with the collapse and the rescues.
+        """Draws skill, spread and loss by step, with the collapse and the rescues.
+
+        A skill below the axis is an arrow with its value.
 
         Args:
             path: File to save the picture to, or None.
@@ -232,6 +245,23 @@ class CollapseDetector(GuardedCallback):
         from keras_trainfix.callbacks.collapse.plot import collapse_figure
 
         return collapse_figure(self, path)
+
+    def save(self, path: Any, class_names: Sequence[str] | None = None) -> Path:
+        """Writes a report of the training: one page that needs no network.
+
+        Args:
+            path: String or `Path`, such as `"report.html"`.
+            class_names: List of strings, one for each class, for the pictures.
+
+        Returns:
+            `pathlib.Path` of the file.
+
+        Raises:
+            OSError: If the file cannot be written; what was there before stays.
+        """
+        from keras_trainfix.callbacks.collapse.training_page import save_training
+
+        return save_training(self, path, class_names)
 
     def _begin(self, watched=None):
         model = self.model

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -66,6 +66,20 @@ class CollapseWarning(UserWarning):
     """A model in training gives one answer for everything, or none."""
 
 
+class EpochLoss(NamedTuple):
+    """The loss of an epoch.
+
+    Attributes:
+        step: Integer, steps at its end.
+        loss: Float, as in `logs`; NaN where these have none.
+        validation: Float, that of the validation data; NaN without any.
+    """
+
+    step: int
+    loss: float
+    validation: float
+
+
 class Session:
     """One training under watch, which may take several calls of `fit`.
 
@@ -81,6 +95,7 @@ class Session:
         diagnosis: `Diagnosis` of the collapse, or None.
         history: Dict of lists: step, epoch, spread and skill of each quick check.
         rescues: List of `Rescue`, one for each.
+        losses: List of `EpochLoss`.
         state: `State` of the policy.
     """
 
@@ -99,6 +114,7 @@ class Session:
             key: [] for key in ("step", "epoch", "std_ratio", "skill")
         }
         self.rescues: list[Rescue] = []
+        self.losses: list[EpochLoss] = []
         self.state = State()
         self._steps_before = self._step = 0  # before this epoch, and so far
         self._due_at = 0.0  # step of the next quick check within an epoch
@@ -191,6 +207,17 @@ class Session:
             self.rescues[-1].reach(self.last("skill"))
         if self.rescues and self.state.steps:
             self._rescuer.end_warm_up(self.last("skill"), self._when())
+
+    def note_loss(self, logs: dict) -> None:
+        """Keeps the loss of an epoch, for the picture.
+
+        Args:
+            logs: Dict of the epoch.
+        """
+        loss, validation = (
+            float(logs.get(key, float("nan"))) for key in ("loss", "val_loss")
+        )
+        self.losses.append(EpochLoss(self.state.step, loss, validation))
 
     def end(self) -> None:
         """Training ends: a last diagnosis where it has not gone well."""

@@ -69,6 +69,7 @@ def diagnosis_html(
     diagnosis: Diagnosis,
     class_names: Sequence[str] | None = None,
     is_open: bool = False,
+    story: str = "",
 ) -> str:
     """A diagnosis as HTML.
 
@@ -76,6 +77,7 @@ def diagnosis_html(
         diagnosis: `Diagnosis`.
         class_names: List of strings, one for each class, or None.
         is_open: Whether the code of all findings is shown, not that of the first alone.
+        story: String, HTML that stands before the findings.
     """
     color, unjudged = color_of(diagnosis), not_judged(diagnosis)
     parts = []
@@ -89,6 +91,7 @@ def diagnosis_html(
             parts.append(f"<p><b>{escape(sentence)}</b></p>")
         else:
             parts.append(f"<p>{escape(sentence)}</p>")
+    parts.append(story)
     parts += [
         _finding(number, finding, cause_of(diagnosis, number), is_open or number == 1)
         for number, finding in enumerate(diagnosis.findings, 1)

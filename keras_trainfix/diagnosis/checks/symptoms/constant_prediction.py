@@ -15,7 +15,7 @@ from keras_trainfix.diagnosis.checks.symptoms.collapse import (
 from keras_trainfix.diagnosis.fix_code import STANDARDIZED
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
-from keras_trainfix.messages import percent, skill_in_words
+from keras_trainfix.messages import as_much, skill_in_words
 
 VERY_LONG = 500  # steps
 NO_FIT = 0.05  # coefficient of determination
@@ -95,7 +95,7 @@ def constant_prediction(view: OutputView) -> Found | None:
     evidence |= {"prediction_mean": float(np.mean(view.predictions, dtype="float64"))}
     if seen.correlation is not None:
         evidence["correlation"] = seen.correlation
-    vary = f"predictions vary {percent(seen.std_ratio)} as much as targets"
+    vary = f"predictions vary {as_much(seen.std_ratio)} as targets"
     vary = vary if seen.std_ratio >= 1e-4 else "predictions do not vary"
     what = (
         f"After {steps} steps {vary} (R2 {skill_in_words(seen.r2)}, mean prediction "

@@ -20,7 +20,7 @@ from keras_trainfix.diagnosis.fix_code import (
 from keras_trainfix.diagnosis.measure.aim import has_other_aim
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import OutputView
-from keras_trainfix.messages import percent, skill_in_words
+from keras_trainfix.messages import as_much, skill_in_words
 
 SOON = 50  # steps after which a classifier should not be confidently wrong
 NO_SKILL = 0.01  # skill up to which a model is no better than the best constant
@@ -112,7 +112,7 @@ def no_better_than_constant(view: OutputView) -> Found | None:
     return found(
         f"After {steps} steps the {measure} is {seen.loss:.4g}, and the best constant "
         f"gets {seen.constant_loss:.4g} (skill {skill_in_words(seen.value)}), although "
-        f"predictions vary {percent(seen.std_ratio)} as much as targets.",
+        f"predictions vary {as_much(seen.std_ratio)} as targets.",
         _look_at_the_data(view),
         loss=seen.loss,
         constant_loss=seen.constant_loss,
