@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_trainfix.callbacks.collapse.layer_record import LayerRecord
 from keras_trainfix.callbacks.collapse.ledger import Rescue
 from keras_trainfix.callbacks.collapse.running_fit import running_fit
 from keras_trainfix.callbacks.collapse.samples import MisfitError, check_inputs
@@ -163,6 +164,11 @@ class CollapseDetector(GuardedCallback):
     def rescues(self) -> list[Rescue]:
         """List of `Rescue`, what was done: dicts whose text is a sentence."""
         return self._session.rescues if self._session else []
+
+    @property
+    def layers(self) -> LayerRecord:
+        """`LayerRecord`: how far each layer moved between looks, for the report."""
+        return self._session.layers if self._session else LayerRecord()
 
     @property
     def losses(self) -> list[EpochLoss]:

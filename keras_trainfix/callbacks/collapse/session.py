@@ -20,6 +20,7 @@ from keras_trainfix.callbacks.collapse.events import (
     SymptomsSeen,
     TrainingEnded,
 )
+from keras_trainfix.callbacks.collapse.layer_record import LayerRecord
 from keras_trainfix.callbacks.collapse.ledger import Moment, Rescue
 from keras_trainfix.callbacks.collapse.policy import (
     HEALTHY,
@@ -96,6 +97,7 @@ class Session:
         history: Dict of lists: step, epoch, spread and skill of each quick check.
         rescues: List of `Rescue`, one for each.
         losses: List of `EpochLoss`.
+        layers: `LayerRecord` of the looks at the end of epochs.
         state: `State` of the policy.
     """
 
@@ -115,6 +117,7 @@ class Session:
         }
         self.rescues: list[Rescue] = []
         self.losses: list[EpochLoss] = []
+        self.layers = LayerRecord()
         self.state = State()
         self._steps_before = self._step = 0  # before this epoch, and so far
         self._due_at = 0.0  # step of the next quick check within an epoch
@@ -127,6 +130,7 @@ class Session:
 
     def begin(self) -> None:
         """Judges what no step can change, and repairs it where it may."""
+        self.layers.look(self.model, 0)
         diagnosis = self._watch.examine_beginning()
         if has_error(diagnosis):
             self.diagnosis = self._counted(diagnosis)
@@ -203,6 +207,7 @@ class Session:
         self._steps_before = self.state.step
         if is_epoch_check_due(self.settings, self.state, is_last):
             self.quick_check(ends_epoch=True)
+            self.layers.look(self.model, self.state.step)
         if self.rescues:
             self.rescues[-1].reach(self.last("skill"))
         if self.rescues and self.state.steps:

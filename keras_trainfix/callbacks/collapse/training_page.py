@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_trainfix.callbacks.collapse.layer_heat_map import draw_layer_record
 from keras_trainfix.diagnosis.report.html import FINE, STYLE, diagnosis_html
 from keras_trainfix.diagnosis.report.page import page, write
 from keras_trainfix.diagnosis.report.plots import (
@@ -47,6 +48,7 @@ def save_training(
         happened.append(f"<li>{word} at step {detector.alarms[-1]}.</li>")
     story = f"<ul>{''.join(happened)}</ul>" if happened else ""
     pictures = draw_skill(detector) + draw_loss(detector)
+    pictures += draw_layer_record(detector.layers)
     story += f"<div class='ktf-figures'>{pictures}</div>" if pictures else ""
     if diagnosis is None:
         body = (

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import keras_trainfix as kt
+from keras_trainfix.callbacks.collapse.layer_record import LayerRecord
 from keras_trainfix.callbacks.collapse.plot import collapse_figure
 from keras_trainfix.callbacks.collapse.session import EpochLoss
 from tests.callbacks.collapse.nets import X, Y, collected, dead_net, diagnosis, pretend
@@ -23,6 +24,7 @@ def watched(alarms=(), rescues=(), found=None, losses=()):
         rescues=list(rescues),
         diagnosis=found,
         losses=list(losses),
+        layers=LayerRecord(),
     )
 
 
