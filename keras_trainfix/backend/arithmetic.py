@@ -69,7 +69,8 @@ def softmax(
         at_ids = at_class(logits, ids) - ops.squeeze(highest, -1) - ops.log(total)
     else:
         at_ids = at_class(exps, ids) / total
-    return at_ids, ops.nan_to_num(exps), 1 / total
+    # Nothing is infinite: one pass instead of the three of `nan_to_num`.
+    return at_ids, ops.where(ops.isnan(exps), ops.zeros_like(exps), exps), 1 / total
 
 
 def _torch_softmax(

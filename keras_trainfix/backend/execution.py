@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,6 +38,33 @@ def compiled(function: Callable[..., Any], size: int) -> Callable[..., Any]:
 
         return tf.function(function, jit_compile=True, autograph=False)
     return function
+
+
+def run_compiled(function: Callable[..., Any], tensors: Any, *settings: Any) -> Any:
+    """`function(*tensors, *settings)`, in eager code compiled where that is faster.
+
+    Args:
+        function: Pure function of tensors and of settings that can be hashed.
+        tensors: List of tensors or None.
+        *settings: The further arguments of `function`.
+    """
+    backend = keras.backend.backend()
+    known = [x for x in tensors if x is not None]
+    is_eager = backend == "jax" or all(map(is_concrete, known))
+    if backend == "torch" or not is_eager:
+        return function(*tensors, *settings)
+    # One compiled function for each shape: TensorFlow warns if one sees many.
+    shapes = tuple(None if x is None else (tuple(x.shape), x.dtype) for x in tensors)
+    size = max(math.prod(x.shape) for x in known)
+    return _compiled(function, settings, shapes, size)(*tensors)
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(
+    function: Callable[..., Any], settings: tuple[Any, ...], shapes: Any, size: int
+) -> Callable[..., Any]:
+    """A function of tensors of these shapes and dtypes."""
+    return compiled(lambda *tensors: function(*tensors, *settings), size)
 
 
 def is_faster_in_one_piece(layers: int) -> bool:

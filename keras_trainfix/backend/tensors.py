@@ -1,5 +1,7 @@
 """Tensors: their values, their device, and the dtypes they can have."""
 
+import math
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import keras
@@ -10,9 +12,13 @@ from keras_trainfix.keras_internals import is_symbolic_scope
 # Whatever the backend converts to a tensor: its own tensors, arrays, nested lists.
 Tensor: TypeAlias = Any
 
+ALIGNMENT = 64  # bytes, of memory that a tensor can share
+
 
 def to_numpy(tensor: Tensor) -> np.ndarray:
-    """A NumPy copy of a tensor or variable, with its dtype."""
+    """A NumPy copy of a tensor, variable or array, with its dtype."""
+    if isinstance(tensor, np.ndarray):
+        return tensor.copy()
     # For a variable itself NumPy 2 warns about Keras' `__array__`.
     return keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(tensor))
 
@@ -22,6 +28,11 @@ def numpy_to_read(tensor: Tensor) -> np.ndarray:
     if keras.backend.backend() == "jax" and keras.ops.is_tensor(tensor):
         return np.asarray(tensor)
     return to_numpy(tensor)
+
+
+def library(values: Tensor) -> ModuleType:
+    """NumPy for its arrays, `keras.ops` for tensors: they share most functions."""
+    return np if isinstance(values, np.ndarray | np.generic) else keras.ops
 
 
 def is_concrete(tensor: Tensor) -> bool:
@@ -72,6 +83,36 @@ def on_cpu(tensor: Tensor) -> bool:
 def slices_are_views(array: Tensor) -> bool:
     """Whether a slice of a tensor or array shares its memory."""
     return keras.backend.backend() == "torch" or not keras.ops.is_tensor(array)
+
+
+def threads_each_operation() -> bool:
+    """Whether an operation on a large tensor is split among threads, small or not.
+
+    Many operations on small pieces of it then take less time.
+    """
+    return keras.backend.backend() == "torch"
+
+
+def shared_memory(shape: tuple[int, ...]) -> tuple[np.ndarray, Tensor]:
+    """A float32 array, and a tensor that shares its memory, on TensorFlow or JAX.
+
+    For arrays that are read once: a tensor made of each would copy it into new memory,
+    which takes longer than to use the numbers.
+
+    Args:
+        shape: Tuple of integers.
+    """
+    size = math.prod(shape) * 4
+    room = np.empty(size + ALIGNMENT, "uint8")
+    first = -room.ctypes.data % ALIGNMENT
+    array = room[first : first + size].view("float32").reshape(shape)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return array, jax.dlpack.from_dlpack(array)
+    import tensorflow as tf
+
+    return array, tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def as_index(ids: Tensor) -> Tensor:

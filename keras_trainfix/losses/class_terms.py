@@ -4,7 +4,6 @@ Only one copy and the gradient have the size of the logits: there are no one-hot
 and no masked logits, which is where a masked loss usually spends its time.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,8 +43,10 @@ def class_terms(
         Dict with the needed ones of `"crossentropy"`, `(N, K, L)`, and `"region"`, a
         tuple `(overlap, predicted)`, both `(N, C)`.
     """
+    needed = tuple(needed)
     function = backend.custom_gradient(
-        functools.partial(_forward, needed), functools.partial(_backward, needed)
+        lambda *tensors: backend.run_compiled(_forward, tensors, needed),
+        lambda kept, *slopes: backend.run_compiled(_backward, (*kept, *slopes), needed),
     )
     outputs = list(function(logits, ids, valid, weights))
     terms = {"crossentropy": outputs.pop(0)} if "crossentropy" in needed else {}
@@ -53,7 +54,7 @@ def class_terms(
 
 
 def _forward(
-    needed: Sequence[str], logits: Tensor, ids: Tensor, valid: Tensor, weights: Tensor
+    logits: Tensor, ids: Tensor, valid: Tensor, weights: Tensor, needed: Sequence[str]
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     has_crossentropy = "crossentropy" in needed
     at_ids, exps, inverse_sum = backend.softmax(logits, ids, log=has_crossentropy)
@@ -72,20 +73,20 @@ def _forward(
     return tuple(outputs), tuple(kept)
 
 
-def _backward(
-    needed: Sequence[str], kept: Sequence[Tensor], *gradients: Tensor
-) -> Tensor:
-    exps, inverse_sum, ids, *kept = kept
+def _backward(*arguments: Any) -> Tensor:
+    """The gradient from what `_forward` kept, the slopes of its outputs, `needed`."""
+    exps, inverse_sum, ids, *others, needed = arguments
     # p * (slope - mean slope) of a softmax; the slope of the label is added last.
     # Augmented assignment saves a temporary where tensors are mutable.
     at_label = 0
+    weights = others.pop(0) if "region" in needed else None  # times `inverse_sum`
     if "crossentropy" in needed:
-        at_label = ops.where(inverse_sum != 0, -gradients[0], 0)
+        slope = others.pop(0)
+        at_label = ops.where(inverse_sum != 0, -slope, 0)
     if "region" not in needed:
         gradient = exps * ops.expand_dims(-at_label * inverse_sum, -1)
         return backend.add_at_class(gradient, ids, at_label)
-    (weights,) = kept  # times `inverse_sum`
-    of_overlap, of_predicted = gradients[-2:]
+    of_overlap, of_predicted = others
     of_label = backend.of_class(of_overlap, ids)
     of_label *= weights
     of_label *= backend.at_class(exps, ids)

@@ -42,13 +42,16 @@ def _of_rows(
 ) -> Tensor:
     """The losses of pixels from labels as rows, `(N, K, L)`."""
     rows = pixels.rows
-    positive = _focal(pixels.nll, focal_gamma)
     if pixels.exclusive:
         rows = rows * (1 - label_smoothing) + label_smoothing / pixels.num_classes
-        return ops.sum(rows * positive, axis=-1)
+        return ops.sum(rows * _focal(pixels.nll, focal_gamma), axis=-1)
     rows = rows * (1 - label_smoothing) + label_smoothing / 2
-    negative = _focal(pixels.nll_negative, focal_gamma)
-    values = rows * positive + (1 - rows) * negative
+    if pixels.from_logits and not focal_gamma:  # the backends have it in few passes
+        values = ops.binary_crossentropy(rows, pixels.scores, from_logits=True)
+    else:
+        positive = _focal(pixels.nll, focal_gamma)
+        negative = _focal(pixels.nll_negative, focal_gamma)
+        values = rows * positive + (1 - rows) * negative
     if pixels.num_classes == 1 or class_weight is None:
         return ops.mean(values, axis=-1)
     shares = class_weight_vector(class_weight, pixels.num_classes)

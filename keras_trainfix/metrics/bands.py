@@ -1,19 +1,17 @@
 """Bands along the outlines of classes, and how the bands of two maps overlap."""
 
-import functools
 import math
 import numbers
-from collections.abc import Callable
-from typing import Any
 
 from keras import ops
 
 from keras_trainfix import backend
-from keras_trainfix.labels.dtypes import as_tensor, check_numbers
+from keras_trainfix.labels.dtypes import check_numbers
 from keras_trainfix.labels.shapes import static_shape
 from keras_trainfix.labels.types import Tensor
 from keras_trainfix.labels.weights import pixel_weights
 from keras_trainfix.metrics import exact
+from keras_trainfix.metrics.batches import run
 from keras_trainfix.metrics.class_scores import iou, outcomes
 from keras_trainfix.metrics.confusion import Counts, count
 from keras_trainfix.metrics.predictions import Form, prediction_form
@@ -60,9 +58,7 @@ def count_bands(
     radius = _radius(distance, form, y_pred)
     batch = y_true, y_pred, sample_weight, mask
     if all(backend.is_concrete(x) for x in batch if x is not None):
-        tensors = [None if x is None else as_tensor(x) for x in batch]
-        shapes = tuple(x if x is None else (tuple(x.shape), x.dtype) for x in tensors)
-        labels, predicted, rejected = _compiled(form, setting, radius, shapes)(*tensors)
+        labels, predicted, rejected = run(_bands, batch, form, setting, radius)
         raise_if_rejected(
             rejected, y_true, y_pred, sample_weight, form, setting, refuse_nan
         )
@@ -72,7 +68,8 @@ def count_bands(
     bands = setting._replace(num_classes=size, ignored=(size,), axis=-1)
     # With a last axis of 1, integers are read as ids and never as one-hot rows.
     counts = count(labels, ops.expand_dims(predicted, -1), sample_weight, bands)
-    return Counts(counts.matrix, counts.rejected + rejected)
+    matrix, others = map(ops.convert_to_tensor, counts)
+    return Counts(matrix, others + rejected)
 
 
 def scores_of_bands(limbs: Tensor) -> Tensor:
@@ -99,15 +96,6 @@ def _radius(distance: float, form: Form, y_pred: Tensor) -> int:
             )
         distance = max(1, round(distance * math.hypot(*sizes)))
     return min([int(distance), *(size for size in sizes if size is not None)])
-
-
-@functools.lru_cache(maxsize=256)
-def _compiled(
-    form: Form, setting: Setting, radius: int, shapes: Any
-) -> Callable[..., Any]:
-    """`_bands` for the shapes and dtypes of a batch, compiled where that is faster."""
-    function = functools.partial(_bands, form=form, setting=setting, radius=radius)
-    return backend.compiled(function, math.prod(shapes[1][0]))
 
 
 def _bands(

@@ -1,12 +1,12 @@
 """Scores of classes from a confusion matrix."""
 
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from keras import ops
 
+from keras_trainfix.backend import library
 from keras_trainfix.labels import ignored_ids
 from keras_trainfix.labels.dtypes import wide
 from keras_trainfix.labels.types import IgnoreClass, Tensor
@@ -89,7 +89,7 @@ def outcomes(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     Returns:
         Three of shape `(..., C)`. Each is a sum of entries, without a difference.
     """
-    lib = _library(matrix)
+    lib = library(matrix)
     diagonal = lib.eye(matrix.shape[-1], dtype="bool")
     correct, wrong = lib.where(diagonal, matrix, 0), lib.where(diagonal, 0, matrix)
     return (
@@ -128,9 +128,10 @@ def accuracy(correct: Tensor, extra: Tensor, missed: Tensor) -> Tensor:
 
 def mean_of_known(values: Tensor, wanted: np.ndarray) -> Tensor:
     """The mean of the wanted `values` that are not NaN; NaN if there are none."""
-    counted = ops.logical_and(wanted, ops.logical_not(ops.isnan(values)))
-    total = ops.sum(ops.where(counted, values, 0))
-    return ratio(total, ops.sum(ops.cast(counted, values.dtype)))
+    lib = library(values)
+    counted = lib.logical_and(wanted, lib.logical_not(lib.isnan(values)))
+    total, ones = lib.where(counted, values, 0), lib.ones_like(values)
+    return ratio(lib.sum(total), lib.sum(lib.where(counted, ones, 0)))
 
 
 def _from_confusion(
@@ -145,7 +146,7 @@ def _from_confusion(
             f"(C, 2, 2). Received: matrix of shape {shape}. Pass the result of "
             "`confusion_matrix`."
         )
-    lib = _library(matrix)
+    lib = library(matrix)
     # Negative counts mark invalid input, see `confusion_matrix`.
     matrix = lib.where(lib.any(matrix < 0), float("nan"), matrix)
     wanted = wanted_classes(shape[0], ignored_ids(ignore_class))
@@ -169,12 +170,8 @@ def wanted_classes(
     return wanted
 
 
-def _library(values: Tensor) -> ModuleType:
-    return np if isinstance(values, np.ndarray) else ops
-
-
 def ratio(part: Tensor, whole: Tensor) -> Tensor:
     """`part / whole`, NaN where `whole` is 0."""
-    lib = _library(whole)
+    lib = library(whole)
     ratio = part / lib.where(whole > 0, whole, 1)
     return lib.where(whole > 0, ratio, float("nan"))

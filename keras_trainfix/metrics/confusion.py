@@ -1,9 +1,11 @@
 """Counts exactly how often each class is predicted for each label."""
 
+import functools
 import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
@@ -27,6 +29,7 @@ from keras_trainfix.metrics.setting import Setting, checked_setting
 # operation among threads, which takes longer than the operation itself.
 PIECE = 2**15
 LARGE_PIECE = 2**19  # pixels per arg-max
+COPIED_PIECE = 2**16  # pixels of an array that is copied first
 
 
 class Counts(NamedTuple):
@@ -96,12 +99,13 @@ def confusion_matrix(
     arguments = num_classes, ignore_class, axis, threshold, from_logits
     setting = checked_setting(*arguments, multi_label)
     counts = count(y_true, y_pred, sample_weight, setting, refuse_nan=True)
+    limbs, rejected = map(ops.convert_to_tensor, counts)
     if sample_weight is not None:
-        matrix = exact.rounded(counts.matrix)
+        matrix = exact.rounded(limbs)
     else:
-        _, ones, middle, _ = (ops.cast(counts.matrix[i], "int32") for i in range(4))
+        _, ones, middle, _ = (ops.cast(limbs[i], "int32") for i in range(4))
         matrix = ones + middle * int(exact.BASE)
-    return ops.where(ops.any(counts.rejected > 0), -1, matrix)
+    return ops.where(ops.any(rejected > 0), -1, matrix)
 
 
 def count(
@@ -137,7 +141,7 @@ def count(
     if sample_weight is None and mask is None and not setting.multi_label:
         counts = _count_in_pieces(y_true, y_pred, form, setting)
     else:
-        counts = Counts(*run(function, batch, form, setting))
+        counts = Counts(*map(backend.to_numpy, run(function, batch, form, setting)))
     raise_if_rejected(counts.rejected, *batch[:3], form, setting, refuse_nan)
     return counts
 
@@ -164,12 +168,10 @@ def is_concrete(batch: Iterable[Tensor]) -> bool:
 def _count_in_pieces(
     y_true: Tensor, y_pred: Tensor, form: Form, setting: Setting
 ) -> Counts:
-    batch = y_true, y_pred, None, None
-    is_small = math.prod(form.pixels(y_pred.shape)) <= PIECE
-    if is_small or not backend.slices_are_views(y_pred):
-        return Counts(*run(_count, batch, form, setting, True))
+    """`Counts` of arrays, in eager code."""
     pieces = _small_pieces(y_true, y_pred, form, setting)
-    table = sum(run(_table, piece, form, setting, True) for *piece, form in pieces)
+    tables = (run(_table, piece, form, setting, True) for *piece, form in pieces)
+    table = sum(map(backend.to_numpy, tables))
     return Counts(*_finished(exact.from_counts(table)))
 
 
@@ -177,16 +179,36 @@ def _small_pieces(
     y_true: Tensor, y_pred: Tensor, form: Form, setting: Setting
 ) -> Iterator[tuple[Tensor, Tensor, Form]]:
     """Yields `(y_true, y_pred, form)` of parts of a batch whose slices are views."""
-    if form.kind != "scores" or not ops.is_tensor(y_pred):
+    if not backend.slices_are_views(y_pred) or 0 in y_pred.shape:
+        yield y_true, y_pred, form
+    elif not backend.threads_each_operation():
+        yield from _copied_pieces(y_true, y_pred, form)
+    elif form.kind != "scores" or not ops.is_tensor(y_pred):
         for piece in _pieces(y_true, y_pred, form, PIECE):
             yield *piece, form
-        return
-    # Threads pay off for the arg-max, but take as long to start as one piece takes.
-    ids = Form("ids", form.axis)
-    for labels, scores in _pieces(y_true, y_pred, form, LARGE_PIECE):
-        predicted = predicted_classes(scores, form, setting)
-        for piece in _pieces(labels, predicted, ids, PIECE):
-            yield *piece, ids
+    else:
+        # Threads pay off for the arg-max, but take as long to start as one piece takes.
+        ids = Form("ids", form.axis)
+        for labels, scores in _pieces(y_true, y_pred, form, LARGE_PIECE):
+            predicted = predicted_classes(scores, form, setting)
+            for piece in _pieces(labels, predicted, ids, PIECE):
+                yield *piece, ids
+
+
+def _copied_pieces(
+    y_true: Tensor, y_pred: np.ndarray, form: Form
+) -> Iterator[tuple[Tensor, Tensor, Form]]:
+    """Yields parts of an array. All scores use the same memory, one after the other."""
+    is_float32 = form.kind == "scores" and y_pred.dtype == "float32"
+    is_shared = is_float32 and backend.on_cpu(y_pred)
+    memory = functools.cache(backend.shared_memory)
+    most = COPIED_PIECE if is_shared else LARGE_PIECE
+    for labels, predicted in _pieces(y_true, y_pred, form, most):
+        if is_shared:
+            array, tensor = memory(predicted.shape)
+            array[...] = predicted
+            predicted = tensor
+        yield labels, predicted, form
 
 
 def _count(
@@ -196,11 +218,10 @@ def _count(
     mask: Tensor,
     form: Form,
     setting: Setting,
-    is_eager: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """`Counts` as a pair, in code that can be compiled."""
     if sample_weight is None and mask is None:
-        table = _table(y_true, y_pred, form, setting, is_eager)
+        table = _table(y_true, y_pred, form, setting)
         return _finished(exact.from_counts(table))
     size = setting.num_classes
     cells, weights, bad = cells_of(y_true, y_pred, sample_weight, mask, form, setting)
@@ -211,10 +232,15 @@ def _count(
 
 def _finished(table: Tensor, bad_weights: Tensor = 0.0) -> tuple[Tensor, Tensor]:
     """`Counts`, as a pair, from a table with two extra rows and one extra column."""
-    labels = exact.rounded(ops.sum(table[:, -1], axis=-1))
-    predictions = exact.rounded(ops.sum(table[:, :-2, -1], axis=-1))
-    bad_weights = ops.convert_to_tensor(bad_weights, "float32")
-    return table[:, :-2, :-1], ops.stack([labels, predictions, bad_weights])
+    lib = backend.library(table)
+    labels = exact.rounded(lib.sum(table[:, -1], axis=-1))
+    predictions = exact.rounded(lib.sum(table[:, :-2, -1], axis=-1))
+    if lib is np:
+        rejected = np.array([labels, predictions, bad_weights], "float32")
+    else:
+        bad_weights = ops.convert_to_tensor(bad_weights, "float32")
+        rejected = ops.stack([labels, predictions, bad_weights])
+    return table[:, :-2, :-1], rejected
 
 
 def _table(

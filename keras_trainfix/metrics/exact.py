@@ -9,6 +9,7 @@ Limb 0 is a fraction; the others are whole and, after `carry`, below 2**16 (the 
 below 2**24). Limbs from several devices can be added elementwise.
 """
 
+import keras
 import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
@@ -25,28 +26,41 @@ PIECE = 2**22  # pixels: the digits of this many add up to less than 2**31
 
 def carry(limbs: Tensor) -> Tensor:
     """The same numbers with every limb back in its range."""
+    lib = backend.library(limbs)
     fraction, ones, middle, high = (limbs[i] for i in range(LIMBS))
-    over = ops.floor(fraction)
+    over = lib.floor(fraction)
     fraction, ones = fraction - over, ones + over
-    over = ops.floor(ones / BASE)
+    over = lib.floor(ones / BASE)
     ones, middle = ones - over * BASE, middle + over
-    over = ops.floor(middle / BASE)
-    return ops.stack([fraction, ones, middle - over * BASE, high + over])
+    over = lib.floor(middle / BASE)
+    return lib.stack([fraction, ones, middle - over * BASE, high + over])
+
+
+def add(variable: keras.Variable, amount: Tensor) -> None:
+    """Adds limbs to a variable of limbs: an array by NumPy, in a fraction of the time.
+
+    Eager code has arrays, as it has read the numbers of invalid labels already.
+    """
+    limbs = ops.convert_to_tensor(variable)
+    if isinstance(amount, np.ndarray) and backend.is_concrete(limbs):
+        limbs = backend.to_numpy(limbs)
+    variable.assign(carry(limbs + amount))
 
 
 def rounded(limbs: Tensor) -> Tensor:
     """The numbers as float32, with a relative error below 2e-7."""
-    fraction, ones, middle, high = (carry(limbs)[i] for i in range(LIMBS))
+    limbs = carry(limbs)
+    fraction, ones, middle, high = (limbs[i] for i in range(LIMBS))
     return ((high * BASE + middle) * BASE + ones) + fraction
 
 
 def from_counts(counts: Tensor) -> Tensor:
     """The limbs of whole numbers from 0 to 2**31."""
-    ones, middle = ops.mod(counts, int(BASE)), ops.floor_divide(counts, int(BASE))
-    zeros = ops.zeros_like(counts, "float32")
-    return ops.stack(
-        [zeros, ops.cast(ones, "float32"), ops.cast(middle, "float32"), zeros]
-    )
+    lib, base = backend.library(counts), int(BASE)
+    ones, middle = lib.mod(counts, base), lib.floor_divide(counts, base)
+    zeros = lib.zeros_like(counts)
+    limbs = lib.stack([zeros, ones, middle, zeros])
+    return limbs.astype("float32") if lib is np else ops.cast(limbs, "float32")
 
 
 def from_weights(weights: Tensor, ids: Tensor, length: int) -> Tensor:

@@ -70,15 +70,16 @@ def count_images(
     settings = form, setting, score, wanted
     if not is_concrete(batch):
         return ImageCounts(*_count_images(*batch, *settings))
-    counts = ImageCounts(*run(_count_images, batch, *settings))
+    parts = run(_count_images, batch, *settings)
+    counts = ImageCounts(*map(backend.to_numpy, parts))
     raise_if_rejected(counts.rejected, *batch[:3], form, setting, False)
     return counts
 
 
 def mean_scores(sums: Tensor) -> Tensor:
     """The mean score over images, and that of each class; NaN without an image."""
-    total, weight = exact.rounded(sums)[0] / UNITS, exact.rounded(sums)[1]
-    return ratio(total, weight)
+    sums = exact.rounded(sums)
+    return ratio(sums[0] / UNITS, sums[1])
 
 
 def _count_images(

@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
+from keras_trainfix import backend
 from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.metrics import exact
 from keras_trainfix.metrics.class_scores import accuracy, ratio
@@ -87,11 +87,12 @@ class PixelAccuracy(ConfusionMetric):
         by_class = self.by_class(accuracy(*self.outcomes(limbs)), mean)
         if self.average == "macro" and not self.per_class:
             return {self.name: by_class[mean]}
-        limbs = ops.take(limbs, np.flatnonzero(self.wanted_classes()), axis=1)
+        lib = backend.library(limbs)
+        limbs = lib.take(limbs, np.flatnonzero(self.wanted_classes()), axis=1)
         is_right = np.eye(self.num_classes, dtype="bool")[self.wanted_classes()]
         if self.multi_label:
             is_right = np.eye(2, dtype="bool")
         axes = tuple(range(1, len(limbs.shape)))
-        correct = ops.sum(ops.where(is_right, limbs, 0), axis=axes)
-        overall = ratio(exact.rounded(correct), exact.rounded(ops.sum(limbs, axes)))
+        correct = lib.sum(lib.where(is_right, limbs, 0), axis=axes)
+        overall = ratio(exact.rounded(correct), exact.rounded(lib.sum(limbs, axes)))
         return {self.name: overall, **by_class}

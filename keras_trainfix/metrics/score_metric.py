@@ -63,17 +63,19 @@ class ScoreMetric(ConfusionMetric):
         wanted = tuple(self.wanted_classes().tolist())
         batch = y_true, y_pred, sample_weight
         counts = count_images(*batch, self._setting, type(self).score, wanted)
-        self._counts.assign(exact.carry(self._counts + counts.matrix))
+        exact.add(self._counts, counts.matrix)
         self._rejected.assign(self._rejected + counts.rejected)
-        self._images.assign(exact.carry(self._images + counts.sums))
+        exact.add(self._images, counts.sums)
         self._left_out.assign(self._left_out + counts.left_out)
 
     def scores(self, limbs: Tensor) -> dict[str, Any]:
         if self.scope == "dataset":
             return self.by_class(type(self).score(*self.outcomes(limbs)))
         sums = backend.sum_over_processes(ops.convert_to_tensor(self._images))
-        mean, *classes = (mean_scores(sums)[i] for i in range(self.num_classes + 1))
-        return {**self.by_class(ops.stack(classes)), self.name: mean}
+        if backend.is_concrete(sums):
+            sums = backend.to_numpy(sums)
+        means = mean_scores(sums)
+        return {**self.by_class(means[1:]), self.name: means[0]}
 
     def images_left_out(self) -> int:
         """How many images had no valid pixel, and so no score, with `scope="image"`.

@@ -28,6 +28,26 @@ def test_compiled(size):
     assert calls == ([False] if is_compiled else [True, True])
 
 
+@pytest.mark.parametrize("size", [2, 2**19])
+def test_run_compiled_traces_once_for_each_shape(size):
+    calls = []
+
+    def scaled(x, nothing, factor):
+        calls.append(backend.is_concrete(x))
+        assert nothing is None
+        return x * factor
+
+    is_compiled = keras.backend.backend() == "jax" or (
+        keras.backend.backend() == "tensorflow" and size > 2
+    )
+    for shape in ((size,), (size,), (1, size)):
+        x = ops.ones(shape)
+        for factor in (2, 3):
+            result = backend.run_compiled(scaled, (x, None), factor)
+            assert (to_numpy(result) == factor).all()
+    assert calls == ([False] * 4 if is_compiled else [True] * 6)
+
+
 def test_only_jax_is_faster_in_one_piece():
     is_jax = keras.backend.backend() == "jax"
     assert backend.is_faster_in_one_piece(MANY_LAYERS + 1) == is_jax

@@ -35,6 +35,29 @@ def test_numpy_to_read():
         assert np.shares_memory(backend.numpy_to_read(tensor), np.asarray(tensor))
 
 
+def test_an_array_is_copied():
+    array = np.array([1, 2])
+    to_numpy(array)[:] = 0
+    assert array.tolist() == [1, 2]
+
+
+@pytest.mark.backend_only("tensorflow", "jax", reason="torch needs no copy")
+@pytest.mark.parametrize("shape", [(2, 3), (0, 3), (257, 5)])
+def test_shared_memory(shape):
+    array, tensor = backend.shared_memory(shape)
+    for number in (1.0, 2.0):
+        array[...] = number
+        assert (to_numpy(tensor * 3) == np.full(shape, 3 * number)).all()
+    assert array.dtype == "float32"
+    assert tuple(tensor.shape) == shape
+
+
+def test_the_library_of_arrays_is_numpy():
+    assert backend.library(np.ones(2)) is np
+    assert backend.library(np.float32(1)) is np
+    assert backend.library(ops.ones(2)) is ops
+
+
 def traced(function, x):
     """Calls a function as the backend compiles it."""
     if NAME == "tensorflow":

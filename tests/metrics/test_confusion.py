@@ -8,7 +8,7 @@ from hypothesis import given
 
 import keras_trainfix as kt
 from keras_trainfix.backend import to_numpy
-from keras_trainfix.metrics import batches, confusion
+from keras_trainfix.metrics import confusion
 from tests.metrics import reference
 from tests.metrics.helpers import (
     BIAS,
@@ -60,7 +60,7 @@ def test_compiled_code_counts_as_eager_code_does(case):
 def test_large_batches_are_counted_piece_by_piece(rng, monkeypatch):
     monkeypatch.setattr(confusion, "PIECE", 50)
     monkeypatch.setattr(confusion, "LARGE_PIECE", 90)
-    batches.compiled.cache_clear()
+    monkeypatch.setattr(confusion, "COPIED_PIECE", 70)
     case = Case(rng, (3, 30, 4), 5, (255,), 0.3)
     first = np.moveaxis(case.scores, -1, 1)
     for convert in (np.asarray, tensor):
@@ -68,7 +68,6 @@ def test_large_batches_are_counted_piece_by_piece(rng, monkeypatch):
         for labels in (*case.forms().values(), tensor(case.labels)):
             assert (counted(labels, scores, 5) == case.matrix).all()
         assert (counted(case.labels, convert(first), 5, axis=1) == case.matrix).all()
-    batches.compiled.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float32"])
