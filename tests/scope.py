@@ -57,6 +57,7 @@ AREAS = {
         "diagnosis",
         "metrics/test_confusion_plot.py",
         "test_annotations.py",
+        "test_arguments.py",
         "test_benchmarks.py",
         "test_cli.py",
         "test_demo.py",

@@ -5,10 +5,11 @@ from typing import Any
 
 import keras
 
+from keras_trainfix.arguments import KnownNames
 from keras_trainfix.messages import in_one_line, warn_caller
 
 
-class GuardedCallback(keras.callbacks.Callback):
+class GuardedCallback(KnownNames, keras.callbacks.Callback):
     """Runs its parts by `_safely`: an error in one ends it with one line of warning.
 
     A subclass says in its warning what no longer happens, of which category the warning

@@ -22,6 +22,7 @@ from keras_trainfix.diagnosis.fit_arguments import (
 from keras_trainfix.diagnosis.measure.unmeasured import (
     without_targets,
 )
+from keras_trainfix.diagnosis.observe.given_model import check_model
 from keras_trainfix.diagnosis.observe.sample import as_given, number_of_inputs
 from keras_trainfix.diagnosis.repair import mendable
 from keras_trainfix.diagnosis.snapshot import CallError, Snapshot
@@ -118,6 +119,7 @@ def diagnose(
 
     - [Schoop et al., 2021](https://doi.org/10.1145/3411764.3445538)
     """
+    check_model(model, x, y)
     number = number_of_inputs(model)
     x, y, sample_weight, _ = as_given(x, y, sample_weight, number)
     if validation_data is None:

@@ -314,6 +314,15 @@ class Diagnosis:
         """Whether there is nothing worse than a note."""
         return all(finding.severity == "note" for finding in self.findings)
 
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def __bool__(self) -> bool:
+        return True  # `detector.diagnosis` is None, or one
+
     @property
     def codes(self) -> list[str]:
         """The codes of the findings, in their order."""

@@ -50,7 +50,9 @@ class FitArguments:
         if self.class_weight is not None and not isinstance(self.class_weight, Mapping):
             raise ValueError(
                 "`class_weight` must be a dict of class ids to weights. Received: "
-                f"class_weight={self.class_weight!r}."
+                f"class_weight={self.class_weight!r}. Balanced ones are "
+                "`dict(enumerate(keras_trainfix.class_weights_from_labels(y, "
+                "num_classes)))`."
             )
         if not 0 <= (self.validation_split or 0) < 1:
             raise ValueError(

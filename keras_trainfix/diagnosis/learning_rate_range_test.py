@@ -18,6 +18,7 @@ from keras_trainfix.diagnosis.experiments.training import (
 )
 from keras_trainfix.diagnosis.fit_arguments import BATCH, FitArguments
 from keras_trainfix.diagnosis.learning_rate_range import LearningRateRange
+from keras_trainfix.diagnosis.observe.given_model import check_model
 from keras_trainfix.diagnosis.observe.label_faults import has_text
 from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.snapshot import Snapshot
@@ -104,6 +105,7 @@ def learning_rate_range_test(
     - [Smith, 2017](https://arxiv.org/abs/1506.01186), section 3.3, first published in
       2015: the range test with one run.
     """
+    check_model(model, x, y)
     _check_model(model)
     arguments = FitArguments(class_weight=class_weight, batch_size=batch_size)
     snapshot = Snapshot(model, x, y, sample_weight, fit=arguments)

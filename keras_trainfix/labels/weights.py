@@ -105,6 +105,12 @@ def standard_class_weight(class_weight: ClassWeight) -> Any:
     """
     if class_weight is None:
         return None
+    if isinstance(class_weight, str):
+        raise ValueError(
+            "`class_weight` must be a list with one weight per class, or a dict. "
+            f"Received: class_weight={class_weight!r}. Balanced weights are those of "
+            "`keras_trainfix.class_weights_from_labels(y, num_classes)`."
+        )
     if isinstance(class_weight, dict):
         vector = _vector(list(class_weight.values()))
         _check_values(vector, class_weight)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_trainfix.arguments import known_names
 from keras_trainfix.labels import ignored_ids
 from keras_trainfix.labels.counting import count_classes
 from keras_trainfix.labels.messages import shown
@@ -14,6 +15,7 @@ from keras_trainfix.labels.types import IgnoreClass
 METHODS = ("inverse_frequency", "median_frequency", "effective_number")
 
 
+@known_names
 def class_weights_from_labels(
     data: Any,
     num_classes: int,

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import numbers
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ import keras
 from keras import ops
 
 from keras_trainfix import backend
+from keras_trainfix.arguments import KnownNames, check_names
 from keras_trainfix.labels import ignored_ids
 from keras_trainfix.labels.types import ClassWeight, IgnoreClass, Tensor
 from keras_trainfix.labels.weights import standard_class_weight
@@ -19,7 +21,7 @@ MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 Function = TypeVar("Function", bound=Callable)
 
 
-class MaskedLoss(keras.Loss):
+class MaskedLoss(KnownNames, keras.Loss):
     """Base of losses that leave void pixels out, in value and gradient.
 
     A subclass sets `core`: a pure function of the `Pixels` of a batch, `class_weight`
@@ -109,6 +111,17 @@ class MaskedLoss(keras.Loss):
         settings = {key: getattr(self, key) for key in self.settings}
         return type(self).core(pixels, self.class_weight, **settings)
 
+    def __add__(self, other: Any) -> Any:
+        return _sum_of(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self if other == 0 else _sum_of(other, self)  # 0: of `sum`
+
+    def __mul__(self, factor: Any) -> Any:
+        return scaled(self, factor)
+
+    __rmul__ = __mul__
+
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
@@ -119,6 +132,23 @@ class MaskedLoss(keras.Loss):
             "axis": self.axis,
             **{key: getattr(self, key) for key in self.settings},
         }
+
+
+def _sum_of(one: Any, other: Any) -> Any:
+    """The `WeightedSum` of two losses."""
+    from keras_trainfix.losses.weighted_sum import WeightedSum  # stands above
+
+    return WeightedSum.of([one, other])
+
+
+def scaled(loss: Any, factor: Any) -> Any:
+    """A loss times a number, as a `WeightedSum`."""
+    from keras_trainfix.losses.weighted_sum import WeightedSum  # stands above
+
+    if not isinstance(factor, numbers.Real):
+        return NotImplemented
+    sum_of_it = WeightedSum.of([loss])
+    return WeightedSum(sum_of_it.losses, [float(factor) * w for w in sum_of_it.weights])
 
 
 def function_of(loss_class: type[MaskedLoss]) -> Callable[[Function], Function]:
@@ -133,6 +163,7 @@ def function_of(loss_class: type[MaskedLoss]) -> Callable[[Function], Function]:
 
         @functools.wraps(declared)
         def function(*args: Any, **kwargs: Any) -> Tensor:
+            check_names(declared, kwargs)
             settings = signature.bind(*args, **kwargs).arguments
             batch = settings.pop("y_true"), settings.pop("y_pred")
             sample_weight = settings.pop("sample_weight", None)

@@ -6,11 +6,13 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
+from keras_trainfix.arguments import known_names
 from keras_trainfix.distances import Spacing, distances_to, spacing_of_axes
 from keras_trainfix.labels import class_rows, read_labels
 from keras_trainfix.labels.types import IgnoreClass
 
 
+@known_names
 def signed_distance(
     y: Any,
     num_classes: int,

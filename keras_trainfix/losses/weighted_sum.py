@@ -6,19 +6,22 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_trainfix.arguments import KnownNames
 from keras_trainfix.labels.types import Tensor
 from keras_trainfix.losses.distance_loss import DistanceLoss
-from keras_trainfix.losses.masked_loss import MaskedLoss
+from keras_trainfix.losses.masked_loss import MaskedLoss, scaled
 
 SHARED = ("ignore_class", "from_logits", "multi_label", "axis")
 
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")
-class WeightedSum(keras.Loss):
+class WeightedSum(KnownNames, keras.Loss):
     """A weighted sum of masked losses, in one pass over the logits.
 
     The labels are read once, and region losses share one softmax and one gradient
     with cross-entropy. The value equals the sum of the losses computed separately.
+
+    `0.5 * a + b` is the same as `WeightedSum([a, b], [0.5, 1.0])`.
 
     Args:
         losses: List of losses of this package that agree on `ignore_class`,
@@ -59,6 +62,11 @@ class WeightedSum(keras.Loss):
         reduction: str | None = "sum_over_batch_size",
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
+        if isinstance(losses, keras.Loss):
+            raise TypeError(
+                "`losses` must be a list: WeightedSum([first, second], weights=[...]), "
+                f"or first + second. Received: {losses!r}."
+            )
         self.losses = list(losses)
         _check_losses(self.losses)
         self.variable: keras.Variable | None = None
@@ -81,6 +89,28 @@ class WeightedSum(keras.Loss):
         self._weights = given
         if self.variable is not None:
             self.variable.assign(given)
+
+    @classmethod
+    def of(cls, parts: Sequence[Any]) -> "WeightedSum":
+        """The sum of losses and of sums of them, each with its weights."""
+        losses: list[Any] = []
+        weights: list[float] = []
+        for part in parts:
+            is_sum = isinstance(part, WeightedSum)
+            losses += part.losses if is_sum else [part]
+            weights += part.weights if is_sum else [1.0]
+        return cls(losses, weights)
+
+    def __add__(self, other: Any) -> "WeightedSum":
+        return self.of([self, other])
+
+    def __radd__(self, other: Any) -> "WeightedSum":
+        return self if other == 0 else self.of([other, self])  # 0: of `sum`
+
+    def __mul__(self, factor: Any) -> Any:
+        return scaled(self, factor)
+
+    __rmul__ = __mul__
 
     @property
     def reader(self) -> MaskedLoss:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_trainfix.arguments import known_names
 from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.metrics.bands import (
     checked_distance,
@@ -18,6 +19,7 @@ from keras_trainfix.metrics.count_metric import CountMetric
 from keras_trainfix.metrics.setting import checked_setting
 
 
+@known_names
 def boundary_iou(
     y_true: Tensor,
     y_pred: Tensor,

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
+from keras_trainfix.arguments import known_names
 from keras_trainfix.labels.dtypes import check_numbers
 from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.labels.weights import pixel_weights
@@ -47,6 +48,7 @@ class Counts(NamedTuple):
     rejected: Tensor
 
 
+@known_names
 def confusion_matrix(
     y_true: Tensor,
     y_pred: Tensor,

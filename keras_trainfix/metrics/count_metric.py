@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix import backend, messages
+from keras_trainfix.arguments import KnownNames
 from keras_trainfix.labels.types import Tensor
 from keras_trainfix.metrics import exact
 from keras_trainfix.metrics.class_scores import mean_of_known, wanted_classes
@@ -17,7 +18,7 @@ from keras_trainfix.metrics.setting import Arguments, checked_setting
 from keras_trainfix.metrics.tables import checked_names
 
 
-class CountMetric(keras.Metric):
+class CountMetric(KnownNames, keras.Metric):
     """Base of metrics over the pixels of a data set, with void left out.
 
     Labels are counted against predictions, exactly up to 2**53 on every backend, so the

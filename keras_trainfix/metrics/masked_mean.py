@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_trainfix import backend
+from keras_trainfix.arguments import KnownNames
 from keras_trainfix.labels.types import Tensor
 from keras_trainfix.labels.weights import pixel_weights
 from keras_trainfix.losses.masked_loss import MaskedLoss
@@ -15,7 +16,7 @@ from keras_trainfix.metrics import exact
 
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")
-class MaskedMean(keras.Metric):
+class MaskedMean(KnownNames, keras.Metric):
     """The mean of a loss over all valid pixels of an epoch.
 
     Keras reports a loss as the mean over batches. A batch with few valid pixels counts

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from keras_trainfix import backend
+from keras_trainfix.arguments import KnownNames
 from keras_trainfix.labels import class_rows, mask_predictions, read_labels
 from keras_trainfix.labels.dtypes import as_tensor, check_numbers, wide
 from keras_trainfix.labels.shapes import shapes_fit
@@ -62,7 +63,7 @@ def prediction_spread(
     return _spread(_sums(values, weights, shift), ops.sum(weights), relative)
 
 
-class Spread(keras.Metric):
+class Spread(KnownNames, keras.Metric):
     """Base of both metrics: sums of predictions and targets over samples.
 
     Args:

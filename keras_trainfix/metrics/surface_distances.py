@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_trainfix import backend
+from keras_trainfix.arguments import KnownNames
 from keras_trainfix.keras_internals import is_symbolic_scope
 from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.metrics import exact
@@ -26,7 +27,7 @@ from keras_trainfix.metrics.tables import checked_names
 
 
 @keras.saving.register_keras_serializable(package="keras_trainfix")
-class SurfaceDistances(keras.Metric):
+class SurfaceDistances(KnownNames, keras.Metric):
     """How far the surfaces of predicted masks are from those of the labels.
 
     `result()` is a dict: `"hausdorff"`, the Hausdorff distance at a percentile,

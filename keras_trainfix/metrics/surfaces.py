@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_trainfix.arguments import known_names
 from keras_trainfix.distances import checked_spacing, distances_to, surface_of
 from keras_trainfix.labels.types import IgnoreClass, Tensor
 from keras_trainfix.metrics.class_scores import wanted_classes
@@ -65,6 +66,7 @@ class SurfaceTable:
         return markdown_table(["class", *header, "images"], rows, left=(0,))
 
 
+@known_names
 def surface_distances(
     y_true: Tensor,
     y_pred: Tensor,

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from keras_trainfix.callbacks.collapse.layer_record import LayerRecord
 from keras_trainfix.callbacks.collapse.ledger import Rescue
-from keras_trainfix.callbacks.collapse.running_fit import running_fit
+from keras_trainfix.callbacks.collapse.running_fit import running_fit, samples_of_fit
 from keras_trainfix.callbacks.collapse.samples import MisfitError, check_inputs
 from keras_trainfix.callbacks.collapse.schedule import Settings
 from keras_trainfix.callbacks.collapse.series import (
@@ -59,10 +61,12 @@ class CollapseDetector(GuardedCallback):
     Args:
         probe: Up to 256 samples of the training data: `(x, y)` or
             `(x, y, sample_weight)` of arrays, or batches as `fit` takes them, from
-            which the first ones are read. A `tf.data` pipeline that shuffles gives
-            another order to `fit` afterwards: hand over a second one. Held-out samples
-            work as well; on training data alone, a model that only overfits looks
-            healthy.
+            which the first ones are read. Defaults to None: the validation data that
+            `fit` gets, or the arrays that it trains on. A `tf.data` pipeline that
+            shuffles gives another order to `fit` afterwards: hand over a second one.
+            Held-out samples work as well; on training data alone, a model that only
+            overfits looks healthy.
+        y: Targets, if `probe` are inputs.
         action: What to do about a collapse: `"warn"`; `"stop"` training; `"raise"` a
             `DiagnosisError`; or `"rescue"`: return to the last healthy or the initial
             weights, apply the mildest remedy for the cause (usually a lower learning
@@ -74,6 +78,7 @@ class CollapseDetector(GuardedCallback):
             weights that were seen. Defaults to `3`.
         causes: Codes or names of the findings that count, such as
             `["KTF501", "dead-relu"]`; None for all.
+        verbose: 0 shows no progress of an examination. Defaults to `"auto"`: as `fit`.
 
     Attributes:
         diagnosis: `Diagnosis` of the collapse; None while the model is healthy.
@@ -116,13 +121,15 @@ class CollapseDetector(GuardedCallback):
 
     def __init__(
         self,
-        probe: Any,
+        probe: Any = None,
+        y: Any = None,
         *,
         action: str = "warn",
         patience: int = 2,
         check_every: int | str = "auto",
         max_rescues: int = 3,
         causes: Sequence[str] | None = None,
+        verbose: Any = "auto",
     ):
         super().__init__()
         if action not in ACTIONS:
@@ -138,7 +145,13 @@ class CollapseDetector(GuardedCallback):
             raise ValueError(
                 f"`causes` must be a list of strings. Received: causes={causes!r}."
             )
-        self.probe = probe
+        if isinstance(probe, keras.Model):
+            raise TypeError(
+                "`probe` must be samples, `(x, y)`: the model is that of `fit`. "
+                f"Received: the model {probe.name!r}."
+            )
+        self.probe = probe if y is None else (probe, y)
+        self.verbose = verbose
         self.action = action
         self.patience = patience
         self.check_every = check_every
@@ -271,15 +284,18 @@ class CollapseDetector(GuardedCallback):
 
     def _begin(self, watched=None):
         model = self.model
+        probe = samples_of_fit(model) if self.probe is None else self.probe
         try:
             # Once for all trainings: a generator has its samples only once.
-            self._sample = self._sample or take(self.probe, model=model)
+            if self._sample is None or self.probe is None:
+                self._sample = take(probe, model=model)
         except (ValueError, TypeError) as error:
             raise MisfitError(f"`probe` cannot be used. {error}") from error
         settings = Settings(
             self.action, self.patience, self.check_every, self.max_rescues
         )
-        show_progress = bool((self.params or {}).get("verbose"))
+        is_shown = (self.params or {}).get("verbose") and self.verbose not in (0, "0")
+        show_progress = bool(is_shown)
         try:
             session = Session(
                 model,
@@ -287,7 +303,7 @@ class CollapseDetector(GuardedCallback):
                 settings,
                 self.causes,
                 show_progress,
-                running_fit(model, self.probe, self._sample, self._planned_steps()),
+                running_fit(model, probe, self._sample, self._planned_steps()),
             )
         except CallError as error:
             check_inputs("probe", model, self._sample, error.__cause__)

@@ -6,9 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_trainfix.callbacks.collapse.samples import MisfitError
 from keras_trainfix.data import inputs, is_array, leaves
 from keras_trainfix.diagnosis.fit_arguments import FitArguments, listed
 from keras_trainfix.diagnosis.measure.row_keys import row_keys
+from keras_trainfix.diagnosis.observe.batches import is_once
 from keras_trainfix.diagnosis.observe.sample import Sample, take
 from keras_trainfix.keras_internals import arguments_of_fit
 
@@ -43,6 +45,32 @@ def running_fit(
         planned_steps=planned_steps if known.get("epochs", 1) > 1 else None,
         **known,
     )
+
+
+def samples_of_fit(model: keras.Model) -> Any:
+    """The data of the `fit` that runs to watch a model with, if no others were given.
+
+    Args:
+        model: The model in training.
+
+    Returns:
+        The validation data, also those that `validation_split` cuts off; or the arrays
+        of the training.
+
+    Raises:
+        MisfitError: If `fit` gets its data from an iterator that is read only once.
+    """
+    given = arguments_of_fit(model)
+    held_out = given.get("validation_data")
+    if held_out is not None and not is_once(held_out):
+        return tuple(held_out) if isinstance(held_out, list) else held_out
+    x, y = given.get("x"), given.get("y")
+    if x is None or y is None or not all(map(is_array, leaves([x, y]))):
+        raise MisfitError(
+            "`probe` must be given where `fit` has neither validation data nor arrays: "
+            "`CollapseDetector((x, y))`, with up to 256 samples."
+        )
+    return x, y, given.get("sample_weight")
 
 
 def _share(given, probe):

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_trainfix.data import leaves
+from keras_trainfix.labels.shapes import shapes_fit
 
 
 def numeric_inputs(snapshot: Any) -> dict[str, np.ndarray]:
@@ -48,6 +49,12 @@ def hint_for_call(model: keras.Model, sample: Any) -> str:
         for array, tensor in zip(arrays, expected, strict=True)
     ):
         return "Data must be batched: call `.batch(32)` on a `tf.data.Dataset`."
+    for array, tensor in zip(arrays, expected, strict=False):
+        given, wanted = tuple(array.shape[1:]), tuple(tensor.shape[1:])
+        if len(arrays) == len(expected) and not shapes_fit(given, wanted):
+            return (
+                f"A sample of `x` has the shape {given}, and the model takes {wanted}."
+            )
     parts = [leaves(part) for part in sample[:3]]
     if all(len(part) == 1 for part in parts):
         x, y, weights = (part[0] for part in parts)

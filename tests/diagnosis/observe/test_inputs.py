@@ -42,7 +42,11 @@ def test_scales_far_from_one(scale, expected):
     [
         (Sample(np.ones(5)), "Data must be batched"),
         (Sample(*[np.ones((5, 3))] * 3), r"put three inputs into a tuple of their own"),
-        (Sample(np.ones((5, 4)), np.ones(5)), r"Check them by `model\(x\[:1\]\)`"),
+        (
+            Sample(np.ones((5, 4)), np.ones(5)),
+            r"shape \(4,\), and the model takes \(3,\)",
+        ),
+        (Sample([np.ones((5, 3))] * 2), r"Check them by `model\(x\[:1\]\)`"),
     ],
 )
 def test_a_hint_for_samples_that_do_not_fit(sample, words):
