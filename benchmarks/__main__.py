@@ -18,7 +18,7 @@ from benchmarks import measure
 NAMES = [
     module.name
     for module in pkgutil.iter_modules(benchmarks.__path__)
-    if module.name not in ("__main__", "measure", "peers")
+    if module.name not in ("__main__", "measure", "peers", "records")
 ]
 
 PARTS = ("zoo", "faults", "margins")

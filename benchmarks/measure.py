@@ -1,5 +1,6 @@
 """Times contestants in turns and measures their peak memory."""
 
+import gc
 import os
 import re
 import statistics
@@ -9,6 +10,9 @@ import time
 from pathlib import Path
 
 import keras
+
+# Returns freed blocks at once, so they do not count as used.
+FREED_AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": str(2**16)}
 
 
 def asked_for(seeds=None, parts=None, only=None):
@@ -27,25 +31,29 @@ def asked_for(seeds=None, parts=None, only=None):
     return seeds, parts or get("BENCHMARK_PARTS"), only or get("BENCHMARK_CASES", "")
 
 
-def in_turns(contestants, rounds=15, repeats=5):
+def in_turns(contestants, rounds=15, repeats=5, warm_up=2, budget=float("inf")):
     """Median seconds per call of each contestant, measured in turns.
 
     Args:
         contestants: Dict of name to a function that returns when its work is done.
         rounds: Number of turns each gets.
         repeats: Calls per turn.
+        warm_up: Calls before the first turn.
+        budget: Seconds of its turns after which a contestant gets no further one.
 
     Returns:
         Dict of name to seconds.
     """
     for call in contestants.values():
-        call()  # compiles
-        call()
+        for _ in range(warm_up):  # compiles
+            call()
     seconds = {name: [] for name in contestants}
     for turn in range(rounds):
         # The order alternates, so no contestant always follows the same one.
         order = list(contestants.items())[:: 1 if turn % 2 else -1]
         for name, call in order:
+            if sum(seconds[name]) * repeats > budget:
+                continue
             start = time.perf_counter()
             for _ in range(repeats):
                 call()
@@ -64,13 +72,26 @@ def peak_memory(statement):
     )
     result = subprocess.run(
         [sys.executable, "-c", code],
-        # Returns freed blocks at once, so they do not count as used.
-        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": str(2**16)},
+        env=os.environ | FREED_AT_ONCE,
         check=True,
         capture_output=True,
         text=True,
     )
     return int(result.stdout.split()[-1])
+
+
+def extra_memory(call):
+    """Peak memory in bytes of a call, above what the process has before it.
+
+    Call it in a process of its own with `FREED_AT_ONCE` in its environment.
+    """
+    call()  # compiles
+    gc.collect()
+    # The kernel forgets the peak.
+    Path("/proc/self/clear_refs").write_text("5")
+    before = high_water_mark()
+    call()
+    return high_water_mark() - before
 
 
 def high_water_mark():

@@ -20,6 +20,68 @@ SMP_MODULES = {
 }
 
 
+MEDICAI_VERSION = "0.0.4"
+# medicai needs nibabel, omegaconf and more. Its losses need only Keras, and three names
+# of `medicai.utils`. Its metric has no IoU, and no void on torch.
+MEDICAI_MODULES = {
+    "utils/loss_utils": (
+        "cc68c1c34fc2617d9abaf79f96c213be046bb81a0748afe4e45412f4344651e1"
+    ),
+    "losses/base": "db387e595aae6a3cc3cfed26201c38fa331c5d73512f38e172813a1e3ac5365b",
+    "losses/dice": "7edb9ba5a8d2fd843671411bee853c44789e1b4ce5b614916c4555c44f2a665b",
+    "losses/tversky": (
+        "b721d2dffb72162f0e0bd21ba9cf3029fc4191ef23bfe386de6c3cc46b4fac85"
+    ),
+    "losses/cldice": "51eed18d2df7ec728fdfa531d37eb22b0c35bdb67f62bd07127a9643823bb647",
+}
+
+
+def medicai_losses():
+    """The losses of medicai, as attributes `dice`, `tversky` and `cldice`.
+
+    None if they are not in the cache and cannot be downloaded.
+    """
+    if "medicai_losses" in sys.modules:
+        return sys.modules["medicai_losses"]
+    paths = {}
+    for name, sha256 in MEDICAI_MODULES.items():
+        real_data.SOURCES[f"medicai_{name}"] = real_data.Source(
+            "medicai", MEDICAI_VERSION, f"medicai/{name}.py", sha256
+        )
+    try:
+        paths = {name: real_data.fetch(f"medicai_{name}") for name in MEDICAI_MODULES}
+    except ConnectionError:
+        return None
+    package = types.ModuleType("medicai_losses")
+    package.__path__ = []
+    utils = types.ModuleType("medicai.utils")
+    utils.DescribeMixin = object
+    utils.camel_to_snake = str.lower
+    sys.modules |= {
+        "medicai_losses": package,
+        "medicai": types.ModuleType("medicai"),
+        "medicai.utils": utils,
+    }
+    try:
+        for name, path in paths.items():
+            short = name.partition("/")[2]
+            module = _loaded(f"medicai_losses.{short}", path)
+            setattr(package, short, module)
+            if short == "loss_utils":
+                utils.soft_skeletonize = module.soft_skeletonize
+    finally:
+        del sys.modules["medicai"], sys.modules["medicai.utils"]
+    return package
+
+
+def _loaded(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 def smp_losses():
     """The loss modules of segmentation-models-pytorch, as attributes.
 
@@ -39,11 +101,7 @@ def smp_losses():
         paths[name] = real_data.fetch(f"smp_{name}")
     sys.modules["smp_losses"] = package
     for name, path in paths.items():
-        spec = importlib.util.spec_from_file_location(f"smp_losses.{name}", path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-        setattr(package, name, module)
+        setattr(package, name, _loaded(f"smp_losses.{name}", path))
     return package
 
 

@@ -2,12 +2,16 @@ import collections
 import functools
 import importlib.util
 import itertools
+import json
 import re
+import time
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+import keras_trainfix as kt
 from benchmarks import (
     batch_norm,
     collapse_detector,
@@ -15,7 +19,9 @@ from benchmarks import (
     losses,
     measure,
     metrics,
+    peers,
     programs,
+    records,
 )
 from benchmarks.diagnosis import faults_of_heads, margins, runs, zoo
 from benchmarks.diagnosis.cases import build, look
@@ -61,48 +67,114 @@ def test_batch_norm_runs(monkeypatch, capsys):
         assert name in out
 
 
-def test_losses_run(monkeypatch, capsys):
-    monkeypatch.setattr(losses, "SHAPES", [(2, 4, 4, 3)])
-    once = functools.partial(measure.in_turns, rounds=1, repeats=1)
-    monkeypatch.setattr(losses, "in_turns", once)
-    monkeypatch.setattr(losses, "peak_memory", lambda _: 2**30)
-    if keras.backend.backend() == "torch" and not importlib.util.find_spec("monai"):
-        pytest.skip("its peers on torch are not installed")
+@pytest.fixture
+def small_batches(monkeypatch):
+    """Benchmarks of losses and metrics on a few pixels, which keep nothing."""
+    shapes = [(2, 8, 8, 3), (1, 4, 4, 4, 2)]
+    for module in (losses, metrics):
+        monkeypatch.setattr(module, "SHAPES", shapes)
+        monkeypatch.setattr(module, "MODES", ("eager",))
+    monkeypatch.setattr(metrics, "SMALL", (1, 8, 8, 3))
+    monkeypatch.setattr(records, "BUDGET", 0)
+    monkeypatch.setattr(records, "memory_of", lambda *_: {"MeanIoU": 2**10})
+    monkeypatch.delenv("BENCHMARK_CASES", raising=False)
+    monkeypatch.delenv("BENCHMARK_KEEP", raising=False)
+    monkeypatch.setattr(peers, "medicai_losses", lambda: None)
+    monkeypatch.setattr(peers, "smp_losses", lambda: None)
+
+
+@pytest.mark.filterwarnings("ignore")  # from MONAI
+def test_losses_run(small_batches, capsys):
     losses.main()
     out = capsys.readouterr().out
-    for name in losses.OURS:
-        assert name in out
-        losses.steps_of(name, (1, 4, 4, 3), number=1)
+    for case in ("2x8x8x3 eager", "1x4x4x4x2 eager", "2x8x8x3 memory"):
+        assert f"losses {case}" in out
+    for name in (*losses.ours(), losses.FLOOR):
+        assert out.count(f"  {name}  ") == 2
+    assert "Error" not in out
 
 
-def test_metrics_run(monkeypatch, capsys):
-    monkeypatch.setattr(metrics, "SHAPE", (2, 4, 4))
-    monkeypatch.setattr(metrics, "PART", (1, 2, 2))
-
-    def once(contestants, **_):
-        return measure.in_turns(contestants, rounds=1, repeats=1)
-
-    monkeypatch.setattr(metrics, "in_turns", once)
-    monkeypatch.setattr(metrics, "peak_memory", lambda _: 2**30)
+@pytest.mark.filterwarnings("ignore")  # from MONAI
+def test_metrics_run(small_batches, capsys):
     metrics.main()
     out = capsys.readouterr().out
-    for name in ("MeanIoU", metrics.KERAS, metrics.REFERENCE, *metrics.KINDS):
-        assert name in out
-    for kind in metrics.KINDS:
-        metrics.updates_of(kind, (1, 4, 4), number=1)
+    for case in ("small", "2x8x8x3 eager", "1x4x4x4x2 eager", "2x8x8x3 memory"):
+        assert f"metrics {case}" in out
+    for name in metrics.ours((2, 8, 8, 3), "eager"):
+        assert f"  {name}  " in out
+    for name, _, _ in metrics.SMALL_LIMITS:
+        assert f"  {name}  " in out
+    assert "Error" not in out
+
+
+def test_each_counterpart_exists(small_batches):
+    shape = (2, 8, 8, 3)
+    for module in (losses, metrics):
+        known = set(module.builders(shape, "eager"))
+        if module is metrics:
+            known |= set(metrics.small_builders())
+        for name in module.COUNTERPARTS:
+            assert name in known or name.endswith("classes first"), name
+
+
+def test_what_fails_or_is_slow_is_left_out(monkeypatch, capsys):
+    monkeypatch.setattr(records, "ENOUGH", 0.05)
+
+    def fails():
+        raise ValueError("no such shape\nmore")
+
+    def builds():
+        return lambda: None
+
+    def slow():
+        return lambda: time.sleep(0.06)
+
+    makers = {"floor": builds, "fails": fails, "slow": slow}
+    seconds, left_out = records.measured(makers, "floor")
+    assert list(seconds) == ["floor"]
+    assert left_out["fails"] == "ValueError: no such shape"
+    assert left_out["slow"] == "a call takes 0 s"
+
+
+def test_results_are_kept_case_by_case(monkeypatch, tmp_path):
+    monkeypatch.setattr(records, "FOLDER", tmp_path)
+    records.keep("losses 1 eager", {"floor": 1.0}, {}, "floor")
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setenv("BENCHMARK_KEEP", "1")
+    for value in (1.0, 2.0):
+        for case in ("losses 1 eager", "losses 2 eager"):
+            records.keep(case, {"floor": value}, {"slow": "a call takes 9 s"}, "floor")
+    (path,) = tmp_path.iterdir()
+    kept = json.loads(path.read_text())
+    assert kept["backend"] == path.stem == keras.backend.backend()
+    assert kept["versions"]["keras"] == keras.__version__
+    assert list(kept["cases"]) == ["losses 1 eager", "losses 2 eager"]
+    assert kept["cases"]["losses 1 eager"]["values"] == {"floor": 2.0}
 
 
 def test_contestants_of_metrics_count_the_same():
-    logits, labels = metrics.batch((2, 8, 8))
-    runs = metrics.contestants(logits, labels)
-    runs[metrics.KERAS] = metrics.of_keras(labels, logits)
-    del runs["MeanIoU, weights of pixels"]
-    expected = np.zeros((metrics.CLASSES, metrics.CLASSES))
-    for label, scores in zip(labels.ravel(), logits.reshape(-1, 21), strict=True):
+    logits, labels = losses.batch((2, 8, 8, 3))
+    expected = np.zeros((3, 3))
+    for label, scores in zip(labels.ravel(), logits.reshape(-1, 3), strict=True):
         if label != 255:
             expected[label, scores.argmax()] += 1
-    for name, run in runs.items():
-        np.testing.assert_array_equal(run(), expected, name)
+    np.testing.assert_array_equal(metrics.bincount(logits, labels)(), expected)
+    for y, z in ((labels, logits), map(keras.ops.convert_to_tensor, (labels, logits))):
+        metric = kt.MeanIoU(3)
+        metrics.update(metric, "eager", y, z)()
+        np.testing.assert_array_equal(metric.confusion_matrix(), expected)
+
+
+def test_the_page_of_speed_follows_from_the_results():
+    path = Path(__file__).resolve().parent.parent / "docs" / "speed.py"
+    spec = importlib.util.spec_from_file_location("speed", path)
+    speed = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(speed)
+    found = speed.results()
+    text = speed.PAGE.read_text("utf-8")
+    assert found
+    assert speed.page(text, found) == text, "run `python docs/speed.py`"
+    assert "(missed)" not in speed.page(text, []).partition(speed.BEGIN)[2]
 
 
 def test_diagnosis_runs(capsys):
