@@ -387,6 +387,54 @@ def test_val_loss_depends_on_the_batch_size():
 # Metrics
 
 
+@trap(since=(3, 13), until=(3, 15))
+def test_class_weight_of_text_keys():
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, "sigmoid", False)])
+    model.compile("sgd", "binary_crossentropy")
+    x, y = np.ones((8, 1)), np.arange(8) % 2
+
+    def loss(class_weight):
+        start = model.get_weights()
+        history = model.fit(x, y, class_weight=class_weight, verbose=0).history
+        model.set_weights(start)
+        return history["loss"][0]
+
+    assert loss({"0": 1, "1": 50}) == pytest.approx(loss(None))
+    assert loss({0: 1, 1: 50}) > 5 * loss(None)
+
+
+@trap(since=(3, 13), until=(3, 15))
+def test_delta_of_huber():
+    loss = losses.Huber(delta=5.0)
+    again = losses.Huber.from_config(loss.get_config())
+    wrong = np.zeros((1, 1)), np.full((1, 1), 10.0)
+    assert value(loss(*wrong)) == 37.5
+    assert value(again(*wrong)) == 9.5
+
+
+@trap(since=(3, 13))
+def test_attention_mask_of_what_to_hide():
+    attention = layers.MultiHeadAttention(2, 4)
+    x = keras.random.normal((1, 6, 8), seed=1)
+    changed = x + keras.utils.to_categorical([5], 6).reshape(1, 6, 1)
+    future = np.triu(np.ones((1, 6, 6), bool), 1)  # 1 = hide, as in other libraries
+
+    def moved(mask):
+        before, after = (attention(z, z, attention_mask=mask) for z in (x, changed))
+        return np.abs(to_numpy(after - before))[0, :4].max()
+
+    assert moved(future) > 0.01
+    assert moved(~future) == 0
+
+
+@trap(since=(3, 13), until=(3, 15))
+def test_momentum_above_1():
+    normalization = layers.BatchNormalization(momentum=1.5)
+    for _ in range(40):
+        normalization(np.full((4, 1), 10.0, "float32") + np.eye(4, 1), training=True)
+    assert abs(to_numpy(normalization.moving_mean)).max() > 1e4
+
+
 @trap()
 def test_mean_iou_of_a_sigmoid():
     metric = metrics.MeanIoU(2)
