@@ -2,11 +2,9 @@
 
 import functools
 import math
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -14,6 +12,7 @@ from keras_trainfix import backend
 from keras_trainfix.data import is_arrays, label_batches, labels, number_of_batches
 from keras_trainfix.labels import ROUNDING, class_ids, read_labels
 from keras_trainfix.labels.dtypes import EXACT_UP_TO
+from keras_trainfix.messages import Progress
 
 CHUNK = 2**20  # the most entries that are counted at a time
 SHOWN_AFTER = 2.0  # seconds after which progress is shown
@@ -73,26 +72,23 @@ def count_classes(
     size = math.prod(labels(data).shape[1:]) if whole else 1
     batch_size = max(1, 4 * CHUNK // max(1, size))
     target = number_of_batches(data, batch_size, steps, labels)
-    is_shown = bool(verbose) and keras.config.is_interactive_logging_enabled()
-    progress = keras.utils.Progbar(target, verbose=int(is_shown), unit_name="batch")
-    shown_from = time.monotonic() + SHOWN_AFTER
+    after = SHOWN_AFTER if verbose not in (0, "0") else math.inf
     counts, areas = np.zeros((2, num_classes), "int64")
     read, has_images = 0, False
-    for y in label_batches(data, batch_size, steps):
-        y, entries = _pixels(_array(y), num_classes, axis)
-        rank = y.ndim - len(entries)
-        has_images = has_images or rank > 1
-        is_batch = by_image and (rank > 2 or (rank == 2 and whole))
-        images = len(y) if is_batch else 1
-        if y.size:
-            for table in _tables(y.reshape(images, -1, *entries), num_classes, ignored):
-                counts += table.sum(0)
-                areas += table.sum(1) @ (table > 0)
-        read += 1
-        if time.monotonic() >= shown_from:
-            progress.update(read, finalize=False)
-    if time.monotonic() >= shown_from:
-        progress.update(read, finalize=True)
+    with Progress(target, "batch", after, "counting labels") as progress:
+        for y in label_batches(data, batch_size, steps):
+            y, entries = _pixels(_array(y), num_classes, axis)
+            rank = y.ndim - len(entries)
+            has_images = has_images or rank > 1
+            is_batch = by_image and (rank > 2 or (rank == 2 and whole))
+            images = len(y) if is_batch else 1
+            if y.size:
+                parts = y.reshape(images, -1, *entries)
+                for table in _tables(parts, num_classes, ignored):
+                    counts += table.sum(0)
+                    areas += table.sum(1) @ (table > 0)
+            read += 1
+            progress.update(read)
     return counts, areas if has_images else np.full_like(counts, counts.sum())
 
 
