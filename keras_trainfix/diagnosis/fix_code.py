@@ -176,6 +176,7 @@ def _other_settings(optimizer, kind, replaced):
         if isinstance(value, int | float)
         and value != usual.get(key)
         and key not in ("name", "learning_rate")
+        and f"{key}=" not in replaced
         and not (key.endswith(("clipnorm", "clipvalue")) and "clip" in replaced)
     ]
 

@@ -86,6 +86,14 @@ FRESH = Threshold(
     0.5, "share of the frozen layers that are fresh", sound=0.33, faulty=1.0
 )
 
+# --- averages ---
+AVERAGE_IS_OLD = Threshold(
+    0.5, "share of the initial weights in their average", sound=0.3, faulty=0.96
+)
+LOST_BY_LAG = Threshold(
+    0.3, "skill lost with the averages of a short training", sound=0.1, faulty=0.5
+)
+
 # --- head ---
 ASKED_FOR = Threshold(
     0.3, "fit of the answers that the loss asks for", sound=0.81, faulty=0.0
@@ -118,6 +126,12 @@ LEAST_TURNED = Threshold(
 )
 LEAST_UNTOUCHED = Threshold(
     0.5, "share of the places that do not move", sound=0, faulty=0.75
+)
+MASKED_INSIDE = Threshold(
+    0.1, "share of the steps between others that a mask hides", sound=0.0, faulty=0.3
+)
+PLACES_UNUSED = Threshold(
+    0.49, "share of the places that lead nowhere", sound=0.25, faulty=0.75
 )
 LEAST_SCATTERED = Threshold(
     0.6, "share of the movement in as many places", sound=0.44, faulty=0.84

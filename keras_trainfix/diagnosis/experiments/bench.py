@@ -75,7 +75,7 @@ class Bench:
         training: Training | None = None,
         factor: float = 1.0,
         order: int = 0,
-        times: int = 1,
+        steps: int | None = None,
     ) -> Outcome:
         """The `Outcome` of a training.
 
@@ -83,15 +83,16 @@ class Bench:
             training: `Training`; that of the user by default.
             factor: Float, of the compiled learning rate.
             order: Integer, the seed of the order of the batches.
-            times: Integer, the times the steps of the plan that it makes.
+            steps: Integer, how many; by default those of the plan.
 
         Raises:
             NotPutBackError: If the control no longer begins as it did.
         """
         training = training or self.training
-        self.runs += times
+        steps = steps or self.plan.steps
+        self.runs += -(-steps // self.plan.steps)
         with backend.same_random_state(), training.change(self.model):
-            outcome = self._run(training, factor, order, times * self.plan.steps)
+            outcome = self._run(training, factor, order, steps)
         self._check_put_back(training)
         return outcome
 

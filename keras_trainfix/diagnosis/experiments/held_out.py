@@ -32,9 +32,22 @@ def skills(training: Training, snapshot: Snapshot) -> tuple[float, float]:
     Returns:
         `(skill, loss_skill)`, up to 1; NaN where answers cannot be judged so.
     """
-    known = [_task_skill(snapshot, mode) for mode in _modes(training)]
+    known = [skill_in_mode(snapshot, mode) for mode in _modes(training)]
     skill = max(filter(np.isfinite, known), default=float("nan"))
     return skill, _loss_skill(training, snapshot.sample)
+
+
+def skill_in_mode(snapshot: Snapshot, training: bool) -> float:
+    """How good the answers are by the task's own measure; NaN where it has none.
+
+    Args:
+        snapshot: `Snapshot` of samples, at whatever weights.
+        training: Boolean, whether the model is called as in training.
+    """
+    model = snapshot.model
+    with unchanged(model), backend.no_gradient():
+        named = call_named(model, snapshot.sample.x, training)
+    return task_skill([view.skill_of(named[view.name]) for view in snapshot.views()])
 
 
 def held_out_loss(training: Training, sample: Sample) -> float:
@@ -57,13 +70,6 @@ def held_out_loss(training: Training, sample: Sample) -> float:
 def _modes(training: Training) -> tuple[bool, ...]:
     """Whether to call the model in training mode: False, and True if it may matter."""
     return (False, True) if batch_norm_layers(training.model) else (False,)
-
-
-def _task_skill(snapshot: Snapshot, training: bool) -> float:
-    model = snapshot.model
-    with unchanged(model), backend.no_gradient():
-        named = call_named(model, snapshot.sample.x, training)
-    return task_skill([view.skill_of(named[view.name]) for view in snapshot.views()])
 
 
 def _loss_skill(training: Training, sample: Sample) -> float:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from keras_trainfix.diagnosis.experiments.breakdown import Breakdown
+from keras_trainfix.diagnosis.experiments.lag import Lag
 from keras_trainfix.diagnosis.experiments.mended import Mended
 from keras_trainfix.diagnosis.experiments.outcome import LOWEST, Outcome
+from keras_trainfix.diagnosis.experiments.planned import Planned
 from keras_trainfix.diagnosis.experiments.treatment import Treatment
-from keras_trainfix.diagnosis.thresholds import LEARNS
+from keras_trainfix.diagnosis.thresholds import EFFECT, LEARNS
 
 CURED = 0.7  # skill with which one treatment is enough
 ALIKE = 0.15  # gain within which the smaller intervention is the better one
@@ -55,12 +57,15 @@ class Experiments:
         start: Float, the skill before the first step.
         spread: Float, between orders of the batches.
         steps: Integer, steps of each run.
+        rate: Float, the learning rate of the user.
         tried: List of `Tried`.
         left_out: Names of the treatments for which there was no time.
         failed: Dict of the name of a treatment to why it could not be tried.
         is_on_scale: Whether the answers are on a named scale, such as probabilities,
             so that the opposite order is no matter of definition.
         breakdown: `Breakdown` of the control at the user's rate, or None.
+        lag: `Lag` of moving statistics, or None.
+        planned: `Planned`, what the steps of a short `fit` reach, or None.
         longer: `Outcome` of more steps of the best control, where it may be slow.
     """
 
@@ -68,11 +73,14 @@ class Experiments:
     start: float
     spread: float = 0.0
     steps: int = 0
+    rate: float = 0.0
     tried: list[Tried] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     is_on_scale: bool = False
     breakdown: Breakdown | None = None
+    lag: Lag | None = None
+    planned: Planned | None = None
     longer: Outcome | None = None
 
     @property
@@ -101,6 +109,26 @@ class Experiments:
             for outcome in self.controls.values()
         )
         return by_task or by_loss
+
+    @property
+    def lacks_steps(self) -> float:
+        """The skill that the steps of `fit` miss, of what more of them reach; or 0."""
+        own = self.controls[1.0].value
+        if self.planned is None or not own >= LEARNS > self.planned.outcome.value:
+            return 0.0
+        return max(0.0, own - self.planned.outcome.value)
+
+    @property
+    def other_rate(self) -> float | None:
+        """The factor of a rate that learns within `fit`, where the user's does not."""
+        if self.planned is None or self.controls[1.0].value >= LEARNS:
+            return None
+        reached = self.planned.outcome.value
+        is_climbing = self.planned.outcome.climb > HARDLY
+        gained = self.control.value - max(reached, self.controls[1.0].value)
+        if reached >= LEARNS or is_climbing or not gained > EFFECT:
+            return None
+        return self.best
 
     @property
     def climb_of_longer(self) -> float:

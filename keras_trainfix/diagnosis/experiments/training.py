@@ -24,6 +24,7 @@ from keras_trainfix.models.optimizers import (
 
 MOST_TRAINED = 2048  # samples to train on,
 MOST_HELD_OUT = 256  # and to measure on
+FEWEST_TO_SPLIT = 8
 
 EACH_STEP = (("gradient_accumulation_steps", None),)
 
@@ -156,9 +157,12 @@ def split_samples(sample: Sample) -> tuple[Sample, Sample]:
     Returns:
         `(train, held_out)`. The samples are ordered by their targets, and one of every
         few is held out: a ninth of many samples, a quarter of few. Each class of two or
-        more samples is in both.
+        more samples is in both. Fewer than eight are the whole task, such as an
+        exclusive or: all of them are in both.
     """
     length = len(leaves(sample.x)[0])
+    if length < FEWEST_TO_SPLIT:
+        return sample, sample
     every = 4 if length < 4 * MOST_HELD_OUT else -(-length // MOST_HELD_OUT)
     targets = [] if sample.y is None else [np.asarray(one) for one in leaves(sample.y)]
     found = [classes_of(one) for one in targets if len(one) == length]

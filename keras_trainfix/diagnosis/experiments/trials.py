@@ -9,8 +9,10 @@ import numpy as np
 from keras_trainfix.diagnosis.budget import Deadline
 from keras_trainfix.diagnosis.experiments.bench import Bench
 from keras_trainfix.diagnosis.experiments.breakdown import breakdown
+from keras_trainfix.diagnosis.experiments.lag import lag
 from keras_trainfix.diagnosis.experiments.outcome import LOWEST, Outcome, gain
 from keras_trainfix.diagnosis.experiments.pairs import pairs_of
+from keras_trainfix.diagnosis.experiments.planned import planned
 from keras_trainfix.diagnosis.experiments.results import Experiments, Tried
 from keras_trainfix.diagnosis.experiments.training import training_of
 from keras_trainfix.diagnosis.experiments.treatment import (
@@ -74,8 +76,11 @@ def experiment(
 
 def _tried(bench, snapshot, findings, is_explained, deadline, progress):
     start = _value_of_start(bench)
-    found = Experiments({1.0: _control(bench, snapshot)}, start, steps=bench.plan.steps)
+    found = Experiments(
+        {1.0: _control(bench, snapshot)}, start, steps=bench.plan.steps, rate=bench.rate
+    )
     found.breakdown = breakdown(bench, found.control)
+    found.lag = lag(bench, snapshot, found.control)
     found.is_on_scale = any(map(_is_on_scale, snapshot.views()))
     # A fact needs no search for the rate that proves it wrong, and a higher rate makes
     # up for a schedule that ends at once.
@@ -86,6 +91,8 @@ def _tried(bench, snapshot, findings, is_explained, deadline, progress):
             break
         found.controls[factor] = _control(bench, snapshot, factor)
         progress.update(bench.runs)
+    if not is_explained and not deadline.is_over:
+        found.planned = planned(bench, snapshot, found.controls)
     if not is_explained and not deadline.is_over and _may_be_slow(bench, found):
         found.longer = _longer(bench, found)
     codes = {finding.code for finding in findings}
@@ -141,10 +148,11 @@ def _may_be_slow(bench: Bench, found: Experiments) -> bool:
 
 def _longer(bench: Bench, found: Experiments) -> Outcome:
     """More steps of the best control; at half the rate if they diverge."""
-    longer = bench.run(factor=found.best, times=LONGER)
+    steps = LONGER * bench.plan.steps
+    longer = bench.run(factor=found.best, steps=steps)
     if longer.value >= found.control.value:
         return longer
-    return bench.run(factor=found.best / 2, times=LONGER)
+    return bench.run(factor=found.best / 2, steps=steps)
 
 
 def _is_on_scale(view: Any) -> bool:

@@ -32,7 +32,8 @@ def loss_ignores_targets(view: OutputView) -> Found | None:
     errors and then its square, or the mean of the targets. Then only the mean of a
     batch has to be right. An `axis=0` in a reduction, which is the axis of the
     samples, is the usual slip. Likewise, the columns can exchange their targets if the
-    loss takes a sum over the columns before it compares.
+    loss takes a sum over the columns before it compares, and one column can change its
+    order if it is combined with the answers of all samples.
 
     ## How to check
     Exchange the targets of the samples in a batch. The gradient with respect to the
@@ -76,7 +77,7 @@ def loss_ignores_targets(view: OutputView) -> Found | None:
     seen = (answer_gradients(view.snapshot) or {}).get(view.name)
     if seen is None:
         return None
-    name = view.loss.name
+    name = view.loss.name if view.loss.kind != "none" else "compute_loss"
     if seen.change > NO_CHANGE and seen.by_column <= NO_CHANGE:
         return found(
             f"If the columns of the targets exchange their values, the gradient of the "
@@ -85,6 +86,18 @@ def loss_ignores_targets(view: OutputView) -> Found | None:
             "before any sum over the columns.",
             _fix(view),
             by_column=seen.by_column,
+            samples=seen.samples,
+        )
+    if seen.change > NO_CHANGE and seen.unpaired:
+        column = seen.unpaired[0]
+        return found(
+            f"If {seen.samples} samples exchange their values in column {column} of "
+            f"the targets, the gradient of the loss '{name}' stays the same: it "
+            "combines each of these values with the answers of all samples. Are shapes "
+            "such as (n, 1) and (n,) multiplied or subtracted, which makes (n, n)?",
+            "# in the loss, give both the same shape before they are combined:\n"
+            "# value = keras.ops.reshape(value, (-1,))",
+            columns=list(seen.unpaired),
             samples=seen.samples,
         )
     if not seen.change <= NO_CHANGE:

@@ -8,6 +8,9 @@ from keras_trainfix.diagnosis.checks.optimization.preconditions import (
     may_blame_rate,
 )
 from keras_trainfix.diagnosis.checks.optimization.rate_code import at_rate
+from keras_trainfix.diagnosis.checks.optimization.rate_within_fit import (
+    rate_within_fit,
+)
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.trial.trial import is_constant_after
@@ -28,6 +31,7 @@ HARM = 0.1  # of the first loss, by which the steps of another rate were better
     order=2,
     explains=ONE_ANSWER,
     overrules=("KTF402", "KTF410"),  # higher, or the same for longer
+    by_experiment=True,
     repair=take_better_rate,
     new_weights=True,
     rate="lower",
@@ -73,6 +77,10 @@ def learning_rate_too_high(snapshot: Snapshot) -> Found | None:
     ## References
     [Bengio, 2012](https://arxiv.org/abs/1206.5533)
     """
+    return _by_trial(snapshot) or rate_within_fit(snapshot, higher=False)
+
+
+def _by_trial(snapshot: Snapshot) -> Found | None:
     trial = snapshot.trial
     if trial is None or 1.0 not in trial.runs or not may_blame_rate(snapshot):
         return None

@@ -14,6 +14,9 @@ from keras_trainfix.diagnosis.checks.optimization.preconditions import (
     may_blame_rate,
 )
 from keras_trainfix.diagnosis.checks.optimization.rate_code import at_rate
+from keras_trainfix.diagnosis.checks.optimization.rate_within_fit import (
+    rate_within_fit,
+)
 from keras_trainfix.diagnosis.fix_code import recompiled
 from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.registry import Found, check, found
@@ -48,6 +51,7 @@ NO_SKILL, FAR_FOR_BLIND = 0.05, 3000  # of a trained model without skill
     order=4,
     explains=("KTF501", "KTF504", "KTF505"),
     persistent=True,
+    by_experiment=True,
     repair=take_better_rate,
     rate="higher",
 )
@@ -145,6 +149,10 @@ def learning_rate_too_low(snapshot: Snapshot) -> Found | None:
             epochs_worth=epochs,
             standstill=still,
         )
+    return _by_trial(snapshot) or rate_within_fit(snapshot, higher=True)
+
+
+def _by_trial(snapshot: Snapshot) -> Found | None:
     trial = snapshot.trial
     if trial is None or not may_blame_rate(snapshot) or has_no_signal(snapshot):
         return None

@@ -6,6 +6,7 @@ from keras_trainfix.diagnosis.checks.optimization.preconditions import (
 )
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
+from keras_trainfix.diagnosis.thresholds import EFFECT
 from keras_trainfix.messages import skill_in_words
 from keras_trainfix.models.optimizers import accumulation_of
 
@@ -21,6 +22,7 @@ LEAST_UPDATES = 100  # of the weights
     scope="model",
     order=10,
     explains=("KTF504", "KTF505"),
+    by_experiment=True,
 )
 def too_few_steps(snapshot: Snapshot) -> Found | None:
     """Training stopped too early: the loss is still falling.
@@ -71,6 +73,21 @@ def too_few_steps(snapshot: Snapshot) -> Found | None:
         none = _no_update(snapshot, snapshot.fit.planned_steps)
         if none is not None:
             return none
+    seen = snapshot.experiments
+    if seen is not None and seen.planned is not None and seen.lacks_steps > EFFECT:
+        reached = seen.planned.outcome.value
+        epochs = snapshot.fit.epochs * -(-2 * seen.steps // seen.planned.steps)
+        return found(
+            f"The {seen.planned.steps} steps of `fit` reach skill {reached:.2f}; "
+            f"{seen.steps} steps reach {seen.controls[1.0].value:.2f} (0 is a constant "
+            "answer, 1 is perfect).",
+            f"model.fit(x, y, epochs={epochs})  # or until the validation loss stops "
+            "falling",
+            severity="warning",
+            planned_steps=seen.planned.steps,
+            skill=reached,
+            better_skill=seen.controls[1.0].value,
+        )
     trial = snapshot.trial
     if trial is None or trial.is_fresh or not snapshot.iterations:
         return None

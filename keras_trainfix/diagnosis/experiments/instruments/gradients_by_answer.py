@@ -13,6 +13,7 @@ from keras_trainfix.diagnosis.experiments.backward import (
 )
 from keras_trainfix.diagnosis.experiments.instrument import instrument
 from keras_trainfix.diagnosis.observe.layer_outputs import untouched
+from keras_trainfix.diagnosis.thresholds import NO_CHANGE
 from keras_trainfix.diagnosis.trial.runner import tensors_of
 from keras_trainfix.diagnosis.trial.user_step import has_own_step
 
@@ -21,6 +22,7 @@ FEWEST = 8
 MOST_NUMBERS = 2**20  # entries of the answers
 TENTH = 0.1  # of the samples
 NEARLY_ALL = 0.99  # of the gradient
+MOST_COLUMNS = 16  # of targets that are asked one by one
 ROUNDING = 0.01  # of the usual size of a gradient, below which it is rounding
 
 
@@ -42,6 +44,8 @@ class AnswerGradients(NamedTuple):
             gradient at the answers of the model.
         by_column: Float, like `change`, if each sample exchanges its columns of a
             regression; NaN where these are equal, or there is one.
+        unpaired: Tuple of the columns of the targets that the loss reads, and that
+            samples can exchange, each alone, without any effect.
         is_flat: Whether it is 0 for all samples at the answers of the model.
         rows: Tuple of the rows of a batch that alone have a gradient, whichever samples
             are there; empty where that depends on the samples.
@@ -53,6 +57,7 @@ class AnswerGradients(NamedTuple):
     share: float
     largest: np.ndarray
     by_column: float = float("nan")
+    unpaired: tuple[int, ...] = ()
     is_flat: bool = False
     rows: tuple[int, ...] = ()
 
@@ -89,6 +94,7 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
     rows: list[set[int] | None] = []
     turned = _turned(view, targets)
     by_column: list[float] = []
+    unpaired = set(_columns(targets)) if order is not None else set()
     is_flat = False
     ignores = order is not None
     for number, answers in enumerate(answers_for(predictions, targets)):
@@ -109,6 +115,12 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
         changes.append(distance(slope, slope_at(answers, targets[order])))
         if turned is not None:
             by_column.append(distance(slope, slope_at(answers, turned)))
+        least = NO_CHANGE * lengths[-1]
+        unpaired = {
+            column
+            for column in unpaired
+            if _is_unpaired(slope_at, answers, targets, column, slope, least)
+        }
         if ignores:
             lowest, highest = (
                 slope_at(answers, np.repeat(targets[i : i + 1], length, axis=0))
@@ -122,6 +134,7 @@ def _of_output(snapshot: Any, view: Any) -> AnswerGradients | None:
         min(shares),
         largest,
         _largest_change(by_column, lengths) if by_column else np.nan,
+        tuple(sorted(unpaired)) if changes else (),
         is_flat,
         _all_of(rows),
     )
@@ -187,6 +200,31 @@ def _turned(view: Any, targets: np.ndarray) -> np.ndarray | None:
         return None
     turned = np.roll(targets, 1, axis=-1)
     return None if np.array_equal(turned, targets) else turned
+
+
+def _columns(targets: np.ndarray) -> list[int]:
+    """The columns of targets that carry something for each sample of its own."""
+    if targets.ndim != 2 or not 2 <= targets.shape[1] <= MOST_COLUMNS:
+        return []
+    return [c for c, column in enumerate(targets.T) if len(np.unique(column)) > 2]
+
+
+def _is_unpaired(
+    slope_at: "Slopes",
+    answers: np.ndarray,
+    targets: np.ndarray,
+    column: int,
+    slope: np.ndarray,
+    least: float,
+) -> bool:
+    """Whether the gradient changes with the values of a column, not with their order."""
+    exchanged_alone, scaled = targets.copy(), targets.copy()
+    order = exchanged(targets[:, column])
+    exchanged_alone[:, column] = targets[order, column]
+    if not distance(slope, slope_at(answers, exchanged_alone)) <= least:
+        return False
+    scaled[:, column] = targets[:, column] * 2
+    return distance(slope, slope_at(answers, scaled)) > least
 
 
 def extremes(targets: np.ndarray) -> tuple[int, int]:

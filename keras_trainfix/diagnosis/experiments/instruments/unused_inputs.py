@@ -46,20 +46,20 @@ def unused_inputs(snapshot: Any) -> list[Input] | None:
         if varies(one.values[rows])
     }
     with untouched(model), backend.no_gradient():
-        for _ in _weights(model):
-            before = _effects(model, x)
+        for _ in other_weights(model):
+            before = effects(model, x)
             candidates = {
                 name: (one, other)
                 for name, (one, other) in candidates.items()
-                if _are_equal(before, _effects(model, other))
+                if are_equal(before, effects(model, other))
             }
             if not candidates:
                 break
     return [one for one, _ in candidates.values()]
 
 
-def _weights(model: keras.Model) -> Iterator[None]:
-    """The present weights, and then random ones."""
+def other_weights(model: keras.Model) -> Iterator[None]:
+    """Yields at the present weights of a model, and then at random ones."""
     yield
     generator = np.random.default_rng(0)
     for _ in range(TRIES):
@@ -69,7 +69,7 @@ def _weights(model: keras.Model) -> Iterator[None]:
         yield
 
 
-def _effects(model: keras.Model, x: Any) -> list[np.ndarray]:
+def effects(model: keras.Model, x: Any) -> list[np.ndarray]:
     """All that a call leads to: answers, and the losses that layers add."""
     effects: list[np.ndarray] = []
     for training in (False, True):
@@ -80,7 +80,8 @@ def _effects(model: keras.Model, x: Any) -> list[np.ndarray]:
     return effects
 
 
-def _are_equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+def are_equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    """Whether two calls led to the same, to the bit."""
     return len(one) == len(other) and all(
         np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True)
     )

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_trainfix.data import leaves, mapped
+from keras_trainfix.diagnosis.experiments.instruments.masked_inside import share_inside
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.models.batch_norm_layers import all_layers
 
@@ -40,7 +41,7 @@ def target_ids_shifted(case: Case) -> Iterator[Variant]:
         )
 
 
-@treatment("token-ids-shifted", 37)
+@treatment("token-ids-shifted", 37, ("KTF150",))
 def token_ids_shifted(case: Case) -> Iterator[Variant]:
     """Token ids one higher, where 0 is a token that the embedding masks."""
     embeddings = [
@@ -52,7 +53,7 @@ def token_ids_shifted(case: Case) -> Iterator[Variant]:
     if not embeddings or len(x) != 1 or not _are_ids(x[0]) or x[0].ndim != 2:
         return
     room = min(layer.input_dim for layer in embeddings)
-    if x[0].max() + 1 >= room or not _is_zero_within(x[0]):
+    if x[0].max() + 1 >= room or not share_inside(x[0] != 0):
         return
     yield Variant(
         "the token ids +1",
@@ -68,11 +69,3 @@ def _shifted(structure: Any, by: int) -> Any:
 def _are_ids(array: np.ndarray) -> bool:
     is_number = array.dtype.kind in "iuf" and array.size > 0
     return bool(is_number and array.min() >= 0 and (array == np.round(array)).all())
-
-
-def _is_zero_within(ids: np.ndarray) -> bool:
-    """Whether 0 stands between other tokens of a row."""
-    is_token = ids != 0
-    before = np.cumsum(is_token, 1) > 0
-    behind = np.cumsum(is_token[:, ::-1], 1)[:, ::-1] > 0
-    return bool((~is_token & before & behind).any())

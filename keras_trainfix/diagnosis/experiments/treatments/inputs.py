@@ -8,6 +8,10 @@ import numpy as np
 
 from keras_trainfix.data import leaves, mapped
 from keras_trainfix.diagnosis.experiments.in_place import with_attributes
+from keras_trainfix.diagnosis.experiments.instruments.masked_inside import (
+    masked_inside,
+    within,
+)
 from keras_trainfix.diagnosis.experiments.treatment import Case, Variant, treatment
 from keras_trainfix.models.batch_norm_layers import all_layers
 
@@ -98,6 +102,31 @@ def padding_masked(case: Case) -> Iterator[Variant]:
         case.training.changed(with_attributes(changes)),
         "# keras.layers.Embedding(..., mask_zero=True)",
         lambda mended: mended.set(changes),
+    )
+
+
+@treatment("padding-alone-masked", 33, ("KTF150",))
+def padding_alone_masked(case: Case) -> Iterator[Variant]:
+    """Padding of a value that the data do not have, where a mask hides real steps."""
+    layers = [
+        one.layer
+        for one in masked_inside(case.snapshot) or ()
+        if isinstance(one.layer, keras.layers.Masking)
+    ]
+    x = leaves(case.training.train.x)
+    if len(layers) != 1 or len(x) != 1 or x[0].ndim != 3 or x[0].dtype.kind != "f":
+        return
+    old, new = layers[0].mask_value, float(np.floor(x[0].min())) - 1
+
+    def padded(leaf: np.ndarray) -> np.ndarray:
+        inside = within((leaf != old).any(-1))
+        return np.where(inside[..., None], leaf, new).astype(leaf.dtype)
+
+    training = case.training.with_inputs(lambda structure: mapped(padded, structure))
+    yield Variant(
+        f"padding of {new:g}, which the data do not have, and a mask of it",
+        training.changed(with_attributes([(layers[0], "mask_value", new)])),
+        f"# pad with {new:g}, and mask it: keras.layers.Masking({new:g})",
     )
 
 

@@ -1,0 +1,123 @@
+"""What the steps of a short `fit` reach, beside those of the bench."""
+
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from keras_trainfix import diagnose
+from keras_trainfix.diagnosis.checks.optimization.rate_within_fit import (
+    rate_within_fit,
+)
+from keras_trainfix.diagnosis.experiments.bench import Bench
+from keras_trainfix.diagnosis.experiments.outcome import Outcome
+from keras_trainfix.diagnosis.experiments.planned import Planned, planned
+from keras_trainfix.diagnosis.experiments.results import Experiments
+from keras_trainfix.diagnosis.experiments.training import Training, split_samples
+from keras_trainfix.diagnosis.fit_arguments import FitArguments
+from keras_trainfix.diagnosis.observe.layer_outputs import untouched
+from keras_trainfix.diagnosis.snapshot import Snapshot
+
+DIGITS = load_digits()
+X, Y = (DIGITS.data[:1024] / 16).astype("float32"), DIGITS.target[:1024]
+
+
+def net(rate=1e-3):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((64,)),
+            keras.layers.Dense(64, activation="relu"),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+    return model
+
+
+def codes(model, **arguments):
+    diagnosis = diagnose(model, X, Y, **arguments)
+    return {f.code: f for f in diagnosis.findings if f.severity != "note"}
+
+
+@pytest.mark.slow
+def test_few_steps_that_would_suffice_if_there_were_more(whole_bench):
+    found = codes(net(), epochs=2, batch_size=512)
+    assert "The 4 steps of `fit` reach skill" in found["KTF410"].message
+    assert found["KTF410"].evidence["better_skill"] > 0.9
+    assert "epochs=128)" in found["KTF410"].fix
+    assert not codes(net(), epochs=4)
+    assert not codes(net(), epochs=1)  # which says nothing
+
+
+def steps_made(rate, steps, factors):
+    model = net(rate)
+    with untouched(model):
+        snapshot = Snapshot(model, X, Y, fit=FitArguments(planned_steps=steps))
+        training = Training(model, *split_samples(snapshot.more(512)))
+        bench = Bench(training, snapshot, 32)
+        controls = {factor: bench.run(factor=factor) for factor in factors}
+        return planned(bench, snapshot, controls)
+
+
+def test_steps_are_made_where_their_number_may_be_the_fault(whole_bench):
+    few = steps_made(1e-3, 8, [1.0])
+    assert few.steps == len(few.outcome.losses) == 8
+    assert few.outcome.value < 0.4
+    slow = steps_made(2e-6, 300, [1.0, 100.0])
+    assert len(slow.outcome.losses) == 300
+    assert slow.outcome.value < 0.2
+
+
+@pytest.mark.parametrize(
+    ("rate", "steps", "factors"),
+    [(1e-3, 200, [1.0]), (1e-3, None, [1.0]), (2e-6, 600, [1.0, 100.0]),
+     (2e-6, 300, [1.0])],
+)
+def test_steps_that_are_not_in_question(whole_bench, rate, steps, factors):
+    assert steps_made(rate, steps, factors) is None
+
+
+def outcome(skill, half=None):
+    return Outcome(skill, skill, skill if half is None else half, np.zeros(4))
+
+
+def shown(reached, half=None, **skills):
+    controls = {1.0: outcome(0.0), **{FACTORS[k]: outcome(v) for k, v in skills.items()}}
+    return Experiments(
+        controls, 0.0, steps=128, rate=0.01, planned=Planned(300, outcome(reached, half))
+    )
+
+
+FACTORS = {"same": 1.0, "tenth": 0.1, "tenfold": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("seen", "factor"),
+    [
+        (shown(0.1, tenfold=0.9), 10.0),
+        (shown(0.1, tenth=0.9), 0.1),
+        (shown(0.1, half=0.0, tenfold=0.9), None),  # it climbs
+        (shown(0.5, tenfold=0.9), None),  # it learns
+        (shown(0.3, tenfold=0.45), None),  # hardly better
+        (shown(0.1, same=0.9), None),
+    ],
+)
+def test_a_rate_that_learns_within_fit(seen, factor):
+    assert seen.other_rate == factor
+    model = net()
+    snapshot = Snapshot(model, X[:64], Y[:64])
+    snapshot.experiments = seen
+    for higher in (True, False):
+        found = rate_within_fit(snapshot, higher)
+        if factor is None or higher != (factor > 1):
+            assert found is None
+        else:
+            assert "All 300 steps of `fit` at the learning rate 0.01" in found.message
+            assert found.evidence["better_rate"] == pytest.approx(0.01 * factor)
+
+
+def test_steps_that_are_missing():
+    assert shown(0.1, same=0.9).lacks_steps == pytest.approx(0.8)
+    assert shown(0.5, same=0.9).lacks_steps == 0  # it learns
+    assert shown(0.1).lacks_steps == 0
