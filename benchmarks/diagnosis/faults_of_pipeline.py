@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import scipy.ndimage
 
 from benchmarks.diagnosis.cases import BINARY, SPARSE
 from benchmarks.diagnosis.data import (
@@ -44,6 +45,31 @@ def same_batch(rng, data, size=32):
     old = data(rng)
     chosen = rng.integers(0, len(old.x), size)
     return Data(_Rows(old, lambda index: chosen, len(old.x) // size))
+
+
+@source
+def resized(rng, scale, count=80, size=16):
+    """Images of four kinds of squares, and their masks, made smaller by a function."""
+    wide = 4 * size
+    masks = np.zeros((count, wide, wide))
+    for mask in masks:
+        for label in rng.permutation([1, 2, 3, 4]):
+            top, left = rng.integers(0, wide - 20, 2)
+            mask[top : top + 20, left : left + 20] = label
+    x = masks[:, 2::4, 2::4, None] / 4 + rng.normal(0, 0.1, (count, size, size, 1))
+    return Data(x.astype("float32"), scale(masks))
+
+
+def averaged(masks):
+    """Each id the mean of sixteen."""
+    shape = (len(masks), masks.shape[1] // 4, 4, masks.shape[2] // 4, 4)
+    return masks.reshape(shape).mean((2, 4)).round().astype("int32")
+
+
+def turned(masks):
+    """Turned by some degrees, with interpolation, and then made smaller."""
+    turned = scipy.ndimage.rotate(masks, 11, (2, 1), reshape=False, order=1)
+    return averaged(turned)
 
 
 @source
@@ -151,6 +177,9 @@ def inverted(y, _):
 # The formatter would put every argument on its own line.
 # fmt: off
 FAULTS = [
+    before("151", "masks that are averaged", resized(averaged), unet(5, "softmax"),
+        SPARSE),
+    before("151", "masks that are turned", resized(turned), unet(5, "softmax"), SPARSE),
     before("135", "rows drawn once", same_batch(rings()), mlp(1, "sigmoid"), BINARY),
     before("135", "batches that move by one", creeping(curved()), mlp(1), "mse"),
     before("419", "a loss that should rise", watched(curved(), "loss", "max"),

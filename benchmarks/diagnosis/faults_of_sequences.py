@@ -16,7 +16,9 @@ from benchmarks.diagnosis.data import (
     texts,
 )
 from benchmarks.diagnosis.faults import before
-from benchmarks.diagnosis.nets import mlp, net, transformer, words
+from benchmarks.diagnosis.nets import mlp, net, rnn, transformer, width, words
+
+CTC = keras.losses.CTC()
 
 
 @source
@@ -135,6 +137,84 @@ def translator(x, rng, tokens=20):
     return layers.Dense(tokens, activation="softmax")(two)
 
 
+@source
+def first_step(rng, samples=400, steps=12):
+    """Series of random numbers, and the first of each."""
+    x = rng.normal(size=(samples, steps, 2)).astype("float32")
+    return Data(x, x[:, 0, :1] + rng.normal(0, 0.1, (samples, 1)).astype("float32"))
+
+
+@source
+def quarter_ahead(rng, samples=500, steps=1, period=40):
+    """Windows of a wave, and its value a quarter of a period after them."""
+    time = np.arange(samples + steps + period // 4)
+    wave = np.sin(2 * np.pi * time / period) + rng.normal(0, 0.03, len(time))
+    x = np.stack([wave[i : i + steps] for i in range(samples)])
+    y = wave[steps - 1 + period // 4 :][:samples]
+    return Data(x[..., None].astype("float32"), y.astype("float32"))
+
+
+@source
+def sales(rng, samples=500, days=16):
+    """Sales by day, 0 on many days and behind the last; the share of days without."""
+    within = np.arange(days) < rng.integers(days // 2, days + 1, (samples, 1))
+    chance = rng.uniform(0.1, 0.9, (samples, 1))
+    sold = rng.uniform(1, 2, within.shape) * (rng.uniform(size=within.shape) < chance)
+    sold[:, 0] = 1.5
+    share = ((sold == 0) & within).sum(1) / within.sum(1)
+    x = (sold * within)[..., None].astype("float32")
+    return Data(x, (4 * share - 2).astype("float32"))
+
+
+@source
+def strings(rng, samples=300, length=4, symbols=3):
+    """Strings of symbols from 0, each symbol over two of three steps."""
+    y = rng.integers(0, symbols, (samples, length))
+    x = np.zeros((samples, 3 * length, symbols))
+    for place in range(length):
+        for step in (0, 1):
+            x[np.arange(samples), 3 * place + step, y[:, place]] = 1
+    return Data((x + rng.normal(0, 0.2, x.shape)).astype("float32"), y)
+
+
+@net
+def part(x, rng, kept, body=layers.Flatten):
+    """Sees a slice of its input."""
+    x = layers.Lambda(kept)(x)
+    x = body()(x)
+    return layers.Dense(1)(layers.Dense(width(rng), activation="relu")(x))
+
+
+def at_the_end():
+    """The last place behind a convolution of three steps."""
+    return keras.Sequential([layers.Conv1D(16, 3), layers.Lambda(lambda h: h[:, -1])])
+
+
+def state():
+    """The last state of a recurrent layer."""
+    return layers.GRU(16)
+
+
+@net
+def shown(x, rng):
+    """The mean over the steps that are not 0."""
+    x = layers.Dense(width(rng), activation="relu")(layers.Masking()(x))
+    return layers.Dense(1)(layers.GlobalAveragePooling1D()(x))
+
+
+@net
+def shown_in_turn(x, rng):
+    """A recurrent layer that sees the steps that are not 0."""
+    return layers.Dense(1)(layers.SimpleRNN(16)(layers.Masking()(x)))
+
+
+@net
+def reader(x, rng, units):
+    """A convolution, and a score for each symbol and the blank at each step."""
+    x = layers.Conv1D(width(rng), 3, padding="same", activation="relu")(x)
+    return layers.Dense(units)(x)
+
+
 # The formatter would put every argument on its own line.
 # fmt: off
 FAULTS = [
@@ -158,6 +238,19 @@ FAULTS = [
     before("429", "width before height", masks(), misplaced(transposed), BINARY),
     before("429", "upside down", masks(), misplaced(upside_down), BINARY),
     before("428", "mean of the batch", curved(), mlp(1, after=[without_mean]), "mse"),
+    before("432", "a slice of the last steps", first_step(),
+        part(lambda x: x[:, -4:], state), "mse"),
+    before("432", "the last place of a convolution", first_step(),
+        part(lambda x: x, at_the_end), "mse"),
+    before("432", "half of the steps", first_step(), part(lambda x: x[:, 6:]), "mse"),
+    before("433", "an LSTM with one step", quarter_ahead(), rnn(1), "mse"),
+    before("433", "a GRU with one step", quarter_ahead(), rnn(1, cell=layers.GRU),
+        "mse"),
+    before("433", "both ways with one step", quarter_ahead(), rnn(1, both=True), "mse"),
+    before("150", "the mean of the days with sales", sales(), shown(), "mse"),
+    before("150", "the days with sales in turn", sales(), shown_in_turn(), "mse"),
+    before("217", "three symbols from 0", strings(), reader(4), CTC),
+    before("217", "six symbols from 0", strings(symbols=6), reader(7), CTC),
     before("506", "echo of a slow series", slow_series(), echo(), "mse", sgd(1e-4)),
     before("506", "echo of a slower series", slow_series(memory=0.9), echo(), "mse",
         sgd(1e-4)),

@@ -25,6 +25,7 @@ from benchmarks.diagnosis.data import (
     one_hot,
     rings,
     series,
+    source,
     squares,
     table,
     texts,
@@ -54,6 +55,12 @@ IRIS, CANCER = table("iris"), table("breast_cancer", most=300)
 BOSTON = table("boston_housing")
 DIABETES = but(table("diabetes"), y=unit)
 MPG = but(table("auto_mpg"), y=unit)
+
+
+@source
+def lasting(rng, data, epochs=10):
+    """Data with the number of epochs of `fit`."""
+    return data(rng)._replace(fit={"epochs": epochs})
 
 
 def quadrant(y, _):
@@ -165,6 +172,14 @@ NORMALIZATION = [
     after("301", "momentum of .999", but(IMAGES, y=one_hot), cnn(10, "softmax",
         (12, 24), norm=lambda: layers.BatchNormalization(momentum=0.999)), CATEGORICAL,
         adam(0.005), 6, batch=64),
+    before("308", "an average of all weights", lasting(IMAGES), cnn(10, "softmax"),
+        SPARSE, adam(0.005, use_ema=True, ema_momentum=0.9999)),
+    before("308", "an average that is taken every hundred steps",
+        lasting(but(BOSTON, y=unit), 20), mlp(1, None, 2), "mse",
+        adam(0.005, use_ema=True, ema_momentum=0.9995, ema_overwrite_frequency=100)),
+    before("308", "statistics of a raw table", lasting(table("wine", scaled=False), 8),
+        mlp(3, "softmax", 2, activation=None, norm=layers.BatchNormalization), SPARSE,
+        adam(0.01)),
     before("302", "fine-tuning with training=False", IMAGES, on_base(10, "softmax"),
         SPARSE),
     before("302", "fine-tuning, two blocks", mnist(128), on_base(10, "softmax", 2),

@@ -155,6 +155,12 @@ LEAST_CAUSAL = Threshold(
     1e-4, "movement of other answers over that of the own", sound=0.096, faulty=0
 )
 
+# --- labels ---
+
+IDS_BETWEEN = Threshold(
+    0.65, "share of middle ids between the outer two", sound=0.47, faulty=0.76
+)
+
 # --- pipeline ---
 
 DIFFERENT_SAMPLES = Threshold(

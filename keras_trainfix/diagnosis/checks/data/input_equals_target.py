@@ -46,7 +46,8 @@ def input_equals_target(snapshot: Snapshot) -> Found | None:
     With teacher forcing, the decoder gets the target sequence as an input, one step
     behind: at each step it sees the tokens before the one to predict. Without the
     shift, it sees the token itself. In tables, a column may have been computed from the
-    target, or be another form of it.
+    target, or be another form of it. `timeseries_dataset_from_array` pairs a window
+    with the target at its first step, unless the targets begin later.
 
     ## How to check
     Compare inputs and targets: `np.array_equal(decoder_input, y)`.
@@ -91,6 +92,8 @@ def input_equals_target(snapshot: Snapshot) -> Found | None:
     for copy in copied_targets(snapshot) or ():
         if copy.kind == "column":
             return _column(copy)
+        if copy.kind == "in window":
+            return _in_window(copy)
         if is_own:
             continue
         if copy.kind == "answer":
@@ -144,6 +147,19 @@ def _steps(copy: Copy) -> Found:
         "without it.",
         f"{code} = np.roll({code}, 1, axis=1)  # 1 step behind the target",
         f"{code}[:, 0] = 0  # the start token",
+    )
+
+
+def _in_window(copy: Copy) -> Found:
+    steps = copy.input.values.shape[1]
+    return _reported(
+        copy,
+        f"Step {copy.column} of the {steps} steps of '{copy.input.name}' is the target "
+        f"in all {len(copy.input.values)} samples examined: the windows contain what is "
+        "to be forecast.",
+        "# a target comes after its window, with timeseries_dataset_from_array as well:"
+        f"\n# data=series[:-{steps}], targets=series[{steps}:]",
+        severity="warning",
     )
 
 

@@ -19,6 +19,7 @@ from keras_trainfix.diagnosis.snapshot import OutputView, Snapshot
 
 FEWEST_VALUES = 10  # distinct numbers of a column that are no classes
 FEWEST_OF_CLASS = 3
+LEAST_OVERLAP = 0.02  # share of windows that another one continues
 MOST_ROWS = 2**13  # of a table, and of the pixels or steps of all samples
 ROUNDING = 1e-5  # of float32, in spreads of the target
 
@@ -31,8 +32,9 @@ class Copy(NamedTuple):
         input: `Input`.
         kind: `"steps"`: the input is the target at each step; `"ahead"`: it is the
             target of the next step; `"answer"`: the whole input is the target;
-            `"column"`: one of its columns is.
-        column: Integer, or None.
+            `"column"`: one of its columns is; `"in window"`: one step of windows that
+            overlap is.
+        column: Integer, the number of that column or step, or None.
         relation: `"equal"`, `"affine"`, `"one-to-one"` for classes; `"round"` for an
             affine one with round numbers, and `"monotone"`, which may be the formula
             that made the targets.
@@ -79,6 +81,9 @@ def _compared(view, targets, one):
     if kind is not None:
         shared = _dependence(view, one, kind)
         return Copy(view.name, one, kind, None, "equal", *shared)
+    step = step_in_window(one.values, targets)
+    if step is not None:
+        return Copy(view.name, one, "in window", step, "equal")
     if not _has_columns(view, one, targets):
         return None
     table = one.values.reshape(-1, one.values.shape[-1])
@@ -135,6 +140,35 @@ def whole_copy(values: np.ndarray, targets: np.ndarray) -> str | None:
     moved = (targets[:, 1:] != targets[:, :-1]).mean() > 0.2
     is_ahead = np.array_equal(values[:, :-1], targets[:, 1:])
     return "ahead" if moved and is_ahead else None
+
+
+def step_in_window(values: np.ndarray, targets: np.ndarray) -> int | None:
+    """The step of each window that is its target; None if there is no such step.
+
+    Windows are windows of one series if some begin as others go on: a target that
+    repeats one of many unrelated numbers is a task of memory.
+
+    Args:
+        values: Array `(N, steps, features)`.
+        targets: Array `(N,)`.
+
+    Examples:
+        >>> windows = np.arange(20.0)[:, None] + np.arange(4)
+        >>> step_in_window(windows[..., None], windows[:, 2])
+        2
+        >>> step_in_window(windows[..., None], windows[:, 3] + 1) is None
+        True
+    """
+    if values.ndim != 3 or targets.ndim != 1 or values.shape[1] < 2:
+        return None
+    if len(targets) != len(values) or len(np.unique(targets)) < FEWEST_VALUES:
+        return None
+    same = (values == targets[:, None, None]).all(0).any(-1)
+    if not same.any():
+        return None
+    begins = {window.tobytes() for window in values[:, :-1].copy()}
+    overlap = np.mean([window.tobytes() in begins for window in values[:, 1:].copy()])
+    return int(same.argmax()) if overlap > LEAST_OVERLAP else None
 
 
 def _dependence(view, one, kind) -> tuple:

@@ -102,3 +102,32 @@ def test_a_label_as_input():
     assert finding.severity == "error"
     assert "'label'" in finding.message
     assert run(CODE, model, [x, 1 - y[::-1, None] * 0], y) is None
+
+
+def windows(first_target, steps=8):
+    series = np.cumsum(np.random.default_rng(0).normal(size=300)).astype("float32")
+    x = np.lib.stride_tricks.sliding_window_view(series, steps)[:256, :, None]
+    return x, series[first_target:][:256]
+
+
+def forecaster():
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.Input((8, 1)), keras.layers.Flatten(), keras.layers.Dense(1)]
+    )
+    model.compile("adam", "mse")
+    return model
+
+
+def test_a_window_that_contains_its_target():
+    for step in (0, 7):
+        finding = run("KTF134", forecaster(), *windows(step))
+        assert finding.severity == "warning"
+        assert f"Step {step} of the 8 steps of 'x'" in finding.message
+        assert "targets=series[8:]" in finding.fix
+    assert run("KTF134", forecaster(), *windows(8)) is None
+
+
+def test_a_task_of_memory_is_no_leak():
+    x = np.random.default_rng(0).normal(size=(256, 8, 1)).astype("float32")
+    assert run("KTF134", forecaster(), x, x[:, 0, 0]) is None
