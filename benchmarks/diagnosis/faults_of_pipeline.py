@@ -66,7 +66,7 @@ def averaged(masks):
     return masks.reshape(shape).mean((2, 4)).round().astype("int32")
 
 
-def turned(masks):
+def tilted(masks):
     """Turned by some degrees, with interpolation, and then made smaller."""
     turned = scipy.ndimage.rotate(masks, 11, (2, 1), reshape=False, order=1)
     return averaged(turned)
@@ -179,7 +179,7 @@ def inverted(y, _):
 FAULTS = [
     before("151", "masks that are averaged", resized(averaged), unet(5, "softmax"),
         SPARSE),
-    before("151", "masks that are turned", resized(turned), unet(5, "softmax"), SPARSE),
+    before("151", "masks that are turned", resized(tilted), unet(5, "softmax"), SPARSE),
     before("135", "rows drawn once", same_batch(rings()), mlp(1, "sigmoid"), BINARY),
     before("135", "batches that move by one", creeping(curved()), mlp(1), "mse"),
     before("419", "a loss that should rise", watched(curved(), "loss", "max"),

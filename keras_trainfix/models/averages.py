@@ -86,4 +86,6 @@ def _by_batch(model: keras.Model) -> list[BatchNormalization]:
     ]
     with warnings.catch_warnings():  # of subclasses, which are left out
         warnings.simplefilter("ignore")
-        return [one for one in plain_only(found, stacklevel=2) if uses_batch_statistics(one)]
+        return [
+            one for one in plain_only(found, stacklevel=2) if uses_batch_statistics(one)
+        ]

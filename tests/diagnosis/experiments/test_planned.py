@@ -71,8 +71,12 @@ def test_steps_are_made_where_their_number_may_be_the_fault(whole_bench):
 
 @pytest.mark.parametrize(
     ("rate", "steps", "factors"),
-    [(1e-3, 200, [1.0]), (1e-3, None, [1.0]), (2e-6, 600, [1.0, 100.0]),
-     (2e-6, 300, [1.0])],
+    [
+        (1e-3, 200, [1.0]),
+        (1e-3, None, [1.0]),
+        (2e-6, 600, [1.0, 100.0]),
+        (2e-6, 300, [1.0]),
+    ],
 )
 def test_steps_that_are_not_in_question(whole_bench, rate, steps, factors):
     assert steps_made(rate, steps, factors) is None
@@ -83,9 +87,16 @@ def outcome(skill, half=None):
 
 
 def shown(reached, half=None, **skills):
-    controls = {1.0: outcome(0.0), **{FACTORS[k]: outcome(v) for k, v in skills.items()}}
+    controls = {
+        1.0: outcome(0.0),
+        **{FACTORS[k]: outcome(v) for k, v in skills.items()},
+    }
     return Experiments(
-        controls, 0.0, steps=128, rate=0.01, planned=Planned(300, outcome(reached, half))
+        controls,
+        0.0,
+        steps=128,
+        rate=0.01,
+        planned=Planned(300, outcome(reached, half)),
     )
 
 

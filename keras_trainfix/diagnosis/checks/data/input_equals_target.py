@@ -155,8 +155,8 @@ def _in_window(copy: Copy) -> Found:
     return _reported(
         copy,
         f"Step {copy.column} of the {steps} steps of '{copy.input.name}' is the target "
-        f"in all {len(copy.input.values)} samples examined: the windows contain what is "
-        "to be forecast.",
+        f"in all {len(copy.input.values)} samples examined: the windows contain what "
+        "the model is to forecast.",
         "# a target comes after its window, with timeseries_dataset_from_array as well:"
         f"\n# data=series[:-{steps}], targets=series[{steps}:]",
         severity="warning",

@@ -17,6 +17,7 @@ OFTEN = 0.005  # of the pixels
     "mask-interpolated",
     "warning",
     scope="output",
+    action="resize masks without interpolation",
     exact=True,
     persistent=True,
 )
@@ -80,10 +81,10 @@ def mask_interpolated(view: OutputView) -> Found | None:
         return None
     ids = listed([str(int(one)) for one in seen.ids[:3]])
     return found(
-        f"At {seen.number} places along the borders of the masks three ids follow each "
-        f"other, and in {seen.share:.0%} of them the middle one (as {ids}) lies between "
-        "the other two, by chance in a third: the ids were averaged when the masks were "
-        "resized.",
+        f"At {seen.number} places along the borders of the masks three ids follow "
+        f"each other. In {seen.share:.0%} of them the middle one (as {ids}) lies "
+        "between the other two, by chance in a third: the ids were averaged when the "
+        "masks were resized.",
         "# resize masks without interpolation:\n"
         '# keras.layers.Resizing(height, width, interpolation="nearest")',
         share=seen.share,

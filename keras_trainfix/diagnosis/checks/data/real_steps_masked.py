@@ -13,6 +13,7 @@ from keras_trainfix.diagnosis.thresholds import MASKED_INSIDE
     "real-steps-masked",
     "warning",
     scope="model",
+    action="pad with a value that the data do not have",
     exact=True,
     by_experiment=True,
 )
@@ -83,9 +84,9 @@ def real_steps_masked(snapshot: Snapshot) -> Found | None:
     if isinstance(worst.layer, keras.layers.Embedding):
         fix = "# number from 1, with one more row in the Embedding:\n# x = x + 1"
     return found(
-        f"The mask of '{worst.layer.name}' hides {worst.share:.0%} of the steps between "
-        f"the first and the last that it shows: {worst.value:g} is the padding, and "
-        "stands between other values as well.",
+        f"The mask of '{worst.layer.name}' hides {worst.share:.0%} of the steps "
+        f"between the first and the last that it shows: {worst.value:g} is the "
+        "padding, and stands between other values as well.",
         fix,
         share=worst.share,
         value=worst.value,

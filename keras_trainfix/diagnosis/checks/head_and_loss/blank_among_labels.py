@@ -12,6 +12,7 @@ from keras_trainfix.diagnosis.snapshot import OutputView
     "blank-among-labels",
     "error",
     scope="output",
+    action="number the symbols from 1",
     exact=True,
     persistent=True,
 )

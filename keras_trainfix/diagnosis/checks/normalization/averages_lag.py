@@ -2,7 +2,6 @@
 
 import numpy as np
 
-
 from keras_trainfix.diagnosis.fix_code import recompiled
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
@@ -18,6 +17,7 @@ LEFT = 1e-4  # share of the initial value, with a fitting momentum
     "averages-lag",
     "error",
     scope="model",
+    action="choose a momentum that fits the number of steps",
     explains=(*ONE_ANSWER, "KTF504"),
     by_experiment=True,
 )

@@ -21,10 +21,10 @@ def rate_within_fit(snapshot: Snapshot, higher: bool) -> Found | None:
         return None
     rate = seen.rate
     return found(
-        f"All {seen.planned.steps} steps of `fit` at the learning rate {rate:.3g} reach "
-        f"skill {seen.planned.outcome.value:.2f}; {seen.steps} steps at "
-        f"{rate * factor:.3g} reach {seen.control.value:.2f} (0 is a constant answer, 1 "
-        "is perfect).",
+        f"All {seen.planned.steps} steps of `fit` at the learning rate {rate:.3g} "
+        f"reach skill {seen.planned.outcome.value:.2f}; {seen.steps} steps at "
+        f"{rate * factor:.3g} reach {seen.control.value:.2f} (0 is a constant answer, "
+        "1 is perfect).",
         at_rate(snapshot, rate * factor, rate),
         severity="error",
         learning_rate=rate,

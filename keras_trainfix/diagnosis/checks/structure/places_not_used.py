@@ -18,6 +18,7 @@ from keras_trainfix.diagnosis.thresholds import LEARNS, PLACES_UNUSED
     "places-not-used",
     "warning",
     scope="model",
+    action="let the model see all of its input",
     exact=True,
     persistent=True,
     by_experiment=True,
@@ -75,7 +76,9 @@ def places_not_used(snapshot: Snapshot) -> Found | None:
         one
         for one in unused_places(snapshot) or ()
         if one.share > PLACES_UNUSED
-        and not any(one.input.key == other.key for other in unused_inputs(snapshot) or ())
+        and not any(
+            one.input.key == other.key for other in unused_inputs(snapshot) or ()
+        )
     ]
     if not unused:
         return None

@@ -17,6 +17,7 @@ WITH_STEPS = (layers.RNN, layers.Bidirectional, layers.MultiHeadAttention)
     "sequence-of-one-step",
     "warning",
     scope="model",
+    action="give the layer more than one step",
     exact=True,
     by_experiment=True,
 )

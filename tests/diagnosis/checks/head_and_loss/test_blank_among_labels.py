@@ -20,8 +20,9 @@ def reader(loss="ctc", units=4):
 @pytest.mark.every_backend
 def test_symbols_numbered_from_0():
     finding = run("KTF217", reader(), X, SYMBOLS)
-    share = np.mean([0 in row[: np.flatnonzero(row)[-1]] if row.any() else False
-                     for row in SYMBOLS])
+    share = np.mean(
+        [0 in row[: np.flatnonzero(row)[-1]] if row.any() else False for row in SYMBOLS]
+    )
     assert finding.evidence["share"] == pytest.approx(share)
     assert finding.severity == "error"
     assert finding.fix.startswith("y = y + 1")
