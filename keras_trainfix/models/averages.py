@@ -38,9 +38,9 @@ def average_of_weights(optimizer: keras.Optimizer | None) -> WeightAverage | Non
         >>> average_of_weights(keras.optimizers.SGD(use_ema=True, ema_momentum=0.9))
         WeightAverage(momentum=0.9, every=None)
     """
-    inner = None if optimizer is None else inner_of(optimizer)
-    if not getattr(inner, "use_ema", False):
+    if optimizer is None or not inner_of(optimizer).use_ema:
         return None
+    inner = inner_of(optimizer)
     return WeightAverage(float(inner.ema_momentum), inner.ema_overwrite_frequency)
 
 
@@ -86,6 +86,5 @@ def _by_batch(model: keras.Model) -> list[BatchNormalization]:
     ]
     with warnings.catch_warnings():  # of subclasses, which are left out
         warnings.simplefilter("ignore")
-        return [
-            one for one in plain_only(found, stacklevel=2) if uses_batch_statistics(one)
-        ]
+        plain = plain_only(found, stacklevel=2)
+    return [layer for layer in plain if uses_batch_statistics(layer)]

@@ -87,13 +87,10 @@ def outcome(skill, half=None):
 
 
 def shown(reached, half=None, **skills):
-    controls = {
-        1.0: outcome(0.0),
-        **{FACTORS[k]: outcome(v) for k, v in skills.items()},
-    }
+    others = {FACTORS[name]: outcome(skill) for name, skill in skills.items()}
     return Experiments(
-        controls,
-        0.0,
+        {1.0: outcome(0.0), **others},
+        start=0.0,
         steps=128,
         rate=0.01,
         planned=Planned(300, outcome(reached, half)),

@@ -72,13 +72,11 @@ def places_not_used(snapshot: Snapshot) -> Found | None:
     """
     if snapshot.experiments is None and not snapshot.iterations:
         return None  # whether it learns is not known yet
+    whole = {one.key for one in unused_inputs(snapshot) or ()}  # KTF431 says so
     unused = [
         one
         for one in unused_places(snapshot) or ()
-        if one.share > PLACES_UNUSED
-        and not any(
-            one.input.key == other.key for other in unused_inputs(snapshot) or ()
-        )
+        if one.share > PLACES_UNUSED and one.input.key not in whole
     ]
     if not unused:
         return None

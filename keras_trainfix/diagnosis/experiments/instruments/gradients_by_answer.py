@@ -217,14 +217,13 @@ def _is_unpaired(
     slope: np.ndarray,
     least: float,
 ) -> bool:
-    """Whether the gradient changes with the values of a column, not with their order."""
-    exchanged_alone, scaled = targets.copy(), targets.copy()
-    order = exchanged(targets[:, column])
-    exchanged_alone[:, column] = targets[order, column]
-    if not distance(slope, slope_at(answers, exchanged_alone)) <= least:
+    """Whether the gradient depends on the values of a column, not on their order."""
+    reordered, doubled = targets.copy(), targets.copy()
+    reordered[:, column] = targets[exchanged(targets[:, column]), column]
+    if not distance(slope, slope_at(answers, reordered)) <= least:
         return False
-    scaled[:, column] = targets[:, column] * 2
-    return distance(slope, slope_at(answers, scaled)) > least
+    doubled[:, column] *= 2
+    return distance(slope, slope_at(answers, doubled)) > least
 
 
 def extremes(targets: np.ndarray) -> tuple[int, int]:

@@ -40,12 +40,11 @@ def masked_inside(snapshot: Any) -> list[MaskedInside] | None:
     ]
     if not pairs:
         return None
-    found = [
+    return [
         MaskedInside(layer, float(getattr(layer, "mask_value", 0)), share)
         for layer, values in pairs
         if (share := share_inside(to_numpy(layer.compute_mask(values)))) > 0
     ]
-    return found
 
 
 def masks(layer: keras.Layer) -> bool:
