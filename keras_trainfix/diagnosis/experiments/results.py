@@ -112,11 +112,14 @@ class Experiments:
 
     @property
     def lacks_steps(self) -> float:
-        """The skill that the steps of `fit` miss, of what more of them reach; or 0."""
+        """The skill that the steps of `fit` miss, of what more of them can reach; or 0.
+
+        More steps must learn at the rate of the user; a higher one shows what is there.
+        """
         own = self.controls[1.0].value
         if self.planned is None or not own >= LEARNS > self.planned.outcome.value:
             return 0.0
-        return max(0.0, own - self.planned.outcome.value)
+        return self.control.value - self.planned.outcome.value
 
     @property
     def other_rate(self) -> float | None:

@@ -127,5 +127,6 @@ def test_a_rate_that_learns_within_fit(seen, factor):
 
 def test_steps_that_are_missing():
     assert shown(0.1, same=0.9).lacks_steps == pytest.approx(0.8)
+    assert shown(0.3, same=0.5, tenfold=0.9).lacks_steps == pytest.approx(0.6)
     assert shown(0.5, same=0.9).lacks_steps == 0  # it learns
     assert shown(0.1).lacks_steps == 0

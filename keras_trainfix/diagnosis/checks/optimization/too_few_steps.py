@@ -75,19 +75,7 @@ def too_few_steps(snapshot: Snapshot) -> Found | None:
             return none
     seen = snapshot.experiments
     if seen is not None and seen.planned is not None and seen.lacks_steps > EFFECT:
-        reached = seen.planned.outcome.value
-        epochs = snapshot.fit.epochs * -(-2 * seen.steps // seen.planned.steps)
-        return found(
-            f"The {seen.planned.steps} steps of `fit` reach skill {reached:.2f}; "
-            f"{seen.steps} steps reach {seen.controls[1.0].value:.2f} (0 is a constant "
-            "answer, 1 is perfect).",
-            f"model.fit(x, y, epochs={epochs})  # or until the validation loss stops "
-            "falling",
-            severity="warning",
-            planned_steps=seen.planned.steps,
-            skill=reached,
-            better_skill=seen.controls[1.0].value,
-        )
+        return _by_plan(snapshot)
     trial = snapshot.trial
     if trial is None or trial.is_fresh or not snapshot.iterations:
         return None
@@ -105,6 +93,25 @@ def too_few_steps(snapshot: Snapshot) -> Found | None:
         iterations=snapshot.iterations,
         gain=gain,
         skill=skill,
+    )
+
+
+def _by_plan(snapshot: Snapshot) -> Found:
+    seen = snapshot.experiments
+    reached, own = seen.planned.outcome.value, seen.controls[1.0].value
+    best = ""
+    if seen.best != 1:
+        best = f", and {seen.control.value:.2f} at {seen.rate * seen.best:.3g}"
+    epochs = snapshot.fit.epochs * -(-2 * seen.steps // seen.planned.steps)
+    return found(
+        f"The {seen.planned.steps} steps of `fit` reach skill {reached:.2f}; "
+        f"{seen.steps} steps reach {own:.2f} at the same learning rate{best} (0 is a "
+        "constant answer, 1 is perfect).",
+        f"model.fit(x, y, epochs={epochs})  # or smaller batches",
+        severity="warning",
+        planned_steps=seen.planned.steps,
+        skill=reached,
+        better_skill=seen.control.value,
     )
 
 
