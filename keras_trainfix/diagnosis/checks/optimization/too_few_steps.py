@@ -4,6 +4,8 @@ from keras_trainfix.diagnosis.checks.optimization.preconditions import (
     goes_on,
     has_no_signal,
 )
+from keras_trainfix.diagnosis.experiments.planned import Planned
+from keras_trainfix.diagnosis.experiments.results import Experiments
 from keras_trainfix.diagnosis.registry import Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.diagnosis.thresholds import EFFECT
@@ -75,7 +77,7 @@ def too_few_steps(snapshot: Snapshot) -> Found | None:
             return none
     seen = snapshot.experiments
     if seen is not None and seen.planned is not None and seen.lacks_steps > EFFECT:
-        return _by_plan(snapshot)
+        return _by_plan(seen, seen.planned, snapshot.fit.epochs)
     trial = snapshot.trial
     if trial is None or trial.is_fresh or not snapshot.iterations:
         return None
@@ -96,20 +98,19 @@ def too_few_steps(snapshot: Snapshot) -> Found | None:
     )
 
 
-def _by_plan(snapshot: Snapshot) -> Found:
-    seen = snapshot.experiments
-    reached, own = seen.planned.outcome.value, seen.controls[1.0].value
+def _by_plan(seen: Experiments, planned: Planned, epochs: int) -> Found:
+    reached, own = planned.outcome.value, seen.controls[1.0].value
     best = ""
     if seen.best != 1:
         best = f", and {seen.control.value:.2f} at {seen.rate * seen.best:.3g}"
-    epochs = snapshot.fit.epochs * -(-2 * seen.steps // seen.planned.steps)
     return found(
-        f"The {seen.planned.steps} steps of `fit` reach skill {reached:.2f}; "
+        f"The {planned.steps} steps of `fit` reach skill {reached:.2f}; "
         f"{seen.steps} steps reach {own:.2f} at the same learning rate{best} (0 is a "
         "constant answer, 1 is perfect).",
-        f"model.fit(x, y, epochs={epochs})  # or smaller batches",
+        f"model.fit(x, y, epochs={epochs * -(-2 * seen.steps // planned.steps)})"
+        "  # or smaller batches",
         severity="warning",
-        planned_steps=seen.planned.steps,
+        planned_steps=planned.steps,
         skill=reached,
         better_skill=seen.control.value,
     )
