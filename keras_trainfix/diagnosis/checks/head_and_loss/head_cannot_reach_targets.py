@@ -1,5 +1,7 @@
 """KTF202: targets beyond the range of the last activation."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_trainfix.diagnosis.change import Change
@@ -96,6 +98,8 @@ def head_cannot_reach_targets(view: OutputView) -> Found | None:
         return None
     if kind in ("custom", "none") and len(np.unique(numbers[outside])) == 1:
         return None  # it marks missing targets
+    if kind == "custom" and head.activation == "softmax" and _are_weighted(targets):
+        return None  # classes times a weight, as in a policy gradient
     is_scaled = len(view.names) == 1 and numbers.std() > 0
     scaling = f"\n{STANDARDIZED}" if is_scaled else ""
     is_sure = share >= STRAY and kind in ("regression", "count")
@@ -111,3 +115,8 @@ def head_cannot_reach_targets(view: OutputView) -> Found | None:
         head_lowest=None if np.isinf(low) else float(low),
         head_highest=None if np.isinf(high) else float(high),
     )
+
+
+def _are_weighted(targets: Any) -> bool:
+    """Whether each row of the targets has one number that is not 0."""
+    return targets.rows is not None and bool(((targets.rows != 0).sum(1) <= 1).all())

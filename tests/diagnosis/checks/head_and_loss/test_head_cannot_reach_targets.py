@@ -16,7 +16,8 @@ from tests.diagnosis.checks.head_and_loss.cases import (
     functional,
     layered,
 )
-from tests.diagnosis.nets import net
+from tests.diagnosis.nets import inputs, net
+from tests.diagnosis.single import run
 
 ERRORS = [
     lambda: (net(1, "sigmoid", "mse"), X, REAL),
@@ -53,3 +54,13 @@ def test_the_share_that_is_out_of_reach_is_measured():
     )
     assert finding.evidence["head_highest"] == 1
     assert "linear" in finding.fix
+
+
+def test_classes_times_a_return_are_weights_of_a_loss_of_ones_own():
+    def policy(y, p):
+        return -keras.ops.mean(y * keras.ops.log(p + 1e-8), axis=-1)
+
+    returns = np.random.default_rng(0).uniform(0, 11, (64, 1))
+    y = (returns * np.eye(3)[np.arange(64) % 3]).astype("float32")
+    assert run("KTF202", net(3, "softmax", policy), inputs(), y) is None
+    assert run("KTF202", net(3, "softmax", policy), inputs(), y + 2.0) is not None
