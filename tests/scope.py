@@ -70,6 +70,7 @@ AREAS = {
         "test_model_file.py",
         "test_real_data.py",
         "test_suite.py",
+        "test_testing.py",
         "test_voc.py",
     ],
 }

@@ -18,7 +18,11 @@ from keras_trainfix.models.batch_norm_layers import all_layers
 TINY = 1e-7
 
 
-@treatment("inputs-standardized", 40, ("KTF101", "KTF404", "KTF405", "KTF406"))
+@treatment(
+    "inputs-standardized",
+    40,
+    ("KTF101", "KTF404", "KTF405", "KTF406", "KTF150"),  # 0 is no longer masked
+)
 def standardized(case: Case) -> Iterator[Variant]:
     """Inputs with mean 0 and variance 1, by feature or channel."""
     if _has_ids(case):
