@@ -157,7 +157,7 @@ def test_more_steps_of_the_same_run():
     model = compiled(mlp())
     with untouched(model):
         bench = bench_of(model)
-        once, longer = bench.run(), bench.run(times=3)
+        once, longer = bench.run(), bench.run(steps=3 * bench.plan.steps)
     assert len(longer.losses) == 3 * len(once.losses) == 3 * bench.plan.steps
     np.testing.assert_array_equal(longer.losses[: len(once.losses)], once.losses)
     assert bench.runs == 4

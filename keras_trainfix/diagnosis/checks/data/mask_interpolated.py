@@ -50,10 +50,13 @@ def mask_interpolated(view: OutputView) -> Found | None:
     def averaged(masks):
         return masks.reshape(24, 16, 4, 16, 4).mean((2, 4)).round().astype("int32")
 
-    model = keras.Sequential(
-        [keras.Input((16, 16, 1)), keras.layers.Conv2D(5, 1, activation="softmax")]
-    )
-    model.compile("adam", "sparse_categorical_crossentropy")
+    model = keras.Sequential([
+        keras.Input((16, 16, 1)),
+        keras.layers.Conv2D(8, 3, padding="same", activation="relu"),
+        keras.layers.Conv2D(5, 3, padding="same"),
+    ])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
     x = large[:, 2::4, 2::4, None] / 4
     y = averaged(large)
     ```

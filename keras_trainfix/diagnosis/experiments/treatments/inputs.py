@@ -109,7 +109,7 @@ def padding_masked(case: Case) -> Iterator[Variant]:
     )
 
 
-@treatment("padding-alone-masked", 33, ("KTF150",))
+@treatment("padding-alone-masked", 29, ("KTF150",))
 def padding_alone_masked(case: Case) -> Iterator[Variant]:
     """Padding of a value that the data do not have, where a mask hides real steps."""
     layers = [

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from tests.diagnosis.experiments.benches import compiled, gains, mlp, pair, table
 
@@ -98,6 +99,22 @@ def test_padding_in_front(is_behind):
 def test_padding_masked(is_behind):
     x, y = sentences(is_behind)
     return compiled(reader(), "binary_crossentropy"), x, y, {"steps": 80}
+
+
+@pair("padding-alone-masked", cured=0.0, sound=-1.0)
+def test_padding_alone_masked(padding):
+    rng = np.random.default_rng(0)
+    chance = rng.uniform(0.1, 0.9, (512, 1))
+    within = np.arange(16) < rng.integers(8, 17, (512, 1))
+    sold = rng.uniform(1, 2, within.shape) * (rng.uniform(size=within.shape) < chance)
+    sold[:, 0] = 1.5  # the mean over no step is NaN
+    share = ((sold == 0) & within).sum(1, keepdims=True) / within.sum(1, keepdims=True)
+    body = [layers.Dense(32, "relu"), layers.GlobalAveragePooling1D()]
+    model = keras.Sequential(
+        [keras.Input((16, 1)), layers.Masking(padding), *body, layers.Dense(1)]
+    )
+    x = np.where(within, sold, padding)[..., None].astype("float32")
+    return compiled(model), x, (4 * share - 2).astype("float32"), {"steps": 80}
 
 
 @pytest.mark.parametrize("name", ["padding-in-front", "padding-masked"])
