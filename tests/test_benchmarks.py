@@ -309,9 +309,9 @@ def test_a_program_says_what_it_is_and_both_versions_build(path):
         assert len(run.probe) in (1, 2)
 
 
-def test_half_of_the_programs_are_held_out():
+def test_about_half_of_the_programs_are_held_out():
     halves = [process.load(path).HALF for path in PROGRAMS]
-    assert abs(halves.count("chosen") - halves.count("held out")) <= 1
+    assert halves.count("held out") > 0.45 * len(halves)
 
 
 def test_a_program_runs_in_a_process_of_its_own(capsys):

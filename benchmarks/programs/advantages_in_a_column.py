@@ -14,7 +14,7 @@ from benchmarks.programs.common import Run, answers, generator
 URL = "https://github.com/RITCHIEHuang/DeepRL_Algorithms/issues/13"
 CAUSE = "Advantages (n, 1) times ratios (n,) make a square: every pair is mixed."
 FIRST = ("KTF208", "KTF212")
-HALF = "held out"
+HALF = "chosen"
 QUALITY = (0.12, 0.93)
 ACTIONS, STATE = 4, 6
 

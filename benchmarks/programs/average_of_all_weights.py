@@ -14,7 +14,7 @@ from benchmarks.programs.common import answers, arrays, explained, generator
 URL = "https://github.com/Nerogar/OneTrainer/issues/889"
 CAUSE = "The average of the weights has a momentum that needs 10000 steps to move."
 FIRST = ("KTF308",)
-HALF = "held out"
+HALF = "chosen"
 QUALITY = (0.01, 0.95)
 
 

@@ -14,7 +14,7 @@ from benchmarks.programs.common import answers, arrays, generator, recognized
 URL = "https://github.com/reczoo/FuxiCTR/issues/30"
 CAUSE = "A `reshape` without transposing gives each head other steps, not features."
 FIRST = ("KTF429", "KTF432")
-HALF = "held out"
+HALF = "chosen"
 QUALITY = (0.15, 1.0)
 STEPS, KEYS, WIDTH, HEADS = 12, 6, 32, 4
 

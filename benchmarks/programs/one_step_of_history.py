@@ -14,7 +14,7 @@ from benchmarks.programs.common import answers, arrays, explained, generator
 URL = "https://geek-answers.imtqy.com/articles/1267675/index.html"
 CAUSE = "Each window holds one step, which does not tell the direction of the series."
 FIRST = ("KTF433",)
-HALF = "held out"
+HALF = "chosen"
 QUALITY = (0.0, 1.0)
 PERIOD, AHEAD = 40, 10
 

@@ -13,7 +13,7 @@ from benchmarks.programs.common import answers, arrays, generator, recognized
 URL = "https://github.com/keras-team/keras/issues/3949"
 CAUSE = "The moving averages of batch normalization lag far behind the statistics."
 FIRST = ("KTF301", "KTF308")
-HALF = "held out"
+HALF = "chosen"
 QUALITY = (0.02, 1.0)
 
 
