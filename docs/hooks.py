@@ -25,8 +25,11 @@ CONFUSION = (
 SCORE = (*CONFUSION, "best_threshold", "images_left_out")
 # What a page documents besides the public name: its methods, own or inherited, ...
 METHODS = {
-    "CollapseDetector": ["plot"],
-    "Diagnosis": ["ok", "codes", "raise_for_errors", "to_dict"],
+    "CollapseDetector": ["plot", "save"],
+    "Diagnosis": [
+        *("ok", "codes", "verdict", "fixed", "save"),
+        *("raise_for_errors", "to_dict"),
+    ],
     "Finding": ["to_dict"],
     "PredictionSnapshots": ["plot"],
     **dict.fromkeys(["ConfusionMatrix", "PixelAccuracy"], CONFUSION),

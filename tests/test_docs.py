@@ -270,3 +270,20 @@ def test_no_page_with_snippets_is_left_out():
     }
     with_snippets = {page for page in PAGES if snippets(page)}
     assert with_snippets - {"design"} == tested  # which shows no code to run
+
+
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("ignore_index", "void-labels"),
+        ("loss not decreasing", "loss-does-not-move"),
+        ("model not learning", "diagnosis"),
+        ("model predicts the same value", "constant-answer"),
+        ("model predicts only one class", "one-class"),
+        ("validation accuracy stuck", "stuck-validation"),
+    ],
+)
+def test_the_page_of_a_symptom_has_the_words_of_a_search(words, page):
+    text = PAGES[page].read_text("utf-8")
+    assert words in text
+    assert "boost: 2" in text.split("# ", 1)[0]
