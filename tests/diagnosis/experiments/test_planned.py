@@ -36,10 +36,10 @@ def codes(model, **arguments):
 
 @pytest.mark.slow
 def test_few_steps_that_would_suffice_if_there_were_more(whole_bench):
-    found = codes(net(), epochs=2, batch_size=512)
-    assert "The 4 steps of `fit` reach skill" in found["KTF410"].message
-    assert found["KTF410"].evidence["better_skill"] > 0.9
-    assert "epochs=128)" in found["KTF410"].fix
+    found = codes(net(), epochs=6, batch_size=1024)
+    assert "The 6 steps of `fit` reach skill" in found["KTF410"].message
+    assert found["KTF410"].evidence["better_skill"] > 0.8
+    assert "KTF410" not in codes(net(), epochs=3, batch_size=512)  # of many, perhaps
     assert not codes(net(), epochs=4)
     assert not codes(net(), epochs=1)  # which says nothing
 

@@ -14,6 +14,7 @@ from keras_trainfix.models.optimizers import accumulation_of
 
 SOON = 0.003  # gain that shows that training still makes progress
 LEAST_UPDATES = 100  # of the weights
+WHOLE = 5  # epochs: a shorter `fit` may be one of many in a loop
 
 
 @check(
@@ -109,7 +110,7 @@ def _by_plan(seen: Experiments, planned: Planned, epochs: int) -> Found:
         "constant answer, 1 is perfect).",
         f"model.fit(x, y, epochs={epochs * -(-2 * seen.steps // planned.steps)})"
         "  # or smaller batches",
-        severity="warning",
+        severity="warning" if epochs >= WHOLE else "note",
         planned_steps=planned.steps,
         skill=reached,
         better_skill=seen.control.value,
