@@ -109,7 +109,8 @@ def _all_clear(diagnosis: Diagnosis) -> str:
         rest = f"; {which} answers were not compared with targets"
     state = "" if standing is None else _state(standing, []).rstrip(".")
     if state:
-        yet = "yet " if standing is not None and standing.skill < NO_SKILL else ""
+        is_poor = standing is not None and standing.skill < NO_SKILL
+        yet = "yet " if is_poor and not state.startswith("No training") else ""
         rest += f"; {yet}{state[0].lower()}{state[1:]}"
     return f"{first}{rest}."
 
