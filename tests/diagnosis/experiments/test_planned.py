@@ -1,8 +1,8 @@
 """What the steps of a short `fit` reach, beside those of the bench."""
 
 import keras
+import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
 from keras_trainfix import diagnose
 from keras_trainfix.diagnosis.experiments.bench import Bench
@@ -12,8 +12,9 @@ from keras_trainfix.diagnosis.fit_arguments import FitArguments
 from keras_trainfix.diagnosis.observe.layer_outputs import untouched
 from keras_trainfix.diagnosis.snapshot import Snapshot
 
-DIGITS = load_digits()
-X, Y = (DIGITS.data[:1024] / 16).astype("float32"), DIGITS.target[:1024]
+rng = np.random.default_rng(0)
+Y = rng.integers(0, 10, 1024)
+X = (rng.normal(size=(10, 64))[Y] + rng.normal(size=(1024, 64))).astype("float32")
 
 
 def net(rate=1e-3):

@@ -226,9 +226,10 @@ def _with_class_axis(view, shape):
     """Code that gives an output the axis of size 1 that was squeezed away."""
     if len(view.names) > 1 or not getattr(view.model, "outputs", None):
         return f"# in the definition of the model, keep the last axis: {shape}"
+    inputs = "model.inputs[0]" if len(view.model.inputs) == 1 else "model.inputs"
     change = (
         f"outputs = keras.layers.Reshape({shape})(model.outputs[0])\n"
-        "model = keras.Model(model.inputs, outputs)"
+        f"model = keras.Model({inputs}, outputs)"
     )
     return recompiled(view.model, change)
 

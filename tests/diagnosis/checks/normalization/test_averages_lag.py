@@ -3,7 +3,6 @@
 import keras
 import pytest
 from keras import layers
-from sklearn.datasets import load_digits
 
 from keras_trainfix import diagnose
 from keras_trainfix.models import recalibrate_batch_norm
@@ -11,9 +10,12 @@ from tests.diagnosis.nets import inputs, net
 
 X = inputs(256)
 Y = 3 * X[:, :1]
-DIGITS = load_digits()
-IMAGES = (DIGITS.images[..., None] / 16).astype("float32")[:1024]
-CLASSES = DIGITS.target[:1024]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = pytest.importorskip("sklearn.datasets").load_digits()
+    return (data.images[:1024, ..., None] / 16).astype("float32"), data.target[:1024]
 
 
 def found(model, x, y, **arguments):
@@ -82,35 +84,35 @@ def cnn(momentum=0.99):
     return model
 
 
-def accuracy(model):
-    return model.evaluate(IMAGES, CLASSES, verbose=0)[1]
+def accuracy(model, digits):
+    return model.evaluate(*digits, verbose=0)[1]
 
 
 @pytest.mark.slow
-def test_statistics_that_lag_spoil_inference_as_foretold(whole_bench):
+def test_statistics_that_lag_spoil_inference_as_foretold(whole_bench, digits):
     model = cnn()
-    (finding,) = found(model, IMAGES, CLASSES, epochs=3)
+    (finding,) = found(model, *digits, epochs=3)
     assert finding.severity == "warning"
     assert "makes 96 steps" in finding.message
     assert "are 38% their initial" in finding.message
     assert finding.evidence["in_training"] > 0.9
-    model.fit(IMAGES, CLASSES, epochs=3, verbose=0)
-    assert accuracy(model) < 0.5
-    recalibrate_batch_norm(model, IMAGES)
-    assert accuracy(model) > 0.9
+    model.fit(*digits, epochs=3, verbose=0)
+    assert accuracy(model, digits) < 0.5
+    recalibrate_batch_norm(model, digits[0])
+    assert accuracy(model, digits) > 0.9
 
 
 @pytest.mark.slow
-def test_the_fix_gives_statistics_that_follow(whole_bench):
+def test_the_fix_gives_statistics_that_follow(whole_bench, digits):
     model = cnn()
-    (finding,) = found(model, IMAGES, CLASSES, epochs=3)
+    (finding,) = found(model, *digits, epochs=3)
     exec(finding.fix, {"model": model, "keras": keras})
-    assert not found(model, IMAGES, CLASSES, epochs=3)
-    model.fit(IMAGES, CLASSES, epochs=3, verbose=0)
-    assert accuracy(model) > 0.9
+    assert not found(model, *digits, epochs=3)
+    model.fit(*digits, epochs=3, verbose=0)
+    assert accuracy(model, digits) > 0.9
 
 
 @pytest.mark.slow
-def test_many_steps_and_unknown_ones_are_left_alone(whole_bench):
-    assert not found(cnn(), IMAGES, CLASSES, epochs=40)
-    assert not found(cnn(), IMAGES, CLASSES)
+def test_many_steps_and_unknown_ones_are_left_alone(whole_bench, digits):
+    assert not found(cnn(), *digits, epochs=40)
+    assert not found(cnn(), *digits)
