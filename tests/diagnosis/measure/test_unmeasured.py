@@ -38,7 +38,7 @@ def test_answers_without_a_comparison(steps):
     assert "unknown" in line
     diagnosis = diagnose(own, X, IDS, fit=False)
     assert diagnosis.skipped["answers"] == line
-    assert "; the answers were not compared with targets." in in_one_line(diagnosis)
+    assert "; the answers were not compared with targets" in in_one_line(diagnosis)
     assert unjudged(Snapshot(plain, X, inputs(64, 8))) == []
     assert "not compared" not in str(diagnose(plain, X, inputs(64, 8), fit=False))
 
@@ -67,7 +67,7 @@ def test_a_fault_of_the_targets_needs_no_further_word():
 def test_without_targets_it_says_what_would_need_them():
     text = in_one_line(diagnose(net(loss="mse"), X, fit=False))
     assert "The compiled loss 'mean_squared_error' compares" in text
-    assert "; the answers were not compared with targets." in text
+    assert "; the answers were not compared with targets" in text
     text = in_one_line(diagnose(net(), X, fit=False))
     assert "whether the model learns is unknown" in text
     assert "of a model for an unknown task: incomplete" in text
