@@ -16,6 +16,9 @@ THINNEST = 8  # pixels along an axis of a volume; there may be fewer classes
 class LabelError(ValueError):
     """Labels that `read_labels` cannot read."""
 
+    # TensorFlow would raise another class from compiled code, which is no ValueError.
+    ag_pass_through = True
+
 
 def invalid_labels_message(
     raw: Tensor,
