@@ -341,15 +341,9 @@ def main():
     for shape in SHAPES:
         for mode in MODES:
             case = f"losses {records.name_of(shape)} {mode}"
-            if not records.is_asked_for(case):
-                continue
-            print(f"\n{case}: value and gradient, and their ratio to the floor")
-            seconds, left_out = records.measured(builders(shape, mode), FLOOR)
-            records.keep(case, seconds, left_out, FLOOR)
-            for name, theirs, limit in LIMITS:
-                if name in seconds and theirs in seconds:
-                    ratio = seconds[name] / seconds[theirs]
-                    print(f"{name} / {theirs}: {ratio:.2f} (at most {limit})")
+            if records.is_asked_for(case):
+                makers = builders(shape, mode)
+                records.compare(case, "value and gradient", makers, FLOOR, LIMITS)
     case = f"losses {records.name_of(SHAPES[0])} memory"
     if records.is_asked_for(case):
         size = 4 * np.prod(SHAPES[0])

@@ -310,14 +310,8 @@ def main():
     for case, limits, which in [("metrics small", SMALL_LIMITS, None), *cases]:
         if not records.is_asked_for(case):
             continue
-        print(f"\n{case}: one update, and its ratio to the floor")
         makers = small_builders() if which is None else builders(*which)
-        seconds, left_out = records.measured(makers, FLOOR)
-        records.keep(case, seconds, left_out, FLOOR)
-        for name, theirs, limit in limits:
-            if name in seconds and theirs in seconds:
-                ratio = seconds[name] / seconds[theirs]
-                print(f"{name} / {theirs}: {ratio:.2f} (at most {limit:.2g})")
+        records.compare(case, "one update", makers, FLOOR, limits)
     case = f"metrics {records.name_of(SHAPES[0])} memory"
     if records.is_asked_for(case):
         found = records.memory_of("metrics", SHAPES[0])

@@ -77,6 +77,25 @@ def measured(contestants, floor):
     return seconds, left_out
 
 
+def compare(case, what, contestants, floor, limits):
+    """Measures a case, keeps it, and prints what has a limit.
+
+    Args:
+        case: Name of the case.
+        what: What is measured, for the first line.
+        contestants: As `measured` takes them.
+        floor: As `measured` takes it.
+        limits: Triples of two contestants and the most that their ratio should be.
+    """
+    print(f"\n{case}: {what}, and its ratio to the floor")
+    seconds, left_out = measured(contestants, floor)
+    keep(case, seconds, left_out, floor)
+    for name, theirs, limit in limits:
+        if name in seconds and theirs in seconds:
+            ratio = seconds[name] / seconds[theirs]
+            print(f"{name} / {theirs}: {ratio:.2f} (at most {limit:.2g})")
+
+
 def keep(case, seconds, left_out, floor):
     """Writes the results of a case into the file of the backend, if asked to.
 

@@ -216,7 +216,7 @@ def _reasons(found):
 
 
 def page(text, found):
-    """The page with its generated part made anew."""
+    """The page with its generated part replaced."""
     before, _, rest = text.partition(BEGIN)
     return before + BEGIN + "\n" + section(found) + "\n" + END + rest.partition(END)[2]
 

@@ -99,8 +99,8 @@ def read_labels(
         LabelError: A ValueError, if `y_true` does not fit `shape` or holds no numbers,
             if its dtype cannot hold the classes and the ignored ids, or if `check`
             finds invalid labels.
-        ValueError: If `ignore_class` holds an invalid id, or `axis` is none of
-            `shape`.
+        ValueError: If `ignore_class` holds an invalid id, or `shape` has no
+            such `axis`.
 
     Examples:
         >>> labels = read_labels(np.array([2, 255, 0]), shape=(3, 4))

@@ -1,19 +1,16 @@
 """Moving averages that a training keeps: of statistics, and of the weights."""
 
 import contextlib
-import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
-from keras.layers import BatchNormalization
 
 from keras_trainfix.backend import to_numpy
-from keras_trainfix.models.batch_norm_layers import all_layers, plain_only
 from keras_trainfix.models.batch_statistics import (
     call_on_batch,
+    layers_by_batch,
     observed,
-    uses_batch_statistics,
 )
 from keras_trainfix.models.optimizers import inner_of
 
@@ -46,7 +43,7 @@ def average_of_weights(optimizer: keras.Optimizer | None) -> WeightAverage | Non
 
 def momenta(model: keras.Model) -> dict[str, float]:
     """The momentum of each layer that normalizes with the statistics of the batch."""
-    return {layer.path: float(layer.momentum) for layer in _by_batch(model)}
+    return {layer.path: float(layer.momentum) for layer in layers_by_batch(model)}
 
 
 @contextlib.contextmanager
@@ -60,7 +57,7 @@ def with_averages_after(model: keras.Model, x: Any, steps: int) -> Iterator[None
         x: One batch of inputs.
         steps: Integer.
     """
-    layers = _by_batch(model)
+    layers = layers_by_batch(model)
     with observed(layers, layers) as seen:
         call_on_batch(model, x, 0)
     moving = [v for one in layers for v in (one.moving_mean, one.moving_variance)]
@@ -76,15 +73,3 @@ def with_averages_after(model: keras.Model, x: Any, steps: int) -> Iterator[None
     finally:
         for variable, value in zip(moving, before, strict=True):
             variable.assign(value)
-
-
-def _by_batch(model: keras.Model) -> list[BatchNormalization]:
-    found = [
-        layer
-        for layer in all_layers(model)
-        if isinstance(layer, BatchNormalization) and layer.built
-    ]
-    with warnings.catch_warnings():  # of subclasses, which are left out
-        warnings.simplefilter("ignore")
-        plain = plain_only(found, stacklevel=2)
-    return [layer for layer in plain if uses_batch_statistics(layer)]

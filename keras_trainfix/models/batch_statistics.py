@@ -1,6 +1,7 @@
 """Observes the statistics of the batches that batch normalization layers are fed."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from keras_trainfix.backend import no_gradient, to_numpy
 from keras_trainfix.data import shapes
 from keras_trainfix.layers.frozen_batch_norm import FrozenBatchNorm
 from keras_trainfix.messages import count
+from keras_trainfix.models.batch_norm_layers import all_layers, plain_only
 
 
 class ObservationError(ValueError):
@@ -140,6 +142,22 @@ def call_on_batch(model: keras.Layer, x: Any, index: int) -> Any:
 def uses_batch_statistics(layer: keras.Layer) -> bool:
     """Whether `layer` normalizes with the statistics of the batch in training."""
     return layer.trainable and not isinstance(layer, FrozenBatchNorm)
+
+
+def layers_by_batch(model: keras.Layer) -> list[BatchNormalization]:
+    """The layers of a model that normalize with the batch in training.
+
+    Those that are not built, and subclasses, whose rules are not known, are left out.
+    """
+    found = [
+        layer
+        for layer in all_layers(model)
+        if isinstance(layer, BatchNormalization) and layer.built
+    ]
+    with warnings.catch_warnings():  # of the subclasses
+        warnings.simplefilter("ignore")
+        plain = plain_only(found, stacklevel=2)
+    return [layer for layer in plain if uses_batch_statistics(layer)]
 
 
 def moments(x: Any, axis: int, mask: Any) -> tuple[Any, Any, Any]:

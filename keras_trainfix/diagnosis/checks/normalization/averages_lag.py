@@ -77,15 +77,15 @@ def averages_lag(snapshot: Snapshot) -> Found | None:
 
 def _of_weights(snapshot: Snapshot, steps: int) -> Found | None:
     average = average_of_weights(getattr(snapshot.model, "optimizer", None))
-    if average is None or not average.momentum**steps > AVERAGE_IS_OLD:
+    kept = 0.0 if average is None else average.momentum**steps
+    if average is None or not kept > AVERAGE_IS_OLD:
         return None
-    kept, fitting = average.momentum**steps, _fitting(steps)
     every = f"every {average.every} steps" if average.every else "at the end of `fit`"
     return found(
         f"The optimizer replaces the weights by their average {every}. With "
         f"ema_momentum={average.momentum:g} the average of {steps} steps is "
         f"{kept:.0%} the weights that the training began with.",
-        recompiled(snapshot.model, "", settings=f"ema_momentum={fitting:.2g}"),
+        recompiled(snapshot.model, "", settings=f"ema_momentum={_fitting(steps):.2g}"),
         momentum=average.momentum,
         steps=steps,
         kept=kept,

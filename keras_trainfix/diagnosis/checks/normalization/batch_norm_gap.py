@@ -4,7 +4,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-from keras import layers
 
 from keras_trainfix.diagnosis.change import freeze_statistics
 from keras_trainfix.diagnosis.observe.layer_outputs import unchanged
@@ -12,8 +11,7 @@ from keras_trainfix.diagnosis.observe.variation import is_finite
 from keras_trainfix.diagnosis.registry import ONE_ANSWER, Found, check, found
 from keras_trainfix.diagnosis.snapshot import Snapshot
 from keras_trainfix.models import gap
-from keras_trainfix.models.batch_norm_layers import all_layers, plain_only
-from keras_trainfix.models.batch_statistics import uses_batch_statistics
+from keras_trainfix.models.batch_statistics import layers_by_batch
 
 EARLY = 20  # steps: before them averages with a momentum of 0.99 must lag
 FEW_SAMPLES = 8
@@ -100,23 +98,12 @@ def batch_norm_gap(snapshot: Snapshot) -> Found | None:
     model, steps = snapshot.model, snapshot.iterations
     if steps < EARLY or snapshot.samples < FEW_SAMPLES:
         return None
-    found_layers = [
-        layer
-        for layer in all_layers(model)
-        if isinstance(layer, layers.BatchNormalization) and layer.built
-    ]
-    with warnings.catch_warnings():  # a finding says it instead
-        warnings.simplefilter("ignore")
-        by_batch = [
-            layer
-            for layer in plain_only(found_layers, stacklevel=2)
-            if uses_batch_statistics(layer)
-        ]
-        finite = all(map(is_finite, [*snapshot.inputs.values(), *snapshot.predictions]))
-        if not by_batch or not finite:
-            return None
-        with unchanged(model):
-            measured = gap.batch_norm_gap(model, snapshot.sample.x)
+    finite = all(map(is_finite, [*snapshot.inputs.values(), *snapshot.predictions]))
+    if not layers_by_batch(model) or not finite:
+        return None
+    with warnings.catch_warnings(), unchanged(model):
+        warnings.simplefilter("ignore")  # a finding says it instead
+        measured = gap.batch_norm_gap(model, snapshot.sample.x)
     moved = [
         layer
         for layer in measured.layers
